@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * The simulated NIC: what driver and hardware share.
+ *
+ * A queue has two rings, as NICs do: the driver posts empty buffers in the fill ring; the hardware takes them, writes
+ * frames, and reports them in the receive ring. An interrupt a queue, masked while its NAPI instance is scheduled.
+ *
+ * Owners
+ *   fill ring      producer: owner of SCHED (the driver); consumer: the NIC thread
+ *   receive ring   producer: the NIC thread; consumer: owner of SCHED
+ *   pool           as page_pool.ts
+ *   starving       set by the driver when the pool was empty; taken by whoever frees enough buffers, by CAS
+ *   nicWaiting     set by the NIC thread before it sleeps for buffers; taken by the driver, by CAS
+ *   counters       the NIC thread
+ *
+ * Invariants: a buffer is in the pool, in the fill ring, with the NIC, in the receive ring, or further up. Buffers
+ * posted and descriptors not yet read are at most ringSize together, so the NIC never overruns the receive ring. A queue that ran out of buffers is
+ * polled again as soon as an eighth of its pool came
+ * back.
+ *
+ * Ordering
+ *   D1 NIC: descriptor and frame (plain), publish, raiseIrq      pairs with  D2
+ *   D2 poll: available, then descriptor and frame (plain)        pairs with  D1
+ *   D3 driver: buffers published, then load of nicWaiting        pairs with  D4
+ *   D4 NIC: store of nicWaiting, then load of the fill ring      pairs with  D3
+ *   D5 driver: store of starving, then look at the pool again    pairs with  D6
+ *   D6 free: buffers published in the recycle ring, then load of starving   pairs with  D5
+ *   D7 NIC: descriptors published, then buffers released in the fill ring   pairs with  D8
+ *   D8 driver: load of the fill ring's consumer, then of the receive ring's producer  pairs with  D7
+ */
+import { IRQ_DESC, IrqDesc } from '../../kernel/irq.js';
+import { RingConsumer, RingProducer, ringWords } from '../../mm/ring.js';
+import { kfree, kmalloc } from '../../mm/slab.js';
+import { line, struct, word } from '../../mm/struct.js';
+import { PAGE_POOL, pagePoolCreate, pagePoolDestroy } from '../../net/core/page_pool.js';
+
+/** Words of a receive descriptor: 16 bytes. */
+export const RX_DESC = Object.freeze({ skb: 0, len: 1, hash: 2, status: 3, WORDS: 4 });
+
+export const NIC_QUEUE = struct(
+  'nic_queue',
+  line('driver, at probe', {
+    dev: word('net_device'),
+    index: word('queue index'),
+    ringSize: word('slots of each ring, a power of two'),
+    fillRing: word('ring of empty buffers, one word a slot'),
+    rxRing: word('ring of receive descriptors, four words a slot'),
+    pool: word('page pool of the buffers'),
+    irq: word('irq_desc'),
+  }),
+  line('driver, under the device mutex; read by the NIC thread and, under RCU, by the interrupt handler', {
+    napi: word('its NAPI instance, 0 while the link is down'),
+    rxUsecs: word('moderation: interrupt at the latest this long after a frame, us'),
+    rxFrames: word('moderation: interrupt at the latest after this many frames'),
+  }),
+  line('driver (CAS to 0), NIC thread (store 1)', {
+    nicWaiting: word('1 while the NIC thread sleeps for buffers'),
+  }),
+  line('driver (store), any thread that frees (CAS to 0)', {
+    starving: word('buffers that must be back before the queue is polled again, 0: it has enough'),
+  }),
+  line('NIC thread', {
+    rxFramesTotal: word('frames put into the ring (wraps)'),
+    interrupts: word('interrupts raised (wraps)'),
+  }),
+);
+
+export const SIM_NIC = struct(
+  'sim_nic',
+  line('driver, at probe', {
+    nrQueues: word('queues'),
+    queues: word('nic_queue of queue 0; the others follow'),
+  }),
+  line('NIC thread', {
+    seq: word('frames that came over the wire so far (wraps): the number each one carries'),
+    frames: word('frames read from the source in this run'),
+  }),
+  line('main thread', { stop: word('1: end the run now') }),
+);
+
+/** A thread's view of a queue. Make once, keep. */
+export class NicQueue {
+  readonly m: Int32Array;
+  readonly at: number;
+  readonly irq: IrqDesc;
+  readonly fillProducer: RingProducer;
+  readonly fillConsumer: RingConsumer;
+  readonly rxProducer: RingProducer;
+  readonly rxConsumer: RingConsumer;
+  readonly ringSize: number;
+  readonly pool: number;
+  readonly dev: number;
+
+  /** The numbers are the words of the same names, read by the caller. */
+  constructor(
+    m: Int32Array,
+    at: number,
+    w: { ringSize: number; fillRing: number; rxRing: number; irq: number; pool: number; dev: number },
+  ) {
+    this.m = m;
+    this.at = at;
+    this.irq = new IrqDesc(m, w.irq);
+    this.fillProducer = new RingProducer(m, w.fillRing, w.ringSize, 1);
+    this.fillConsumer = new RingConsumer(m, w.fillRing, w.ringSize, 1);
+    this.rxProducer = new RingProducer(m, w.rxRing, w.ringSize, RX_DESC.WORDS);
+    this.rxConsumer = new RingConsumer(m, w.rxRing, w.ringSize, RX_DESC.WORDS);
+    this.ringSize = w.ringSize;
+    this.pool = w.pool;
+    this.dev = w.dev;
+  }
+}
+
+/** Makes a thread's view of a queue. */
+export function nicQueueView(m: Int32Array, at: number): NicQueue {
+  return new NicQueue(m, at, {
+    ringSize: m[at + NIC_QUEUE.ringSize],
+    fillRing: m[at + NIC_QUEUE.fillRing],
+    rxRing: m[at + NIC_QUEUE.rxRing],
+    irq: m[at + NIC_QUEUE.irq],
+    pool: m[at + NIC_QUEUE.pool],
+    dev: m[at + NIC_QUEUE.dev],
+  });
+}
+
+/** @returns the word index of a device's queue */
+export function nicQueueAt(m: Int32Array, nic: number, index: number): number {
+  return m[nic + SIM_NIC.queues] + index * NIC_QUEUE.SIZE;
+}
+
+/**
+ * Makes the memory of a NIC: queues, rings, pools, interrupts.
+ * @param ringSize slots a ring, a power of two
+ * @param poolSize buffers a queue, a power of two above ringSize
+ * @returns its word index, or 0 (ENOMEM)
+ */
+export function simNicCreate(
+  m: Int32Array,
+  dev: number,
+  nrQueues: number,
+  ringSize: number,
+  poolSize: number,
+): number {
+  const nic = kmalloc(m, SIM_NIC.SIZE);
+  const queues = kmalloc(m, NIC_QUEUE.SIZE * nrQueues);
+  if (nic === 0 || queues === 0) {
+    kfree(m, queues, NIC_QUEUE.SIZE * nrQueues);
+    kfree(m, nic, SIM_NIC.SIZE);
+    return 0;
+  }
+  m[nic + SIM_NIC.nrQueues] = nrQueues;
+  m[nic + SIM_NIC.queues] = queues;
+  for (let i = 0; i < nrQueues; i++) {
+    if (!queueCreate(m, queues + i * NIC_QUEUE.SIZE, dev, i, ringSize, poolSize)) {
+      simNicDestroy(m, nic);
+      return 0;
+    }
+  }
+  return nic;
+}
+
+function queueCreate(
+  m: Int32Array,
+  q: number,
+  dev: number,
+  index: number,
+  ringSize: number,
+  poolSize: number,
+): boolean {
+  m[q + NIC_QUEUE.dev] = dev;
+  m[q + NIC_QUEUE.index] = index;
+  m[q + NIC_QUEUE.ringSize] = ringSize;
+  m[q + NIC_QUEUE.fillRing] = kmalloc(m, ringWords(ringSize, 1));
+  m[q + NIC_QUEUE.rxRing] = kmalloc(m, ringWords(ringSize, RX_DESC.WORDS));
+  m[q + NIC_QUEUE.irq] = kmalloc(m, IRQ_DESC.SIZE);
+  const pool = pagePoolCreate(m, poolSize);
+  if (pool !== 0) m[pool + PAGE_POOL.queue] = q;
+  m[q + NIC_QUEUE.pool] = pool;
+  return (
+    m[q + NIC_QUEUE.fillRing] !== 0 &&
+    m[q + NIC_QUEUE.rxRing] !== 0 &&
+    m[q + NIC_QUEUE.irq] !== 0 &&
+    m[q + NIC_QUEUE.pool] !== 0
+  );
+}
+
+/** Frees a NIC's memory; nothing of it may be in use. */
+export function simNicDestroy(m: Int32Array, nic: number): void {
+  const nrQueues = m[nic + SIM_NIC.nrQueues];
+  for (let i = 0; i < nrQueues; i++) {
+    const q = nicQueueAt(m, nic, i);
+    const ringSize = m[q + NIC_QUEUE.ringSize];
+    kfree(m, m[q + NIC_QUEUE.fillRing], ringWords(ringSize, 1));
+    kfree(m, m[q + NIC_QUEUE.rxRing], ringWords(ringSize, RX_DESC.WORDS));
+    kfree(m, m[q + NIC_QUEUE.irq], IRQ_DESC.SIZE);
+    if (m[q + NIC_QUEUE.pool] !== 0) pagePoolDestroy(m, m[q + NIC_QUEUE.pool]);
+  }
+  kfree(m, m[nic + SIM_NIC.queues], NIC_QUEUE.SIZE * nrQueues);
+  kfree(m, nic, SIM_NIC.SIZE);
+}

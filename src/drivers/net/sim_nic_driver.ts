@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * The simulated NIC's driver: interrupt handler, poll, open and stop. Who owns what is said in sim_nic.ts.
+ */
+import type { Current } from '../../kernel/current.js';
+import { ENOMEM } from '../../kernel/errno.js';
+import { irqDisable, irqEnable, irqMask, irqUnmask, raiseIrq, requestIrq } from '../../kernel/irq.js';
+import { ringLength } from '../../mm/ring.js';
+import { dissect } from '../../net/core/flow_dissector.js';
+import { napiGroReceive } from '../../net/core/gro.js';
+import { DISSECT_OK } from '../../net/core/headers/flow_keys.js';
+import { IRQ_SIM_NIC_RX, POLL_SIM_NIC } from '../../net/core/ids.js';
+import { NAPI, NAPI_POLL_WEIGHT, type Napi } from '../../net/core/napi.js';
+import { napiDisable, napiEnable, netifNapiAdd, netifNapiDel } from '../../net/core/napi_control.js';
+import { napiCompleteDone, napiScheduleOn, napiSchedulePrep } from '../../net/core/napi_schedule.js';
+import type { NetContext } from '../../net/core/net_context.js';
+import { NET_DEVICE } from '../../net/core/net_device.js';
+import { PAGE_POOL } from '../../net/core/page_pool.js';
+import { SKB, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
+import { NIC_QUEUE, type NicQueue, nicQueueAt, nicQueueView, RX_DESC, SIM_NIC } from './sim_nic.js';
+
+/** The driver's part of a thread: its queue views. */
+export class SimNicDriver {
+  readonly net: NetContext;
+  private readonly queues = new Map<number, NicQueue>();
+
+  constructor(net: NetContext) {
+    this.net = net;
+  }
+
+  /** @returns this thread's view of the nic_queue at `at` */
+  queue(at: number): NicQueue {
+    let q = this.queues.get(at);
+    if (q === undefined) {
+      q = nicQueueView(this.net.m, at);
+      this.queues.set(at, q);
+    }
+    return q;
+  }
+}
+
+/** Interrupt handler of a queue: masks the interrupt and schedules the instance. */
+export function simNicInterrupt(driver: SimNicDriver, cur: Current, queueAt: number): void {
+  const napiAt = Atomics.load(cur.m, queueAt + NIC_QUEUE.napi);
+  if (napiAt === 0) return;
+  const n = driver.net.napi(napiAt);
+  if (!napiSchedulePrep(n)) return;
+  irqMask(driver.queue(queueAt).irq);
+  napiScheduleOn(driver.net, cur.cpu, n);
+}
+
+/** Poll function: takes up to `budget` frames, refills, and completes if the ring ran dry. */
+export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budget: number): number {
+  const { m } = net;
+  const q = driver.queue(m[n.at + NAPI.priv]);
+  const rx = q.rxConsumer;
+  const features = Atomics.load(m, q.dev + NET_DEVICE.features);
+  rx.begin();
+  const work = rx.available(budget); // D2
+  for (let i = 0; i < work; i++) {
+    const desc = rx.slot(i);
+    const skb = m[desc + RX_DESC.skb];
+    readFrame(net, skb, m[desc + RX_DESC.len], m[desc + RX_DESC.hash]);
+    napiGroReceive(net, n, skb, features);
+  }
+  if (work > 0) rx.release(work);
+  refill(net, q);
+  if (work < budget && napiCompleteDone(net, n, work)) irqUnmask(net.cur, q.irq);
+  return work;
+}
+
+/** Fills in what the stack wants to know of a frame (Linux: eth_type_trans and the header checks of ip_rcv). */
+function readFrame(net: NetContext, skb: number, len: number, hash: number): void {
+  const { m, b, keys } = net;
+  const off = skbData(skb);
+  const status = dissect(b, off, len, keys);
+  let flags = 0;
+  if (status === DISSECT_OK && keys.ipVersion !== 0) {
+    flags = keys.isFragment !== 0 ? SKB_F_IP | SKB_F_FRAGMENT : SKB_F_IP;
+  }
+  m[skb + SKB.len] = len;
+  m[skb + SKB.hash] = hash;
+  m[skb + SKB.headers] = ((keys.l4Off - off) << 16) | ((keys.l3Off - off) & 0xffff);
+  m[skb + SKB.payload] = (keys.payloadLen << 16) | ((keys.payloadOff - off) & 0xffff);
+  m[skb + SKB.ports] = (keys.srcPort << 16) | keys.dstPort;
+  m[skb + SKB.proto] = (flags << 24) | (keys.ipProto << 16) | (keys.ethType & 0xffff);
+  m[skb + SKB.vlan] = keys.vlanTci;
+  m[skb + SKB.segs] = 1;
+  m[skb + SKB.fragList] = 0;
+}
+
+/** Posts as many empty buffers as the fill ring has room for, and wakes the NIC if it waits for them. */
+function refill(net: NetContext, q: NicQueue): void {
+  const { m } = net;
+  const { ringSize } = q;
+  let posted = post(net, q);
+  if (posted * 4 < ringSize) {
+    // The pool is empty: who frees enough has the queue polled again. It may have been freed just now.
+    const wanted = m[q.pool + PAGE_POOL.total] >>> 3;
+    Atomics.store(m, q.at + NIC_QUEUE.starving, wanted); // D5
+    if (ringLength(m, m[q.pool + PAGE_POOL.ring]) >= wanted) {
+      Atomics.store(m, q.at + NIC_QUEUE.starving, 0);
+      posted = post(net, q);
+    }
+  }
+  // A NIC that waits is woken for a batch, not for a buffer; its own time-out covers what is less.
+  if (posted * 4 >= ringSize && Atomics.load(m, q.at + NIC_QUEUE.nicWaiting) === 1) wakeNic(m, q.at); // D3
+}
+
+/**
+ * Posts what the pool has, so that buffers posted and descriptors not yet read together never exceed the ring.
+ * @returns buffers in the fill ring afterwards
+ */
+function post(net: NetContext, q: NicQueue): number {
+  const { m } = net;
+  const { fillProducer: fill, rxConsumer: rx, ringSize } = q;
+  const pool = net.pool(q.pool);
+  fill.begin();
+  const free = fill.reserve(ringSize); // D8: first what the NIC took,
+  rx.begin();
+  const room = free - rx.available(ringSize); // then what it reported
+  let n = 0;
+  while (n < room) {
+    const skb = pool.alloc();
+    if (skb === 0) break;
+    m[fill.slot(n)] = skb;
+    n++;
+  }
+  if (n > 0) fill.publish(n);
+  return ringSize - free + n;
+}
+
+function wakeNic(m: Int32Array, queueAt: number): void {
+  if (Atomics.compareExchange(m, queueAt + NIC_QUEUE.nicWaiting, 1, 0) === 1) {
+    Atomics.notify(m, queueAt + NIC_QUEUE.nicWaiting);
+  }
+}
+
+/**
+ * After a thread gave buffers back to the pool of a queue: polls the queue again if it had run out and enough came
+ * back (what drivers do with a software-triggered interrupt).
+ */
+export function simNicBuffersFreed(cur: Current, q: NicQueue): void {
+  const { m } = cur;
+  const word = q.at + NIC_QUEUE.starving;
+  const wanted = Atomics.load(m, word); // D6
+  if (wanted === 0 || ringLength(m, m[q.pool + PAGE_POOL.ring]) < wanted) return;
+  if (Atomics.compareExchange(m, word, wanted, 0) === wanted) raiseIrq(cur, q.irq);
+}
+
+/** Posts the first buffers and sets the interrupts up. Before the device is in the list. */
+export function simNicProbe(driver: SimNicDriver, nic: number, rxUsecs: number, rxFrames: number): void {
+  const { net } = driver;
+  const { m } = net;
+  for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
+    const at = nicQueueAt(m, nic, i);
+    const q = driver.queue(at);
+    m[at + NIC_QUEUE.rxUsecs] = rxUsecs;
+    m[at + NIC_QUEUE.rxFrames] = rxFrames;
+    requestIrq(q.irq, IRQ_SIM_NIC_RX, at, i % net.cur.cpus.length);
+    refill(net, q);
+  }
+}
+
+/**
+ * Link up: adds and enables an instance a queue (Linux: ndo_open). Device mutex held.
+ * @returns 0 or -ENOMEM; after an error nothing is left up
+ */
+export function simNicOpen(driver: SimNicDriver, dev: number): number {
+  const { net } = driver;
+  const { m } = net;
+  const nic = m[dev + NET_DEVICE.priv];
+  for (let i = 0; i < m[dev + NET_DEVICE.queues]; i++) {
+    const at = nicQueueAt(m, nic, i);
+    const napiAt = netifNapiAdd(net, dev, POLL_SIM_NIC, at, NAPI_POLL_WEIGHT, i);
+    if (napiAt < 0) {
+      simNicStop(driver, dev);
+      return -ENOMEM;
+    }
+    const n = net.napi(napiAt);
+    m[napiAt + NAPI.irq] = m[at + NIC_QUEUE.irq];
+    napiEnable(net, n);
+    Atomics.store(m, at + NIC_QUEUE.napi, napiAt);
+    // Frames may have come, or the mask may stand, from before.
+    const { irq } = driver.queue(at);
+    irqUnmask(net.cur, irq);
+    raiseIrq(net.cur, irq);
+  }
+  return 0;
+}
+
+/** Link down: disables and deletes the instances (Linux: ndo_stop). Device mutex held. */
+export function simNicStop(driver: SimNicDriver, dev: number): void {
+  const { net } = driver;
+  const { m } = net;
+  const nic = m[dev + NET_DEVICE.priv];
+  for (let i = 0; i < m[dev + NET_DEVICE.queues]; i++) {
+    const at = nicQueueAt(m, nic, i);
+    const napiAt = Atomics.load(m, at + NIC_QUEUE.napi);
+    if (napiAt === 0) continue;
+    const q = driver.queue(at);
+    const n = net.napi(napiAt);
+    irqDisable(net.cur, q.irq);
+    napiDisable(net, n);
+    Atomics.store(m, at + NIC_QUEUE.napi, 0);
+    netifNapiDel(net, n);
+    irqEnable(net.cur, q.irq);
+  }
+}

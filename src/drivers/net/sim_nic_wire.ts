@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * The simulated NIC's hardware side, driven by a thread of its own: takes frames from a source, spreads them over the
+ * queues (RSS), writes them into posted buffers, raises interrupts with moderation. Who owns what is said in
+ * sim_nic.ts.
+ *
+ * A frame's latency counts from `tstampNs`, the clock when the batch it belongs to was begun: one clock read a batch.
+ */
+import type { Current } from '../../kernel/current.js';
+import { raiseIrq } from '../../kernel/irq.js';
+import { dissect, FlowKeys } from '../../net/core/flow_dissector.js';
+import type { NetContext } from '../../net/core/net_context.js';
+import { countDrops } from '../../net/core/rx.js';
+import { SKB, SKB_DATA_BYTES, skbBuffersFor, skbData } from '../../net/core/skbuff.js';
+import { DROP_DEV_READY, DROP_PKT_TOO_BIG, DROP_RX_MISSED } from '../../net/core/softnet_data.js';
+import { NIC_QUEUE, type NicQueue, nicQueueAt, nicQueueView, RX_DESC, SIM_NIC } from './sim_nic.js';
+import { RssIndirection, Toeplitz } from './toeplitz.js';
+
+/** Frames of a queue that are published at once at most. */
+const BATCH = 64;
+/** A NIC without buffers looks again this often, whoever may have forgotten it. */
+const WAIT_MS = 1;
+
+/** What to do with a frame when no buffer is posted. */
+export type WhenFull = 'wait' | 'drop';
+
+class WireQueue {
+  readonly q: NicQueue;
+  /** Buffers taken from the fill ring's view and not yet used. */
+  avail = 0;
+  used = 0;
+  /** Descriptors written and not yet published. */
+  written = 0;
+  /** Frames published since the last interrupt, and when the first of them was. */
+  unsignalled = 0;
+  firstUs = 0;
+  interrupts = 0;
+  frames = 0;
+
+  constructor(q: NicQueue) {
+    this.q = q;
+  }
+}
+
+/** The receive side of the NIC's hardware. One thread makes and uses it. */
+export class Wire {
+  readonly net: NetContext;
+  readonly cur: Current;
+  private readonly nic: number;
+  private readonly queues: WireQueue[] = [];
+  private readonly keys = new FlowKeys();
+  private readonly rss = new Toeplitz();
+  private readonly indirection: RssIndirection;
+  private readonly whenFull: WhenFull;
+  private nowNs = 0;
+  private seq = 0;
+  private sinceFlush = 0;
+
+  constructor(net: NetContext, nic: number, nrQueues: number, whenFull: WhenFull) {
+    this.net = net;
+    this.cur = net.cur;
+    this.nic = nic;
+    this.whenFull = whenFull;
+    this.indirection = new RssIndirection(nrQueues);
+  }
+
+  /** Takes the hardware's ends of the rings over. Before the first frame. */
+  begin(): void {
+    const { m } = this.net;
+    const nrQueues = m[this.nic + SIM_NIC.nrQueues];
+    for (let i = 0; i < nrQueues; i++) {
+      const wq = new WireQueue(nicQueueView(m, nicQueueAt(m, this.nic, i)));
+      wq.q.fillConsumer.begin();
+      wq.q.rxProducer.begin();
+      this.queues.push(wq);
+    }
+    this.seq = Atomics.load(m, this.nic + SIM_NIC.seq);
+    this.nowNs = this.cur.platform.nowNs();
+  }
+
+  /** @returns true once the main thread wants the run to end */
+  stopped(): boolean {
+    return Atomics.load(this.net.m, this.nic + SIM_NIC.stop) !== 0;
+  }
+
+  /** The RSS hash of the frame at byte `off` of the arena. */
+  hash(off: number, len: number): number {
+    const { keys } = this;
+    dissect(this.net.b, off, len, keys);
+    return this.rss.rssHashWord(this.net.b, keys);
+  }
+
+  /**
+   * A frame arrives: `len` bytes at byte `off` of the arena, which it may be copied from.
+   * Published with its batch; call `flush` when the source pauses.
+   */
+  receive(off: number, len: number, hash: number): void {
+    const { m } = this.net;
+    const wq = this.queues[this.indirection.queue(hash)];
+    const seq = this.seq;
+    this.seq = (seq + 1) | 0;
+    const need = skbBuffersFor(len);
+    if (wq.avail - wq.used < need && !this.takeBuffers(wq, need)) return;
+    const head = this.copyIn(wq, off, len, need);
+    m[head + SKB.seq] = seq;
+    this.net.f[(head + SKB.tstampNs) >> 1] = this.nowNs;
+    const desc = wq.q.rxProducer.slot(wq.written);
+    m[desc + RX_DESC.skb] = head;
+    m[desc + RX_DESC.len] = len;
+    m[desc + RX_DESC.hash] = hash;
+    m[desc + RX_DESC.status] = 1;
+    wq.written++;
+    wq.frames++;
+    if (wq.written === BATCH) {
+      this.publish(wq);
+      this.signal(wq, false);
+    }
+    this.sinceFlush++;
+    if (this.sinceFlush === BATCH) {
+      this.sinceFlush = 0;
+      this.nowNs = this.cur.platform.nowNs();
+    }
+  }
+
+  /** Publishes everything written and sees to the interrupts that are due. */
+  flush(): void {
+    for (const wq of this.queues) {
+      this.publish(wq);
+      this.signal(wq, false);
+    }
+    Atomics.store(this.net.m, this.nic + SIM_NIC.seq, this.seq);
+  }
+
+  /** Reads the clock: before frames that arrive after a pause. */
+  tick(): number {
+    this.nowNs = this.cur.platform.nowNs();
+    this.sinceFlush = 0;
+    return this.nowNs;
+  }
+
+  /** @returns microseconds until a moderated interrupt is due, or -1 */
+  nextInterruptUs(): number {
+    let next = -1;
+    for (const wq of this.queues) {
+      if (wq.unsignalled === 0) continue;
+      const rxUsecs = this.net.m[wq.q.at + NIC_QUEUE.rxUsecs];
+      const left = (wq.firstUs + rxUsecs - this.cur.platform.nowUs()) | 0;
+      if (next < 0 || left < next) next = left > 0 ? left : 0;
+    }
+    return next;
+  }
+
+  /** The source has ended: publishes, and raises what moderation still holds back. */
+  finish(): void {
+    for (const wq of this.queues) {
+      this.publish(wq);
+      this.signal(wq, true);
+      const { m } = this.net;
+      m[wq.q.at + NIC_QUEUE.rxFramesTotal] += wq.frames;
+      m[wq.q.at + NIC_QUEUE.interrupts] += wq.interrupts;
+      wq.frames = 0;
+      wq.interrupts = 0;
+      // Buffers taken and not used stay posted: only what was used is given back to the ring.
+      this.giveBackTaken(wq);
+    }
+    Atomics.store(this.net.m, this.nic + SIM_NIC.seq, this.seq);
+  }
+
+  private copyIn(wq: WireQueue, off: number, len: number, need: number): number {
+    const { m, b } = this.net;
+    const fill = wq.q.fillConsumer;
+    const head = m[fill.slot(wq.used++)];
+    m[head + SKB.frags] = 0;
+    if (need === 1) {
+      b.copyWithin(skbData(head), off, off + len);
+      return head;
+    }
+    b.copyWithin(skbData(head), off, off + SKB_DATA_BYTES);
+    let last = head;
+    for (let i = 1; i < need; i++) {
+      const frag = m[fill.slot(wq.used++)];
+      m[frag + SKB.frags] = 0;
+      m[last + SKB.frags] = frag;
+      last = frag;
+      const from = off + i * SKB_DATA_BYTES;
+      const to = i === need - 1 ? off + len : from + SKB_DATA_BYTES;
+      b.copyWithin(skbData(frag), from, to);
+    }
+    return head;
+  }
+
+  private publish(wq: WireQueue): void {
+    if (wq.written === 0) return;
+    const n = wq.written;
+    wq.q.rxProducer.publish(n); // D1, D7
+    this.giveBackTaken(wq);
+    wq.written = 0;
+    if (wq.unsignalled === 0) wq.firstUs = this.cur.platform.nowUs();
+    wq.unsignalled += n;
+  }
+
+  /** Tells the driver which posted buffers are used up. */
+  private giveBackTaken(wq: WireQueue): void {
+    if (wq.used > 0) wq.q.fillConsumer.release(wq.used);
+    wq.avail = 0;
+    wq.used = 0;
+  }
+
+  /** Raises the queue's interrupt if moderation lets it. */
+  private signal(wq: WireQueue, force: boolean): void {
+    if (wq.unsignalled === 0) return;
+    const { m } = this.net;
+    const rxUsecs = m[wq.q.at + NIC_QUEUE.rxUsecs];
+    const rxFrames = m[wq.q.at + NIC_QUEUE.rxFrames];
+    if (!force && (rxUsecs > 0 || rxFrames > 1)) {
+      const enough = rxFrames > 0 && wq.unsignalled >= rxFrames;
+      const late = rxUsecs > 0 && ((this.cur.platform.nowUs() - wq.firstUs - rxUsecs) | 0) >= 0;
+      if (!enough && !late) return;
+    }
+    wq.unsignalled = 0;
+    wq.interrupts++;
+    raiseIrq(this.cur, wq.q.irq); // D1
+  }
+
+  /**
+   * Gets `need` posted buffers, waiting for them or not.
+   * @returns false if the frame was dropped, and counted
+   */
+  private takeBuffers(wq: WireQueue, need: number): boolean {
+    const { m } = this.net;
+    if (need > wq.q.ringSize) {
+      countDrops(this.net, DROP_PKT_TOO_BIG, 1);
+      return false;
+    }
+    const fill = wq.q.fillConsumer;
+    wq.avail = fill.available(wq.used + need > BATCH ? wq.used + need : BATCH);
+    if (wq.avail - wq.used >= need) return true;
+    this.publish(wq);
+    this.signal(wq, true);
+    wq.avail = fill.available(need > BATCH ? need : BATCH);
+    while (wq.avail < need) {
+      if (Atomics.load(m, wq.q.at + NIC_QUEUE.napi) === 0) {
+        countDrops(this.net, DROP_DEV_READY, 1);
+        return false;
+      }
+      if (this.whenFull === 'drop' || this.stopped()) {
+        countDrops(this.net, DROP_RX_MISSED, 1);
+        return false;
+      }
+      this.waitForBuffers(wq, need);
+      wq.avail = fill.available(need > BATCH ? need : BATCH);
+    }
+    this.tick();
+    return true;
+  }
+
+  private waitForBuffers(wq: WireQueue, need: number): void {
+    const { m } = this.net;
+    const word = wq.q.at + NIC_QUEUE.nicWaiting;
+    // Frames for other queues must not wait for this one.
+    this.flush();
+    Atomics.store(m, word, 1); // D4
+    if (wq.q.fillConsumer.available(need) < need && Atomics.wait(m, word, 1, WAIT_MS) === 'timed-out') {
+      // The interrupt for "few descriptors left": the driver looks for freed buffers again.
+      raiseIrq(this.cur, wq.q.irq);
+    }
+    Atomics.store(m, word, 0);
+  }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * `current`: what a thread knows about itself. Every kernel function that sleeps, takes a per-CPU lock or reads
+ * the clock gets it as its first argument.
+ */
+import { perCpuPtr } from '../mm/percpu.js';
+import { ROOT_AT } from '../mm/slab.js';
+import { line, struct, word } from '../mm/struct.js';
+import { CPU, Cpu } from './cpu.js';
+import type { Platform } from './platform.js';
+import { Task } from './task.js';
+
+/** Roots of everything the kernel proper shares. */
+export const KERNEL = struct(
+  'kernel',
+  line('main thread, before any other starts', {
+    nrCpus: word('simulated CPUs'),
+    cpus: word('per-CPU areas (struct cpu), CPU 0 first'),
+  }),
+  line('any thread, compare-and-swap; kthreadd takes all by exchange', {
+    createList: word('tasks that wait to be created'),
+  }),
+  line('any thread, fetch-and-add', {
+    createDoorbell: word('rung once a request; kthreadd sleeps on it'),
+  }),
+  line('lock holders', { taskLock: word('spin lock of the task list') }),
+  line('taskLock', { taskFirst: word('first task of the list'), nrTasks: word('tasks in the list') }),
+  line('lock holders', { rcuLock: word('mutex: one grace period at a time'), rcuOwner: word('its owner') }),
+  line('synchronizeRcu, under rcuLock', { rcuGp: word('number of the newest grace period, never 0') }),
+  line('synchronizeRcu, under rcuLock', { rcuWaiting: word('1 while somebody waits for readers') }),
+  line('readers, fetch-and-add', { rcuWake: word('rung when a reader passes while somebody waits') }),
+  line('the layer above, at boot', { net: word('root of the network layer (struct net)') }),
+);
+
+/** Where the kernel's roots lie. */
+export const KERNEL_AT = ROOT_AT;
+
+export type SoftirqAction = (cur: Current) => void;
+/** @returns nothing; runs in the CPU's thread, outside the timer lock */
+export type HrtimerFn = (cur: Current, data: number) => void;
+/** Runs in the thread that raised the interrupt, on behalf of `cur.cpu`. */
+export type IrqHandler = (cur: Current, devId: number) => void;
+
+export class Current {
+  readonly m: Int32Array;
+  readonly platform: Platform;
+  readonly task: Task;
+  /** All CPUs' areas. */
+  readonly cpus: readonly Cpu[];
+  /** The CPU this thread counts as running on; an interrupt handler runs on behalf of another. */
+  cpu: Cpu;
+  /** Depth of local_bh_disable. */
+  bhCount = 0;
+  /** The CPU whose bhLock is held while bhCount > 0. */
+  bhCpu: Cpu;
+  /** Depth of RCU read sections; kernel threads start with one that only sleeping interrupts. */
+  rcuNesting = 0;
+  /** Times this thread went to sleep (word `nvcsw` of its task). */
+  nvcsw = 0;
+  /** Handlers by number: softirqs, timer functions, interrupt handlers. Filled when the thread is set up. */
+  readonly softirqVec: SoftirqAction[] = [];
+  readonly hrtimerFns: HrtimerFn[] = [];
+  readonly irqHandlers: IrqHandler[] = [];
+
+  constructor(m: Int32Array, platform: Platform, taskAt: number, cpus: readonly Cpu[], cpuId: number) {
+    this.m = m;
+    this.platform = platform;
+    this.task = new Task(m, taskAt);
+    this.cpus = cpus;
+    this.cpu = cpus[cpuId];
+    this.bhCpu = this.cpu;
+  }
+}
+
+/** Makes the views of all CPUs. Once a thread. */
+export function cpuViews(m: Int32Array): Cpu[] {
+  const views: Cpu[] = [];
+  const nrCpus = m[KERNEL_AT + KERNEL.nrCpus];
+  const base = m[KERNEL_AT + KERNEL.cpus];
+  for (let i = 0; i < nrCpus; i++) views.push(new Cpu(m, perCpuPtr(base, CPU, i), i));
+  return views;
+}

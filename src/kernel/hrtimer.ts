@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * Timers of microsecond resolution (Linux: kernel/time/hrtimer.c): one shot, pinned to the CPU that starts them, run
+ * by that CPU's thread.
+ *
+ * States: inactive; enqueued (in the list of its base, sorted by expiry); running (its function is being called).
+ * A timer may be enqueued again while it is running.
+ *
+ * Owners
+ *   base list, enqueued, expiresUs, next, base   holder of the base's timerLock
+ *   running                                      the CPU thread that calls the function
+ *   fn, data                                     whoever set the timer up, before it is first started
+ *
+ * Invariant: after hrtimerCancel returned the timer is neither enqueued nor running, unless its owner starts it again.
+ *
+ * Ordering
+ *   H1 CPU thread: running = 0, then notify        pairs with  H2
+ *   H2 canceller: wait while running               pairs with  H1
+ *   H3 starter: insert (under timerLock), then wake the CPU's thread        pairs with  H4
+ *   H4 CPU thread: sleeping state, then look at the list (under timerLock)  pairs with  H3
+ */
+import { line, struct, word } from '../mm/struct.js';
+import { CPU } from './cpu.js';
+import type { Current } from './current.js';
+import { spinLock, spinUnlock } from './locking/spinlock.js';
+import { wakeUpProcess } from './task.js';
+
+/** struct hrtimer, to be embedded: a line of its own. */
+export const HRTIMER = struct(
+  'hrtimer',
+  line('holder of the base’s timerLock', {
+    enqueued: word('1 while in its base’s list'),
+    expiresUs: word('when, in wrapping microseconds'),
+    next: word('next timer of the base'),
+    base: word('CPU whose base it is or was in'),
+    fn: word('which function (an entry of hrtimerFns)'),
+    data: word('its argument'),
+    running: word('1 while its function is called; waited on by hrtimerCancel'),
+  }),
+);
+
+/** Largest distance a timer may have: half the range of the wrapping clock, less a margin. */
+export const HRTIMER_MAX_US = 1_800_000_000;
+
+/** Prepares a timer; nobody else may know it yet (Linux: hrtimer_setup). */
+export function hrtimerSetup(m: Int32Array, timer: number, fn: number, data: number): void {
+  m[timer + HRTIMER.fn] = fn;
+  m[timer + HRTIMER.data] = data;
+}
+
+/**
+ * Starts the timer on this CPU, `delayUs` microseconds from now; one already started is moved
+ * (Linux: hrtimer_start with HRTIMER_MODE_REL_PINNED).
+ */
+export function hrtimerStart(cur: Current, timer: number, delayUs: number): void {
+  const { m, cpu } = cur;
+  const delay = delayUs > HRTIMER_MAX_US ? HRTIMER_MAX_US : delayUs;
+  const expires = (cur.platform.nowUs() + delay) | 0;
+  lockBase(cur, timer);
+  if (m[timer + HRTIMER.enqueued] !== 0) dequeue(cur, timer);
+  const oldBase = cur.cpus[m[timer + HRTIMER.base]];
+  if (oldBase !== cpu) {
+    // The word `base` changes under both locks in turn: who finds the old value retries (lockBase).
+    Atomics.store(m, timer + HRTIMER.base, cpu.id);
+    spinUnlock(m, oldBase.timerLock);
+    lockBase(cur, timer);
+    if (m[timer + HRTIMER.enqueued] !== 0) dequeue(cur, timer);
+  }
+  m[timer + HRTIMER.expiresUs] = expires;
+  const first = enqueue(cur, timer);
+  const base = cur.cpus[m[timer + HRTIMER.base]];
+  spinUnlock(m, base.timerLock);
+  const t = m[base.at + CPU.task];
+  if (first && t !== cur.task.at) wakeUpProcess(m, t); // H3
+}
+
+/**
+ * Stops the timer and waits for its function if that is being called (Linux: hrtimer_cancel). Process context.
+ * @returns true if it was enqueued
+ */
+export function hrtimerCancel(cur: Current, timer: number): boolean {
+  const { m } = cur;
+  lockBase(cur, timer);
+  const base = cur.cpus[m[timer + HRTIMER.base]];
+  const was = m[timer + HRTIMER.enqueued] !== 0;
+  if (was) dequeue(cur, timer);
+  spinUnlock(m, base.timerLock);
+  while (Atomics.load(m, timer + HRTIMER.running) !== 0) Atomics.wait(m, timer + HRTIMER.running, 1); // H2
+  return was;
+}
+
+/**
+ * Calls the functions of all timers of this CPU that have expired. The CPU's own thread only.
+ * @returns microseconds until the next one expires, 0 if timers were run (look again), -1 if there is none
+ */
+export function hrtimerRunQueues(cur: Current): number {
+  const { m, cpu } = cur;
+  let ran = false;
+  for (;;) {
+    if (Atomics.load(m, cpu.timerFirst) === 0) return ran ? 0 : -1; // H4
+    spinLock(m, cpu.timerLock);
+    const timer = m[cpu.timerFirst];
+    if (timer === 0) {
+      spinUnlock(m, cpu.timerLock);
+      return ran ? 0 : -1;
+    }
+    const leftUs = (m[timer + HRTIMER.expiresUs] - cur.platform.nowUs()) | 0;
+    if (leftUs > 0) {
+      spinUnlock(m, cpu.timerLock);
+      return ran ? 0 : leftUs;
+    }
+    dequeue(cur, timer);
+    Atomics.store(m, timer + HRTIMER.running, 1);
+    const fn = m[timer + HRTIMER.fn];
+    const data = m[timer + HRTIMER.data];
+    spinUnlock(m, cpu.timerLock);
+    cur.hrtimerFns[fn](cur, data);
+    Atomics.store(m, timer + HRTIMER.running, 0); // H1
+    Atomics.notify(m, timer + HRTIMER.running);
+    ran = true;
+  }
+}
+
+/** Takes the lock of the base the timer belongs to, which may change until it is held. */
+function lockBase(cur: Current, timer: number): void {
+  const { m } = cur;
+  for (;;) {
+    const base = cur.cpus[Atomics.load(m, timer + HRTIMER.base)];
+    spinLock(m, base.timerLock);
+    if (Atomics.load(m, timer + HRTIMER.base) === base.id) return;
+    spinUnlock(m, base.timerLock);
+  }
+}
+
+/** Takes it out of its base's list. Base locked. */
+function dequeue(cur: Current, timer: number): void {
+  const { m } = cur;
+  let link = cur.cpus[m[timer + HRTIMER.base]].timerFirst;
+  while (m[link] !== timer) link = m[link] + HRTIMER.next;
+  Atomics.store(m, link, m[timer + HRTIMER.next]);
+  m[timer + HRTIMER.enqueued] = 0;
+}
+
+/** Puts it into its base's list by expiry. Base locked. @returns true if it is now the first */
+function enqueue(cur: Current, timer: number): boolean {
+  const { m } = cur;
+  const head = cur.cpus[m[timer + HRTIMER.base]].timerFirst;
+  const expires = m[timer + HRTIMER.expiresUs];
+  let link = head;
+  while (m[link] !== 0 && ((m[m[link] + HRTIMER.expiresUs] - expires) | 0) <= 0)
+    link = m[link] + HRTIMER.next;
+  m[timer + HRTIMER.next] = m[link];
+  m[timer + HRTIMER.enqueued] = 1;
+  Atomics.store(m, link, timer);
+  return link === head;
+}

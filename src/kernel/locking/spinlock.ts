@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Spinlock over one word: spins briefly, then sleeps, because here the holder is a thread that can be preempted. Linux on
+// PREEMPT_RT makes the same choice for spinlock_t.
+//
+// States of the word
+//   SPIN_FREE       nobody holds the lock
+//   SPIN_LOCKED     held, and nobody sleeps
+//   SPIN_CONTENDED  held, and somebody may sleep on the word
+//
+//   FREE -> LOCKED             spinTryLock, spinLock: the taker (lock, fast path or while spinning)
+//   LOCKED -> CONTENDED        spinLock: a waiter about to sleep
+//   FREE -> CONTENDED          spinLock: a waiter that slept, or was about to, and found the lock free: it now holds it
+//   LOCKED, CONTENDED -> FREE  spinUnlock: the holder
+//
+// Owner: anyone may go from FREE, any waiter may raise LOCKED to CONTENDED, only the holder goes back to FREE.
+//
+// Invariants
+//   1. At most one thread is between a step out of FREE and its own step back.
+//   2. Nobody sleeps while the word is LOCKED: a sleeper has seen CONTENDED, and only FREE follows CONTENDED.
+//   3. Whoever takes the word from CONTENDED to FREE wakes one sleeper. The woken thread takes the lock as CONTENDED, or
+//      makes the new holder's word CONTENDED before it sleeps again (or gives up): the remaining sleepers are never forgotten.
+//      So CONTENDED with nobody asleep happens and costs one needless notify; LOCKED with a sleeper does not happen.
+//
+// Ordering (Atomics are sequentially consistent; what each access is there for)
+//   L1  CAS/exchange out of FREE   acquire  pairs with U1: sees all that the last holder wrote
+//   L2  exchange to CONTENDED      before the wait; pairs with U1: the exchange in U1 either comes first (L2 gets the lock)
+//                                  or reads CONTENDED (and U2 follows)
+//   L3  wait while CONTENDED       pairs with U2; its compare-and-sleep is one step, so a U1 in between makes it return
+//   U1  exchange to FREE           release  pairs with L1 and L2
+//   U2  notify one                 pairs with L3; only after a U1 that read CONTENDED
+//
+// Uncontended cost: one CAS to lock, one exchange to unlock, no call to notify.
+
+import { cpuRelax, SPIN_LOADS } from '../cpu_relax.js';
+
+/** Nobody holds the lock; the word of a new lock. */
+export const SPIN_FREE = 0;
+/** Held, and nobody sleeps on the word. */
+export const SPIN_LOCKED = 1;
+/** Held, and threads may sleep on the word. */
+export const SPIN_CONTENDED = 2;
+
+/** Words of a spinlock. */
+export const SPINLOCK_WORDS = 1;
+
+/**
+ * Takes the lock at word `at` and returns when this thread holds it (Linux `spin_lock`). Not recursive: a thread that
+ * takes it twice waits for itself. Not fair: a running thread may overtake a woken one.
+ */
+export function spinLock(m: Int32Array, at: number): void {
+  if (Atomics.compareExchange(m, at, SPIN_FREE, SPIN_LOCKED) !== SPIN_FREE) spinLockSlow(m, at, SPIN_LOADS);
+}
+
+/**
+ * Takes the lock at word `at` if it is free; never waits (Linux `spin_trylock`).
+ * @returns whether this thread now holds the lock
+ */
+export function spinTryLock(m: Int32Array, at: number): boolean {
+  return Atomics.compareExchange(m, at, SPIN_FREE, SPIN_LOCKED) === SPIN_FREE;
+}
+
+/**
+ * Releases the lock at word `at` and wakes one sleeper if there may be one (Linux `spin_unlock`). Holder only.
+ * @throws Error if the lock is free
+ */
+export function spinUnlock(m: Int32Array, at: number): void {
+  const was = Atomics.exchange(m, at, SPIN_FREE);
+  if (was !== SPIN_LOCKED) spinUnlockSlow(m, at, was);
+}
+
+/**
+ * Spins on the lock without taking it by force: ends when it is taken, when somebody already sleeps (then spinning
+ * longer would only overtake that thread), or after `loads` looks at the word.
+ * @returns whether this thread now holds the lock
+ */
+export function spinBriefly(m: Int32Array, at: number, loads: number): boolean {
+  for (let i = 0; i < loads; i++) {
+    const state = Atomics.load(m, at);
+    if (state === SPIN_CONTENDED) return false;
+    if (state === SPIN_FREE && spinTryLock(m, at)) return true;
+    cpuRelax();
+  }
+  return false;
+}
+
+/** The contended path of `spinLock`: up to `loads` looks at the word, then sleep until the lock is got. */
+export function spinLockSlow(m: Int32Array, at: number, loads: number): void {
+  if (spinBriefly(m, at, loads)) return;
+  while (Atomics.exchange(m, at, SPIN_CONTENDED) !== SPIN_FREE) Atomics.wait(m, at, SPIN_CONTENDED);
+}
+
+function spinUnlockSlow(m: Int32Array, at: number, was: number): void {
+  if (was === SPIN_FREE)
+    throw new Error(`spinUnlock: the lock at word ${at} is free; only its holder may unlock it, once`);
+  Atomics.notify(m, at, 1);
+}

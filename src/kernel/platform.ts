@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * Time, as protocol code sees it. The model checker brings another implementation.
+ *
+ * Shared time is CLOCK_MONOTONIC: `performance.now()` counts from each thread's own start, so every thread keeps its
+ * distance to the monotonic clock. Timers count in microseconds in a wrapping 32-bit word (as jiffies do): compare by
+ * subtraction, distances stay below 2^31 us = 35 minutes.
+ */
+export interface Platform {
+  /** CLOCK_MONOTONIC in nanoseconds, a double (exact to about 100 ns). */
+  nowNs(): number;
+  /** CLOCK_MONOTONIC in microseconds, wrapping at 32 bits. */
+  nowUs(): number;
+  /** Sleeps about `us` microseconds (Linux: usleep_range): for loops that poll a condition nobody signals. */
+  usleep(us: number): void;
+}
+
+/** The real clock. Make one a thread. */
+export class NodePlatform implements Platform {
+  private readonly offsetMs: number;
+  private readonly parking = new Int32Array(new SharedArrayBuffer(4));
+
+  constructor() {
+    const [seconds, nanos] = process.hrtime();
+    this.offsetMs = seconds * 1e3 + nanos / 1e6 - performance.now();
+  }
+
+  nowNs(): number {
+    return (performance.now() + this.offsetMs) * 1e6;
+  }
+
+  nowUs(): number {
+    return ((performance.now() + this.offsetMs) * 1e3) | 0;
+  }
+
+  usleep(us: number): void {
+    Atomics.wait(this.parking, 0, 0, us / 1e3);
+  }
+}

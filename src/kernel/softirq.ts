@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * Softirqs, the CPU's idle loop and ksoftirqd (Linux: kernel/softirq.c, kernel/sched/idle.c).
+ *
+ * States of a CPU: idle (its thread sleeps), in softirq (its thread or ksoftirqd holds bhLock and runs handlers).
+ *
+ * Owners
+ *   softirqPending  anybody sets bits; whoever runs softirqs takes them all by exchange, under bhLock
+ *   handlers        whoever holds bhLock
+ * While ksoftirqd is running it has taken over: the CPU's own thread leaves pending bits to it.
+ *
+ * Invariant: a pending bit is always followed by a run: the raiser wakes the CPU's thread, and nobody goes to sleep
+ * without looking at the bits after setting its sleeping state.
+ *
+ * Ordering
+ *   Q1 raiser: or of softirqPending, then wakeUpProcess (loads state)       pairs with  Q2
+ *   Q2 CPU thread, ksoftirqd: store sleeping state, then load softirqPending pairs with  Q1
+ *   Q3 CPU thread: load softirqPending, then load ksoftirqd's state          pairs with  Q2
+ *      (if it sees ksoftirqd running, ksoftirqd will look at the bits before it sleeps)
+ */
+import { condResched, localBhDisable, localBhEnable } from './bh.js';
+import { CPU, type Cpu } from './cpu.js';
+import type { Current } from './current.js';
+import { hrtimerRunQueues } from './hrtimer.js';
+import { kthreadShouldStop } from './kthread.js';
+import { rcuQuiescentState } from './rcu.js';
+import { schedule, scheduleTimeout } from './sched.js';
+import type { SmpHotplugThread } from './smpboot.js';
+import { setCurrentState, TASK, TASK_INTERRUPTIBLE, TASK_RUNNING, wakeUpProcess } from './task.js';
+
+export const NET_RX_SOFTIRQ = 0;
+
+/** Softirqs run this long before ksoftirqd takes over (Linux: MAX_SOFTIRQ_TIME, 2 ms). */
+export const MAX_SOFTIRQ_TIME_US = 2000;
+/** Softirqs restart this often before ksoftirqd takes over (Linux: MAX_SOFTIRQ_RESTART). */
+export const MAX_SOFTIRQ_RESTART = 10;
+
+/** Marks softirq `nr` pending on `cpu` and sees that it will run (Linux: raise_softirq_irqoff). */
+export function raiseSoftirq(cur: Current, cpu: Cpu, nr: number): void {
+  const { m } = cur;
+  const was = Atomics.or(m, cpu.softirqPending, 1 << nr); // Q1
+  if ((was & (1 << nr)) !== 0) return; // who set it has seen to it
+  const t = m[cpu.at + CPU.task];
+  if (t !== cur.task.at) wakeUpProcess(m, t);
+}
+
+/** Marks it pending from within a softirq, which looks again before it ends (Linux: __raise_softirq_irqoff). */
+export function raiseSoftirqNoWake(cur: Current, cpu: Cpu, nr: number): void {
+  Atomics.or(cur.m, cpu.softirqPending, 1 << nr);
+}
+
+/**
+ * Runs the pending softirqs of the running thread's CPU, again and again within the limits, then hands over
+ * (Linux: __do_softirq).
+ */
+export function doSoftirq(cur: Current): void {
+  const { m, cpu } = cur;
+  localBhDisable(cur);
+  let pending = Atomics.exchange(m, cpu.softirqPending, 0);
+  if (pending !== 0) {
+    m[cpu.at + CPU.softirqRuns]++;
+    const endUs = (cur.platform.nowUs() + MAX_SOFTIRQ_TIME_US) | 0;
+    let maxRestart = MAX_SOFTIRQ_RESTART;
+    for (;;) {
+      for (let nr = 0; pending >>> nr !== 0; nr++) {
+        if (((pending >>> nr) & 1) !== 0) cur.softirqVec[nr](cur);
+      }
+      if (Atomics.load(m, cpu.softirqPending) === 0) break;
+      maxRestart--;
+      if (maxRestart === 0 || ((cur.platform.nowUs() - endUs) | 0) >= 0) {
+        wakeupSoftirqd(cur, cpu);
+        break;
+      }
+      pending = Atomics.exchange(m, cpu.softirqPending, 0);
+    }
+  }
+  localBhEnable(cur);
+}
+
+function wakeupSoftirqd(cur: Current, cpu: Cpu): void {
+  const { m } = cur;
+  m[cpu.at + CPU.softirqHandovers]++;
+  const t = m[cpu.at + CPU.ksoftirqd];
+  if (t !== 0 && t !== cur.task.at) wakeUpProcess(m, t);
+}
+
+function ksoftirqdRunning(m: Int32Array, cpu: Cpu): boolean {
+  const t = m[cpu.at + CPU.ksoftirqd];
+  return t !== 0 && Atomics.load(m, t + TASK.state) === TASK_RUNNING; // Q3
+}
+
+/** A CPU's own thread: takes interrupts' softirqs and timers, sleeps when idle (Linux: do_idle). */
+export function cpuIdleLoop(cur: Current): number {
+  const { m, cpu, task } = cur;
+  for (;;) {
+    setCurrentState(task, TASK_INTERRUPTIBLE); // Q2
+    if (kthreadShouldStop(cur)) break;
+    if (Atomics.load(m, cpu.softirqPending) !== 0 && !ksoftirqdRunning(m, cpu)) {
+      setCurrentState(task, TASK_RUNNING);
+      doSoftirq(cur);
+      rcuQuiescentState(cur);
+      condResched(cur);
+      // Timers and stop requests are looked at between rounds, too.
+      hrtimerRunQueues(cur);
+      continue;
+    }
+    const nextUs = hrtimerRunQueues(cur);
+    if (nextUs < 0) schedule(cur);
+    else if (nextUs > 0) scheduleTimeout(cur, nextUs);
+  }
+  setCurrentState(task, TASK_RUNNING);
+  return 0;
+}
+
+/** ksoftirqd/N: a per-CPU thread which runs when the limits were reached. */
+export const KSOFTIRQD: SmpHotplugThread = {
+  shouldRun(cur: Current): boolean {
+    return Atomics.load(cur.m, cur.cpu.softirqPending) !== 0; // Q2
+  },
+  threadFn(cur: Current): void {
+    doSoftirq(cur);
+    rcuQuiescentState(cur);
+    condResched(cur);
+  },
+};

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * A machine: one arena, one pool of threads, simulated CPUs, devices, sockets, applications. The main thread's face
+ * of it all: every operation is a promise here and blocking code in a control worker.
+ */
+import { checkInt, SoftnetError } from './errors.js';
+import { CPU } from './kernel/cpu.js';
+import { KERNEL, KERNEL_AT } from './kernel/current.js';
+import { allocTask } from './kernel/kthread.js';
+import { rcuInit } from './kernel/rcu.js';
+import { TASK } from './kernel/task.js';
+import { Arena } from './mm/arena.js';
+import { initListHead } from './mm/list.js';
+import { allocPercpu, perCpuPtr } from './mm/percpu.js';
+import { kfree, kmalloc, mmInit } from './mm/slab.js';
+import { TASK_KIND_APP, TASK_KIND_CONTROL } from './net/core/ids.js';
+import { AF_INET, AF_PACKET } from './net/core/sock_queue.js';
+import {
+  DEV_WEIGHT,
+  DROP_REASON_NAMES,
+  GRO_NORMAL_BATCH,
+  MIN_NAPI_ID,
+  NET,
+  NETDEV_BUDGET,
+  NETDEV_BUDGET_USECS,
+  NR_PORTS,
+  SOFTNET_DATA,
+} from './net/core/softnet_data.js';
+import { NetDevice, type NetDeviceOptions, netdevParams } from './net_device.js';
+import { Socket, type SocketOptions, socketParams } from './socket.js';
+import type { ControlOp, ControlResult } from './threads/control_ops.js';
+import {
+  DEFAULT_MAX_THREADS,
+  Kthreadd,
+  newRecord,
+  type ThreadRecord,
+  threadDied,
+} from './threads/kthreadd.js';
+import { readSchedStat } from './threads/os_thread.js';
+
+/** How a machine is booted. */
+export interface BootOptions {
+  /** Simulated CPUs; 2. */
+  readonly cpus?: number;
+  /** Bytes of shared memory; 256 MiB. It is taken from the system only as far as it is used. */
+  readonly memoryBytes?: number;
+  /** Most threads the machine may have at once; 64, or four a core. */
+  readonly maxThreads?: number;
+  /** Threads kept warm beside those that the CPUs take; 4. */
+  readonly warmThreads?: number;
+  /** Packets of one softirq round; 300 (sysctl net.core.netdev_budget). */
+  readonly netdevBudget?: number;
+  /** Microseconds of one softirq round; 2000 (sysctl net.core.netdev_budget_usecs). */
+  readonly netdevBudgetUsecs?: number;
+  /** Fault injection: this request for a kernel thread is refused, counted from 1. */
+  readonly failKthread?: number;
+}
+
+/** An application to run in a thread of its own. */
+export interface AppOptions {
+  /** Its name, shown as `app/NAME`. */
+  readonly name: string;
+  /** Which export of the module to call; `default`. */
+  readonly exportName?: string;
+  /** Anything that can be cloned; `app.args` in the function. */
+  readonly args?: unknown;
+  /** What it receives from. */
+  readonly sockets?: readonly Socket[];
+}
+
+/** A running application. */
+export interface App<T = unknown> {
+  readonly name: string;
+  /** What its function returned. Rejects when it throws or dies. */
+  readonly result: Promise<T>;
+}
+
+/** Times of one thread, as the operating system counts them. */
+export interface ThreadStats {
+  readonly name: string;
+  /** Kernel thread id, 0 where /proc is not available. */
+  readonly tid: number;
+  /** CPU time in nanoseconds; null where it is not available. */
+  readonly cpuNs: number | null;
+  /** Time spent runnable but waiting for a CPU, ns; null where it is not available. */
+  readonly runDelayNs: number | null;
+  /** Times it went to sleep and was woken. */
+  readonly wakeups: number;
+  readonly kind: number;
+}
+
+const MIB = 1 << 20;
+/** How long applications get to return after their sockets were closed. */
+const APP_GRACE_MS = 5000;
+
+export class Machine {
+  readonly arena: Arena;
+  readonly cpus: number;
+  private readonly kthreadd: Kthreadd;
+  private readonly net: number;
+  private readonly sockets = new Set<Socket>();
+  private readonly devices = new Set<NetDevice>();
+  private readonly apps = new Set<Promise<unknown>>();
+  /** Never resolves; rejects when a thread died. */
+  private readonly died: Promise<never>;
+  private failure: Error | null = null;
+  private controlQueue: Promise<unknown> = Promise.resolve();
+  private closing: Promise<void> | null = null;
+
+  private constructor(options: BootOptions) {
+    this.cpus = checkInt('cpus', options.cpus, 2, 1, 64);
+    const memoryBytes = checkInt('memoryBytes', options.memoryBytes, 256 * MIB, MIB, 1024 * MIB);
+    const maxThreads = checkInt('maxThreads', options.maxThreads, DEFAULT_MAX_THREADS, 1, 4096);
+    const warm = checkInt('warmThreads', options.warmThreads, 4, 0, 4096);
+    const failKthread = checkInt('failKthread', options.failKthread, 0, 0, 1 << 30);
+    this.arena = new Arena(new SharedArrayBuffer(memoryBytes & ~63));
+    this.net = layOut(this.arena.m, this.cpus, {
+      budget: checkInt('netdevBudget', options.netdevBudget, NETDEV_BUDGET, 1, 1 << 30),
+      budgetUsecs: checkInt('netdevBudgetUsecs', options.netdevBudgetUsecs, NETDEV_BUDGET_USECS, 1, 1 << 30),
+    });
+    let reject: (error: Error) => void = () => {};
+    this.died = new Promise<never>((_, r) => {
+      reject = r;
+    });
+    this.died.catch(() => {});
+    // A worker each for the CPUs, their ksoftirqd and the control thread.
+    this.kthreadd = new Kthreadd(
+      this.arena.sab,
+      2 * this.cpus + 1 + warm,
+      maxThreads,
+      failKthread,
+      (error) => {
+        if (this.failure !== null) return;
+        this.failure = error;
+        reject(error);
+        void this.kthreadd.stop();
+      },
+    );
+    this.kthreadd.serve();
+  }
+
+  /** Boots a machine. Rejects with SoftnetError (ENOMEM) if its threads cannot be had. */
+  static async boot(options: BootOptions = {}): Promise<Machine> {
+    const machine = new Machine(options);
+    try {
+      await machine.control({ name: 'boot' }, 'booting the CPUs', 'allow more threads (maxThreads)');
+    } catch (error) {
+      await machine.kthreadd.stop();
+      throw error;
+    }
+    return machine;
+  }
+
+  /** Adds a simulated NIC and brings its link up. */
+  async addDevice(options: NetDeviceOptions): Promise<NetDevice> {
+    const params = netdevParams(options, this.cpus);
+    const dev = await this.control(
+      { name: 'netdev-add', params },
+      `adding ${params.name}`,
+      'take another name, boot with more memory (memoryBytes) or allow more threads (maxThreads)',
+    );
+    const device = new NetDevice(this, params, dev as number);
+    this.devices.add(device);
+    return device;
+  }
+
+  /** Opens a UDP socket for one port, or for every port that has none of its own (port 0). */
+  async openUdp(options: SocketOptions & { readonly port: number }): Promise<Socket> {
+    const port = checkInt('port', options.port, 0, 0, NR_PORTS - 1);
+    return this.openSocket(AF_INET, port, null, options, port === 0 ? 'UDP on any port' : `UDP port ${port}`);
+  }
+
+  /** Opens a packet socket: it gets every frame of the device that no other socket takes. */
+  async openPacket(device: NetDevice, options: SocketOptions = {}): Promise<Socket> {
+    return this.openSocket(AF_PACKET, 0, device, options, `the packet socket of ${device.name}`);
+  }
+
+  private async openSocket(
+    family: number,
+    port: number,
+    device: NetDevice | null,
+    options: SocketOptions,
+    what: string,
+  ): Promise<Socket> {
+    const params = socketParams(options);
+    const dev = device?.at ?? 0;
+    const op: ControlOp = { name: 'sock-open', family, port, dev, ...params };
+    const at = await this.control(
+      op,
+      `opening ${what}`,
+      'close the socket that has it, or take another port',
+    );
+    const socket = new Socket(this, at as number, dev);
+    this.sockets.add(socket);
+    return socket;
+  }
+
+  /** Takes a socket off the list of those that shutdown closes. */
+  forgetSocket(socket: Socket): void {
+    this.sockets.delete(socket);
+  }
+
+  /**
+   * Runs a function of a module as an application thread. It is called with an AppContext (see softnet/app).
+   * @param module URL of the module, absolute
+   */
+  async runApp<T = unknown>(module: string | URL, options: AppOptions): Promise<App<T>> {
+    this.throwIfDown();
+    if (!this.kthreadd.hasRoom()) {
+      throw new SoftnetError(`running app/${options.name}`, -12, 'allow more threads (maxThreads)');
+    }
+    const name = `app/${options.name}`;
+    const taskAt = this.newTask(TASK_KIND_APP, name, this.apps.size % this.cpus);
+    const record = newRecord(name, TASK_KIND_APP, taskAt);
+    const exit = this.kthreadd.run(
+      {
+        kind: 'app',
+        sab: this.arena.sab,
+        taskAt,
+        module: module instanceof URL ? module.href : module,
+        exportName: options.exportName ?? 'default',
+        args: options.args,
+        sockets: (options.sockets ?? []).map((s) => s.at),
+        name: options.name,
+      },
+      record,
+    );
+    const result = this.orDied(this.lossIsFatal(record, exit)).then((e) => e.value as T);
+    this.apps.add(result);
+    result.then(
+      () => this.apps.delete(result),
+      () => this.apps.delete(result),
+    );
+    return { name: options.name, result };
+  }
+
+  /** Runs a NIC's hardware thread. For NetDevice. */
+  async runNic(record: ThreadRecord, task: Parameters<Kthreadd['run']>[0]): Promise<unknown> {
+    const exit = await this.orDied(this.lossIsFatal(record, this.kthreadd.run(task, record)));
+    kfree(this.arena.m, task.taskAt, TASK.SIZE);
+    return exit.value;
+  }
+
+  /** @returns true if a thread beside the kernel's can be had */
+  hasRoom(): boolean {
+    return this.kthreadd.hasRoom();
+  }
+
+  /** Fault injection: the `n`th request for a kernel thread from now on is refused; 0: none. */
+  failKthread(n: number): void {
+    this.kthreadd.failNth(checkInt('n', n, 0, 0, 1 << 30));
+  }
+
+  /** Frames dropped so far, by reason; reasons without any are left out. */
+  drops(): { [reason: string]: number } {
+    const out: { [reason: string]: number } = {};
+    DROP_REASON_NAMES.forEach((name, i) => {
+      const n = Atomics.load(this.arena.m, this.net + NET.drops + i) >>> 0;
+      if (n > 0) out[name] = n;
+    });
+    return out;
+  }
+
+  /** Times of every thread the machine has or had (control threads excepted). */
+  threads(): ThreadStats[] {
+    const { m, f } = this.arena;
+    return this.kthreadd.threads.map((r) => {
+      if (r.taskAt === 0) {
+        return {
+          name: r.name,
+          tid: r.tid,
+          cpuNs: r.cpuNs,
+          runDelayNs: r.runDelayNs,
+          wakeups: r.sleeps,
+          kind: r.kind,
+        };
+      }
+      const tid = m[r.taskAt + TASK.tid];
+      const now = readSchedStat(tid);
+      return {
+        name: r.name,
+        tid,
+        cpuNs: now === null ? null : now.cpuNs - f[(r.taskAt + TASK.cpuBaseNs) >> 1],
+        runDelayNs: now === null ? null : now.runDelayNs - f[(r.taskAt + TASK.delayBaseNs) >> 1],
+        wakeups: m[r.taskAt + TASK.nvcsw],
+        kind: r.kind,
+      };
+    });
+  }
+
+  /** softnet_data counters of each CPU. */
+  softnetStat(): { processed: number; timeSqueeze: number; ksoftirqd: number }[] {
+    const { m } = this.arena;
+    return Array.from({ length: this.cpus }, (_, i) => {
+      const sd = perCpuPtr(m[this.net + NET.softnetData], SOFTNET_DATA, i);
+      const cpu = perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, i);
+      return {
+        processed: m[sd + SOFTNET_DATA.processed] >>> 0,
+        timeSqueeze: m[sd + SOFTNET_DATA.timeSqueeze] >>> 0,
+        ksoftirqd: m[cpu + CPU.softirqHandovers] >>> 0,
+      };
+    });
+  }
+
+  /** Rejects, once a thread has died, with an error that names it and the cause; never resolves. */
+  get panic(): Promise<never> {
+    return this.died;
+  }
+
+  /**
+   * Carries out a control operation; one at a time.
+   * @param what for the error message: what was being done
+   * @param remedy for the error message: what to do
+   */
+  async control(op: ControlOp, what: string, remedy = ''): Promise<unknown> {
+    const turn = this.controlQueue.then(() => this.controlNow(op));
+    this.controlQueue = turn.catch(() => {});
+    const { err, value } = await this.orDied(turn);
+    if (err < 0) throw new SoftnetError(what, err, remedy);
+    return value;
+  }
+
+  private async controlNow(op: ControlOp): Promise<ControlResult> {
+    this.throwIfDown();
+    const taskAt = this.newTask(TASK_KIND_CONTROL, 'control/0', 0);
+    const record = newRecord('control/0', TASK_KIND_CONTROL, taskAt);
+    const exit = await this.lossIsFatal(
+      record,
+      this.kthreadd.run({ kind: 'control', sab: this.arena.sab, taskAt, op }, record),
+    );
+    kfree(this.arena.m, taskAt, TASK.SIZE);
+    return exit.value as ControlResult;
+  }
+
+  /** Makes the task_struct of a thread that is no kernel thread. */
+  newTask(kind: number, name: string, cpu: number): number {
+    const taskAt = allocTask(this.arena.m, 0, 0, cpu, kind, name);
+    if (taskAt === 0) throw new SoftnetError(`starting ${name}`, -12, 'boot with more memory (memoryBytes)');
+    return taskAt;
+  }
+
+  private async lossIsFatal<T>(record: ThreadRecord, run: Promise<T>): Promise<T> {
+    try {
+      return await run;
+    } catch (error) {
+      this.kthreadd.panic(threadDied(record.name, error));
+      throw this.failure ?? error;
+    }
+  }
+
+  private orDied<T>(p: Promise<T>): Promise<T> {
+    const raced = Promise.race([p, this.died]);
+    // Whoever does not look at the outcome must not bring the process down: the machine remembers the failure.
+    raced.catch(() => {});
+    return raced;
+  }
+
+  private throwIfDown(): void {
+    if (this.failure !== null) throw this.failure;
+    if (this.closed) throw new Error('the machine is shut down; boot another one');
+  }
+
+  private closed = false;
+
+  /**
+   * Shuts the machine down: ends the NICs, closes sockets, waits for applications to return, stops every thread.
+   * Rejects if a thread had died.
+   */
+  shutdown(): Promise<void> {
+    this.closing ??= this.doShutdown();
+    return this.closing;
+  }
+
+  private async doShutdown(): Promise<void> {
+    try {
+      if (this.failure === null) {
+        await Promise.all([...this.devices].map((d) => d.stopWire()));
+        for (const s of [...this.sockets]) await s.close();
+        await this.appsEnded();
+        await this.control({ name: 'shutdown' }, 'stopping the CPUs');
+      }
+    } finally {
+      this.closed = true;
+      await this.kthreadd.stop();
+    }
+    if (this.failure !== null) throw this.failure;
+  }
+
+  private async appsEnded(): Promise<void> {
+    if (this.apps.size === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve('late'), APP_GRACE_MS);
+    });
+    const what = await Promise.race([Promise.allSettled([...this.apps]), late]);
+    clearTimeout(timer);
+    if (what === 'late') {
+      this.kthreadd.panic(
+        new Error('an application did not return after its sockets were closed; return when recv gives null'),
+      );
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+}
+
+/** Lays the roots out. @returns the network layer's root */
+function layOut(m: Int32Array, cpus: number, sysctl: { budget: number; budgetUsecs: number }): number {
+  mmInit(m);
+  rcuInit(m);
+  m[KERNEL_AT + KERNEL.nrCpus] = cpus;
+  m[KERNEL_AT + KERNEL.cpus] = allocPercpu(m, CPU, cpus);
+  const net = kmalloc(m, NET.SIZE);
+  const softnetData = allocPercpu(m, SOFTNET_DATA, cpus);
+  const udpTable = kmalloc(m, NR_PORTS);
+  if (net === 0 || softnetData === 0 || udpTable === 0) {
+    throw new SoftnetError('laying out the machine', -12, 'boot with more memory (memoryBytes)');
+  }
+  m[KERNEL_AT + KERNEL.net] = net;
+  m[net + NET.softnetData] = softnetData;
+  m[net + NET.udpTable] = udpTable;
+  m[net + NET.netdevBudget] = sysctl.budget;
+  m[net + NET.netdevBudgetUsecs] = sysctl.budgetUsecs;
+  m[net + NET.groNormalBatch] = GRO_NORMAL_BATCH;
+  m[net + NET.devWeight] = DEV_WEIGHT;
+  m[net + NET.nextNapiId] = MIN_NAPI_ID;
+  for (let i = 0; i < cpus; i++) {
+    const sd = perCpuPtr(softnetData, SOFTNET_DATA, i);
+    initListHead(m, sd + SOFTNET_DATA.pollList);
+    initListHead(m, sd + SOFTNET_DATA.roundList);
+    initListHead(m, sd + SOFTNET_DATA.repollList);
+  }
+  return net;
+}

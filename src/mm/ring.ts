@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * Descriptor rings: one producer, one consumer, batches.
+ *
+ * States of a slot: free (prod - cons < capacity and not yet published), published, consumed (= free).
+ *
+ * Owners
+ *   prod   whoever holds the producer's role; one holder at a time
+ *   cons   whoever holds the consumer's role; one holder at a time
+ *   slots  the producer from reserve to publish, the consumer from available to release: plain accesses
+ * A role may pass from thread to thread (a NAPI instance moves between softirq and its thread). The hand-over must
+ * be ordered by an atomic of its own (SCHED does it), and the new holder calls `begin()`.
+ *
+ * Invariants: 0 <= prod - cons <= capacity (as wrapping 32-bit numbers); slots in [cons, prod) are not written.
+ *
+ * Ordering
+ *   R1 publish: slots (plain) then store of prod      pairs with  R2
+ *   R2 available: load of prod then slots (plain)     pairs with  R1
+ *   R3 release: slots (plain) then store of cons      pairs with  R4
+ *   R4 reserve: load of cons then slots (plain)       pairs with  R3
+ */
+import { line, struct, word } from './struct.js';
+
+/** The words of a ring, in front of its slots. */
+export const RING = struct(
+  'ring',
+  line('producer', { prod: word('slots published so far (wraps)') }),
+  line('consumer', { cons: word('slots consumed so far (wraps)') }),
+);
+
+/** Words a ring takes: `capacity` slots (a power of two) of `slotWords` (a power of two). */
+export function ringWords(capacity: number, slotWords: number): number {
+  return RING.SIZE + capacity * slotWords;
+}
+
+/** The producer's side. Make once a thread, keep. */
+export class RingProducer {
+  readonly m: Int32Array;
+  readonly prodAt: number;
+  readonly consAt: number;
+  readonly slots: number;
+  readonly capacity: number;
+  readonly mask: number;
+  readonly slotShift: number;
+  /** Next slot to write (wraps). */
+  head = 0;
+  /** Consumer's index as last seen. */
+  private seenCons = 0;
+
+  constructor(m: Int32Array, at: number, capacity: number, slotWords: number) {
+    this.m = m;
+    this.prodAt = at + RING.prod;
+    this.consAt = at + RING.cons;
+    this.slots = at + RING.SIZE;
+    this.capacity = capacity;
+    this.mask = capacity - 1;
+    this.slotShift = 31 - Math.clz32(slotWords);
+  }
+
+  /** Takes the producer's role over from whoever had it. */
+  begin(): void {
+    this.head = Atomics.load(this.m, this.prodAt);
+    this.seenCons = Atomics.load(this.m, this.consAt);
+  }
+
+  /** @returns how many slots may be written now, at most `want` */
+  reserve(want: number): number {
+    let room = this.capacity - ((this.head - this.seenCons) | 0);
+    if (room < want) {
+      this.seenCons = Atomics.load(this.m, this.consAt); // R4
+      room = this.capacity - ((this.head - this.seenCons) | 0);
+    }
+    return room < want ? room : want;
+  }
+
+  /** @returns the word index of the i-th reserved slot */
+  slot(i: number): number {
+    return this.slots + (((this.head + i) & this.mask) << this.slotShift);
+  }
+
+  /** Makes the first `n` reserved slots visible to the consumer. */
+  publish(n: number): void {
+    this.head = (this.head + n) | 0;
+    Atomics.store(this.m, this.prodAt, this.head); // R1
+  }
+}
+
+/** The consumer's side. Make once a thread, keep. */
+export class RingConsumer {
+  readonly m: Int32Array;
+  readonly prodAt: number;
+  readonly consAt: number;
+  readonly slots: number;
+  readonly mask: number;
+  readonly slotShift: number;
+  /** Next slot to read (wraps). */
+  tail = 0;
+  private seenProd = 0;
+
+  constructor(m: Int32Array, at: number, capacity: number, slotWords: number) {
+    this.m = m;
+    this.prodAt = at + RING.prod;
+    this.consAt = at + RING.cons;
+    this.slots = at + RING.SIZE;
+    this.mask = capacity - 1;
+    this.slotShift = 31 - Math.clz32(slotWords);
+  }
+
+  /** Takes the consumer's role over from whoever had it. */
+  begin(): void {
+    this.tail = Atomics.load(this.m, this.consAt);
+    this.seenProd = Atomics.load(this.m, this.prodAt);
+  }
+
+  /** @returns how many slots may be read now, at most `want` */
+  available(want: number): number {
+    let n = (this.seenProd - this.tail) | 0;
+    if (n < want) {
+      this.seenProd = Atomics.load(this.m, this.prodAt); // R2
+      n = (this.seenProd - this.tail) | 0;
+    }
+    return n < want ? n : want;
+  }
+
+  /** @returns the word index of the i-th available slot */
+  slot(i: number): number {
+    return this.slots + (((this.tail + i) & this.mask) << this.slotShift);
+  }
+
+  /** Gives the first `n` available slots back to the producer. */
+  release(n: number): void {
+    this.tail = (this.tail + n) | 0;
+    Atomics.store(this.m, this.consAt, this.tail); // R3
+  }
+}
+
+/** @returns slots published and not consumed, seen from outside: racy, for statistics and for deciding to sleep */
+export function ringLength(m: Int32Array, at: number): number {
+  return (Atomics.load(m, at + RING.prod) - Atomics.load(m, at + RING.cons)) | 0;
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * The poll loops: softirq and threaded (Linux: __napi_poll, net_rx_action, napi_threaded_poll in net/core/dev.c).
+ *
+ * States of a scheduled instance: in a CPU's poll list; in a round's list; being polled; in the repoll list. A
+ * threaded one is in no list: SCHED_THREADED says that its thread owns it.
+ *
+ * Owners: as in softnet_data.ts; an instance taken from the poll list belongs to the round until it completes or goes
+ * back to the list. SCHED is held all the while.
+ *
+ * Invariants
+ *   - A poll runs under the BH lock of its CPU, by the owner of SCHED.
+ *   - A poll that returns its whole weight has not completed; one that returns less has.
+ *   - An instance added while inNetRxAction is set is seen before net_rx_action ends.
+ *
+ * Ordering
+ *   N4 thread: store of its sleeping state, then load of `state`  pairs with  N3 (napi_schedule.ts)
+ *   N8 net_rx_action: store inNetRxAction = 0, then look at the poll list under irqLock  pairs with  N7
+ */
+import { condResched, irqLockCpu, irqUnlockCpu, localBhDisable, localBhEnable } from '../../kernel/bh.js';
+import type { Current } from '../../kernel/current.js';
+import { kthreadParkme, kthreadShouldPark, kthreadShouldStop } from '../../kernel/kthread.js';
+import { rcuQuiescentState } from '../../kernel/rcu.js';
+import { schedule } from '../../kernel/sched.js';
+import { NET_RX_SOFTIRQ, raiseSoftirqNoWake } from '../../kernel/softirq.js';
+import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../../kernel/task.js';
+import { listAddTail, listDelInit, listEmpty, listSpliceTailInit } from '../../mm/list.js';
+import { groFlushNormal } from './gro.js';
+import { NAPI, NAPIF_STATE_SCHED_THREADED, type Napi, napiDisablePending, napiIsScheduled } from './napi.js';
+import { napiCompleteDone } from './napi_schedule.js';
+import type { NetContext } from './net_context.js';
+import { NET, SOFTNET_DATA } from './softnet_data.js';
+
+/** What a poll left to do. */
+export const POLL_COMPLETED = 0;
+export const POLL_REPOLL = 1;
+
+/**
+ * Polls an instance once; the caller holds SCHED and the BH lock (Linux: __napi_poll).
+ * @param net its `polled` receives the number of packets taken
+ * @returns POLL_REPOLL if the instance used its whole weight and is still owned by the caller
+ */
+export function napiPollOnce(net: NetContext, n: Napi): number {
+  const { m, at } = n;
+  const weight = m[at + NAPI.weight];
+  let work = 0;
+  if (napiIsScheduled(n)) {
+    m[at + NAPI.polls]++;
+    work = net.napiPollFns[m[at + NAPI.pollFn]](net, n, weight);
+  }
+  net.polled = work;
+  // Less than the weight: it completed, and may be somebody else's by now.
+  if (work < weight) return POLL_COMPLETED;
+  if (napiDisablePending(n)) {
+    napiCompleteDone(net, n, work);
+    return POLL_COMPLETED;
+  }
+  m[at + NAPI.work] += work;
+  // Frames that GRO has held since an earlier round of the clock go now.
+  groFlushNormal(net, n, true);
+  return POLL_REPOLL;
+}
+
+/** NET_RX_SOFTIRQ: polls the instances of this CPU within budget and time (Linux: net_rx_action). */
+export function netRxAction(net: NetContext): void {
+  const { m, cur } = net;
+  const cpu = cur.cpu;
+  const sd = net.softnet[cpu.id];
+  let budget = m[net.at + NET.netdevBudget];
+  const limitUs = (cur.platform.nowUs() + m[net.at + NET.netdevBudgetUsecs]) | 0;
+  takePollList(net);
+  for (;;) {
+    if (listEmpty(m, sd.roundList)) {
+      if (!listEmpty(m, sd.repollList)) break;
+      Atomics.store(m, sd.inNetRxAction, 0); // N8
+      irqLockCpu(cpu);
+      const empty = listEmpty(m, sd.pollList);
+      irqUnlockCpu(cpu);
+      if (empty) return;
+      takePollList(net);
+      continue;
+    }
+    const n = net.napi(m[sd.roundList] - NAPI.pollList);
+    listDelInit(m, n.pollList);
+    m[n.at + NAPI.listOwner] = 0;
+    const left = napiPollOnce(net, n);
+    budget -= net.polled;
+    m[sd.at + SOFTNET_DATA.processed] += net.polled;
+    if (left === POLL_REPOLL) listAddTail(m, n.pollList, sd.repollList);
+    if (budget <= 0 || ((cur.platform.nowUs() - limitUs) | 0) >= 0) {
+      m[sd.at + SOFTNET_DATA.timeSqueeze]++;
+      break;
+    }
+  }
+  finishRound(net);
+}
+
+function takePollList(net: NetContext): void {
+  const { m } = net;
+  const cpu = net.cur.cpu;
+  const sd = net.softnet[cpu.id];
+  Atomics.store(m, sd.inNetRxAction, 1);
+  irqLockCpu(cpu);
+  listSpliceTailInit(m, sd.pollList, sd.roundList);
+  irqUnlockCpu(cpu);
+}
+
+/** Puts what is left back: first the rest of the round, then what was added meanwhile, then what wants another poll. */
+function finishRound(net: NetContext): void {
+  const { m, cur } = net;
+  const cpu = cur.cpu;
+  const sd = net.softnet[cpu.id];
+  irqLockCpu(cpu);
+  listSpliceTailInit(m, sd.pollList, sd.roundList);
+  listSpliceTailInit(m, sd.repollList, sd.roundList);
+  listSpliceTailInit(m, sd.roundList, sd.pollList);
+  if (listEmpty(m, sd.pollList)) Atomics.store(m, sd.inNetRxAction, 0);
+  else raiseSoftirqNoWake(cur, cpu, NET_RX_SOFTIRQ);
+  irqUnlockCpu(cpu);
+}
+
+/** Polls until the instance completes (Linux: napi_threaded_poll_loop). */
+export function napiThreadedPollLoop(net: NetContext, n: Napi): void {
+  const { cur } = net;
+  for (;;) {
+    localBhDisable(cur);
+    const left = napiPollOnce(net, n);
+    localBhEnable(cur);
+    // A thread under load never sleeps: grace periods must not wait for it.
+    rcuQuiescentState(cur);
+    if (left === POLL_COMPLETED) return;
+    condResched(cur);
+  }
+}
+
+/**
+ * Sleeps until this thread owns its instance (Linux: napi_thread_wait).
+ * @returns true to poll, false to stop
+ */
+export function napiThreadWait(cur: Current, n: Napi): boolean {
+  const { m, state } = n;
+  setCurrentState(cur.task, TASK_INTERRUPTIBLE); // N4
+  while (!kthreadShouldStop(cur)) {
+    // SCHED alone would not do: disable or another poller may hold it.
+    if ((Atomics.load(m, state) & NAPIF_STATE_SCHED_THREADED) !== 0) {
+      setCurrentState(cur.task, TASK_RUNNING);
+      return true;
+    }
+    if (kthreadShouldPark(cur)) kthreadParkme(cur);
+    else schedule(cur);
+    setCurrentState(cur.task, TASK_INTERRUPTIBLE); // N4
+  }
+  setCurrentState(cur.task, TASK_RUNNING);
+  return false;
+}
+
+/** Body of an instance's thread (Linux: napi_threaded_poll). @returns 0 when stopped */
+export function napiThreadedPoll(net: NetContext, n: Napi): number {
+  while (napiThreadWait(net.cur, n)) napiThreadedPollLoop(net, n);
+  return 0;
+}

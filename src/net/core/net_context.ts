@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * What a thread needs to run network code: its views, made once and kept, and the tables of functions that the layers
+ * above fill in (poll functions of drivers, receive functions of protocols).
+ */
+import type { Current } from '../../kernel/current.js';
+import { KERNEL, KERNEL_AT } from '../../kernel/current.js';
+import type { Arena } from '../../mm/arena.js';
+import { perCpuPtr } from '../../mm/percpu.js';
+import { FlowKeys } from './flow_dissector.js';
+import { Napi } from './napi.js';
+import { type PagePool, pagePoolView } from './page_pool.js';
+import { type SockQueue, sockQueueView } from './sock_queue.js';
+import { NET, SOFTNET_DATA, SoftnetData } from './softnet_data.js';
+
+/** A driver's poll function. @returns packets taken: less than `budget` means that it completed */
+export type NapiPollFn = (net: NetContext, n: Napi, budget: number) => number;
+/** A protocol's look-up: the socket a frame is for, or null (the next one is asked). */
+export type SockLookup = (net: NetContext, n: Napi, skb: number) => SockQueue | null;
+
+export class NetContext {
+  readonly cur: Current;
+  readonly m: Int32Array;
+  readonly b: Uint8Array;
+  readonly f: Float64Array;
+  /** Root of the network layer (struct net). */
+  readonly at: number;
+  readonly softnet: readonly SoftnetData[];
+  readonly napiPollFns: NapiPollFn[] = [];
+  /** Asked in turn who takes a frame. */
+  readonly sockLookups: SockLookup[] = [];
+  /** Dissection of the frame in hand. */
+  readonly keys = new FlowKeys();
+  /** Sockets with frames staged in the poll under way. */
+  readonly dirty: SockQueue[] = [];
+  /** Packets that the last napiPollOnce took. */
+  polled = 0;
+  private readonly napis = new Map<number, Napi>();
+  private readonly pools = new Map<number, PagePool>();
+  private readonly socks = new Map<number, SockQueue>();
+
+  constructor(cur: Current, arena: Arena, at: number, softnet: readonly SoftnetData[]) {
+    this.cur = cur;
+    this.m = arena.m;
+    this.b = arena.b;
+    this.f = arena.f;
+    this.at = at;
+    this.softnet = softnet;
+  }
+
+  /** @returns this thread's view of the napi_struct at `at` */
+  napi(at: number): Napi {
+    let n = this.napis.get(at);
+    if (n === undefined) {
+      n = new Napi(this.m, at);
+      this.napis.set(at, n);
+    }
+    return n;
+  }
+
+  /** @returns this thread's view of the page pool at `at` */
+  pool(at: number): PagePool {
+    let p = this.pools.get(at);
+    if (p === undefined) {
+      p = pagePoolView(this.m, at);
+      this.pools.set(at, p);
+    }
+    return p;
+  }
+
+  /** @returns this thread's view of the socket at `at`, the producers' side */
+  sock(at: number): SockQueue {
+    let s = this.socks.get(at);
+    if (s === undefined) {
+      s = sockQueueView(this.m, at);
+      this.socks.set(at, s);
+    }
+    return s;
+  }
+}
+
+/** Makes a thread's context: reads the roots, makes the per-CPU views. */
+export function netContext(cur: Current, arena: Arena): NetContext {
+  const { m } = arena;
+  const at = m[KERNEL_AT + KERNEL.net];
+  const softnet: SoftnetData[] = [];
+  for (const cpu of cur.cpus) {
+    softnet.push(new SoftnetData(m, perCpuPtr(m[at + NET.softnetData], SOFTNET_DATA, cpu.id)));
+  }
+  return new NetContext(cur, arena, at, softnet);
+}

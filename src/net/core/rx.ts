@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * From a NAPI instance to the sockets (Linux: netif_receive_skb_list in net/core/dev.c).
+ *
+ * Owner: everything here belongs to the owner of SCHED and runs in its poll. Frames are collected in the instance's
+ * receive list, handed to the stack in batches (gro_normal_batch), staged per socket, and queued to the sockets when
+ * the poll ends or the instance is given up: see sock_queue.ts for why then.
+ */
+import { NAPI, type Napi } from './napi.js';
+import type { NetContext } from './net_context.js';
+import { SKB } from './skbuff.js';
+import type { SockQueue } from './sock_queue.js';
+import { DROP_NO_SOCKET, DROP_SOCKET_RCVBUFF, NET } from './softnet_data.js';
+
+/** Appends a frame (or a chain that GRO made) to the receive list (Linux: gro_normal_one). */
+export function groNormalOne(net: NetContext, n: Napi, skb: number, segs: number): void {
+  const { m, at } = n;
+  const tail = m[at + NAPI.rxTail];
+  m[skb + SKB.next] = 0;
+  if (tail === 0) m[at + NAPI.rxHead] = skb;
+  else m[tail + SKB.next] = skb;
+  m[at + NAPI.rxTail] = skb;
+  const count = m[at + NAPI.rxCount] + segs;
+  m[at + NAPI.rxCount] = count;
+  if (count >= m[net.at + NET.groNormalBatch]) groNormalList(net, n);
+}
+
+/** Hands the receive list to the stack (Linux: gro_normal_list). */
+export function groNormalList(net: NetContext, n: Napi): void {
+  const { m, at } = n;
+  let skb = m[at + NAPI.rxHead];
+  if (skb === 0) return;
+  m[at + NAPI.rxHead] = 0;
+  m[at + NAPI.rxTail] = 0;
+  m[at + NAPI.rxCount] = 0;
+  while (skb !== 0) {
+    const next = m[skb + SKB.next];
+    netifReceiveSkb(net, n, skb);
+    skb = next;
+  }
+}
+
+/** Finds the socket of a frame and stages it there; chains are taken apart again, frame by frame. */
+function netifReceiveSkb(net: NetContext, n: Napi, head: number): void {
+  const { m, sockLookups } = net;
+  let sock: SockQueue | null = null;
+  for (let i = 0; i < sockLookups.length && sock === null; i++) sock = sockLookups[i](net, n, head);
+  for (let skb = head; skb !== 0; ) {
+    const following = m[skb + SKB.fragList];
+    m[skb + SKB.fragList] = 0;
+    if (sock === null) dropSkb(net, skb, DROP_NO_SOCKET);
+    else stage(net, sock, skb);
+    skb = following;
+  }
+}
+
+function stage(net: NetContext, sock: SockQueue, skb: number): void {
+  if (sock.staged === 0) net.dirty.push(sock);
+  else if (sock.stageFull()) {
+    flushSock(net, sock);
+  }
+  sock.stage[sock.staged++] = skb;
+}
+
+/** Queues everything staged to its sockets. Before SCHED is given up, and at the end of every poll. */
+export function flushSockets(net: NetContext): void {
+  const { dirty } = net;
+  for (let i = 0; i < dirty.length; i++) flushSock(net, dirty[i]);
+  dirty.length = 0;
+}
+
+function flushSock(net: NetContext, sock: SockQueue): void {
+  const { staged } = sock;
+  if (staged === 0) return;
+  const queued = sock.flush();
+  for (let i = queued; i < staged; i++) dropSkb(net, sock.stage[i], DROP_SOCKET_RCVBUFF);
+}
+
+/** Counts a drop and gives the frame's buffers back to their pool. NAPI owner of that pool only. */
+export function dropSkb(net: NetContext, skb: number, reason: number): void {
+  countDrops(net, reason, 1);
+  freeSkbNapi(net, skb);
+}
+
+/** Counts `n` frames dropped for `reason` (DROP_*). */
+export function countDrops(net: NetContext, reason: number, n: number): void {
+  Atomics.add(net.m, net.at + NET.drops + reason, n);
+}
+
+/** Gives a frame's buffers back from within the poll of the queue they belong to (Linux: napi_consume_skb). */
+export function freeSkbNapi(net: NetContext, skb: number): void {
+  const { m } = net;
+  const pool = net.pool(m[skb + SKB.pool]);
+  for (let s = skb; s !== 0; ) {
+    const next = m[s + SKB.frags];
+    m[s + SKB.frags] = 0;
+    pool.recycleDirect(s);
+    s = next;
+  }
+}

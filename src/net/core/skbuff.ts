@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * Packet buffers (Linux: struct sk_buff and the page behind it). One cache line of description, then the bytes of
+ * the frame; an "skb" is the word index of that line. Every access is plain: a buffer has one owner at a time, and
+ * the rings and queues it travels through order the hand-over.
+ *
+ * Owners in turn: page pool → fill ring → NIC → receive ring → NAPI instance (also while GRO holds it) → socket
+ * queue → application → page pool.
+ */
+import { f64, line, struct, word } from '../../mm/struct.js';
+
+export const SKB = struct(
+  'sk_buff',
+  line('whoever owns the buffer', {
+    next: word('link: receive list, GRO bucket, drop list'),
+    len: word('length of the frame in bytes'),
+    frags: word('next buffer of a frame longer than one buffer, 0: none'),
+    hash: word('receive hash, 0: none'),
+    seq: word('number the wire gave the frame (wraps): order is checked by it'),
+    pool: word('page pool the buffer belongs to'),
+    tstampNs: f64('when the wire put it into the ring (CLOCK_MONOTONIC)'),
+    headers: word('offsets of network and transport header from the frame start, 16 bits each'),
+    payload: word('offset of the transport payload from the frame start and its length, 16 bits each'),
+    ports: word('source and destination port, 16 bits each'),
+    proto: word('EtherType 16 bits, IP protocol 8 bits, SKB_F_* 8 bits'),
+    vlan: word('tag control word, 0: untagged'),
+    segs: word('frames chained here by GRO, itself included'),
+    fragList: word('next frame of those that GRO chained, 0: last'),
+    gro: word('GRO, on a chain’s head: its last frame'),
+  }),
+);
+
+/** Bytes of frame data a buffer holds. */
+export const SKB_DATA_BYTES = 2048;
+/** Words from one buffer to the next: the line and its data together, so that lines do not share cache sets. */
+export const SKB_STRIDE = SKB.SIZE + SKB_DATA_BYTES / 4;
+
+/** `proto` flags: an IP packet that was read whole; a fragment of one; longer than one buffer. */
+export const SKB_F_IP = 1;
+export const SKB_F_FRAGMENT = 2;
+
+/** @returns the byte offset of the buffer's data */
+export function skbData(skb: number): number {
+  return (skb + SKB.SIZE) << 2;
+}
+
+/** @returns how many buffers a frame of `len` bytes takes */
+export function skbBuffersFor(len: number): number {
+  return len <= SKB_DATA_BYTES ? 1 : Math.ceil(len / SKB_DATA_BYTES);
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** A network device, as the main thread sees it: control operations, and the wire that feeds it. */
+import { CaptureError } from './drivers/net/capture/capture_error.js';
+import { NIC_QUEUE, nicQueueAt, SIM_NIC } from './drivers/net/sim_nic.js';
+import { checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
+import { IRQ_DESC } from './kernel/irq.js';
+import type { Machine } from './machine.js';
+import { ringLength } from './mm/ring.js';
+import { NETIF_F_GRO, NETIF_F_GRO_FRAGLIST } from './net/core/gro.js';
+import { TASK_KIND_NIC } from './net/core/ids.js';
+import { NET_DEVICE } from './net/core/net_device.js';
+import { pagePoolInside } from './net/core/page_pool.js';
+import type { NapiInfo, NetdevParams } from './threads/control_ops.js';
+import type { CaptureFeed, GeneratorFeed, NicResult, NicSource, Pace } from './threads/feeds.js';
+import { newRecord } from './threads/kthreadd.js';
+
+/** How a simulated NIC is made. */
+export interface NetDeviceOptions {
+  /** Up to 15 characters. */
+  readonly name: string;
+  /** Receive queues, each with a NAPI instance; 1. */
+  readonly queues?: number;
+  /** Start threaded (true) or in softirq (false); false. */
+  readonly threaded?: boolean;
+  /** Slots of each queue's rings, a power of two; 512. */
+  readonly ringSize?: number;
+  /** Buffers of each queue, a power of two, at least twice ringSize; 4096. */
+  readonly poolSize?: number;
+  /** Interrupt moderation: at the latest so many microseconds after a frame; 0. */
+  readonly rxUsecs?: number;
+  /** Interrupt moderation: at the latest after so many frames; 0. */
+  readonly rxFrames?: number;
+  /** Generic receive offload for TCP; true. */
+  readonly gro?: boolean;
+  /** The same for UDP (ethtool's rx-gro-list); false. */
+  readonly rxGroList?: boolean;
+  /** Empty polls for which interrupts stay masked (napi_defer_hard_irqs); 0. */
+  readonly deferHardIrqs?: number;
+  /** The watchdog's time-out in nanoseconds (gro_flush_timeout); 0: off. */
+  readonly groFlushTimeoutNs?: number;
+}
+
+/** Checks the options and fills the defaults in. */
+export function netdevParams(o: NetDeviceOptions, _cpus: number): NetdevParams {
+  if (!/^[^\s/]{1,15}$/.test(o.name)) {
+    throw new OptionError('name', o.name, 'a device name of 1 to 15 characters without spaces or slashes');
+  }
+  const ringSize = checkPowerOfTwo('ringSize', o.ringSize, 512, 8, 1 << 16);
+  return {
+    name: o.name,
+    queues: checkInt('queues', o.queues, 1, 1, 128),
+    ringSize,
+    poolSize: checkPowerOfTwo('poolSize', o.poolSize, Math.max(4096, 2 * ringSize), 2 * ringSize, 1 << 20),
+    rxUsecs: checkInt('rxUsecs', o.rxUsecs, 0, 0, 1_000_000),
+    rxFrames: checkInt('rxFrames', o.rxFrames, 0, 0, 1 << 16),
+    features: (o.gro === false ? 0 : NETIF_F_GRO) | (o.rxGroList === true ? NETIF_F_GRO_FRAGLIST : 0),
+    threaded: o.threaded === true ? 1 : 0,
+    deferHardIrqs: checkInt('deferHardIrqs', o.deferHardIrqs, 0, 0, 0x7fffffff),
+    groFlushTimeoutNs: checkInt('groFlushTimeoutNs', o.groFlushTimeoutNs, 0, 0, 0x7fffffff),
+  };
+}
+
+/** What feeding a device came to. */
+export interface WireResult {
+  /** Frames that came over the wire. */
+  readonly frames: number;
+  readonly bytes: number;
+  readonly durationNs: number;
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly stopped: boolean;
+  readonly warnings: readonly string[];
+}
+
+/** Counters of one queue. */
+export interface QueueStats {
+  readonly interrupts: number;
+  readonly handled: number;
+  readonly frames: number;
+  /** Buffers that are in the pool or posted; the others are on their way or with applications. */
+  readonly buffersFree: number;
+}
+
+export class NetDevice {
+  readonly name: string;
+  /** Word index of its net_device. */
+  readonly at: number;
+  readonly queues: number;
+  private readonly machine: Machine;
+  private feeding: Promise<unknown> | null = null;
+
+  constructor(machine: Machine, params: NetdevParams, at: number) {
+    this.machine = machine;
+    this.name = params.name;
+    this.queues = params.queues;
+    this.at = at;
+  }
+
+  /** Switches every instance between softirq (false) and a thread of its own (true), under traffic or not. */
+  async setThreaded(threaded: boolean): Promise<void> {
+    await this.machine.control(
+      { name: 'netdev-threaded', dev: this.at, threaded: threaded ? 1 : 0 },
+      `setting ${this.name} threaded`,
+      'bring the link up first, or allow more threads (maxThreads)',
+    );
+  }
+
+  /** Sets one instance's mode or deferral. */
+  async setNapi(
+    index: number,
+    values: { threaded?: boolean; deferHardIrqs?: number; groFlushTimeoutNs?: number },
+  ): Promise<void> {
+    await this.machine.control(
+      {
+        name: 'napi-set',
+        dev: this.at,
+        index: checkInt('index', index, 0, 0, this.queues - 1),
+        ...(values.threaded === undefined ? {} : { threaded: values.threaded ? 1 : 0 }),
+        ...(values.deferHardIrqs === undefined
+          ? {}
+          : { deferHardIrqs: checkInt('deferHardIrqs', values.deferHardIrqs, 0, 0, 0x7fffffff) }),
+        ...(values.groFlushTimeoutNs === undefined
+          ? {}
+          : { groFlushTimeoutNs: checkInt('groFlushTimeoutNs', values.groFlushTimeoutNs, 0, 0, 0x7fffffff) }),
+      },
+      `setting NAPI ${index} of ${this.name}`,
+      'bring the link up first, or allow more threads (maxThreads)',
+    );
+  }
+
+  /** The NAPI instances, newest first; none while the link is down. */
+  async napis(): Promise<NapiInfo[]> {
+    return (await this.machine.control({ name: 'napi-get', dev: this.at }, 'napi-get')) as NapiInfo[];
+  }
+
+  /** Link up. */
+  async up(): Promise<void> {
+    await this.machine.control({ name: 'netdev-up', dev: this.at }, `bringing ${this.name} up`);
+  }
+
+  /** Link down: the instances are deleted; frames that come are dropped (dev_ready). */
+  async down(): Promise<void> {
+    await this.machine.control({ name: 'netdev-down', dev: this.at }, `bringing ${this.name} down`);
+  }
+
+  /** Interrupt moderation (ethtool -C). */
+  async setCoalesce(rxUsecs: number, rxFrames: number): Promise<void> {
+    const op = {
+      name: 'netdev-coalesce',
+      dev: this.at,
+      rxUsecs: checkInt('rxUsecs', rxUsecs, 0, 0, 1_000_000),
+      rxFrames: checkInt('rxFrames', rxFrames, 0, 0, 1 << 16),
+    } as const;
+    await this.machine.control(op, `setting the moderation of ${this.name}`);
+  }
+
+  /** Moves a queue's interrupt to another simulated CPU. */
+  async setIrqAffinity(index: number, cpu: number): Promise<void> {
+    const op = {
+      name: 'irq-affinity',
+      dev: this.at,
+      index: checkInt('index', index, 0, 0, this.queues - 1),
+      cpu: checkInt('cpu', cpu, 0, 0, this.machine.cpus - 1),
+    } as const;
+    await this.machine.control(op, `moving interrupt ${index} of ${this.name}`);
+  }
+
+  /** Plays a capture (pcap or pcapng, plain or gzip) into the device. Rejects with CaptureError on bad input. */
+  replay(
+    file: string,
+    options: { loops?: number; pace?: Pace; whenFull?: 'wait' | 'drop' } = {},
+  ): Promise<WireResult> {
+    const feed: CaptureFeed = {
+      type: 'capture',
+      file,
+      loops: checkInt('loops', options.loops, 1, 1, 1e9),
+      pace: checkPace(options.pace ?? 'asap'),
+    };
+    return this.feed(feed, options.whenFull ?? 'wait');
+  }
+
+  /** Sends made-up UDP frames into the device. */
+  generate(options: {
+    count: number;
+    flows?: number;
+    frameBytes?: number;
+    port?: number;
+    ports?: number;
+    pace?: 'asap' | number;
+    whenFull?: 'wait' | 'drop';
+  }): Promise<WireResult> {
+    const pace = checkPace(options.pace ?? 'asap');
+    const feed: GeneratorFeed = {
+      type: 'generator',
+      count: checkInt('count', options.count, 0, 0, Number.MAX_SAFE_INTEGER),
+      flows: checkInt('flows', options.flows, 1, 1, 4096),
+      frameBytes: checkInt('frameBytes', options.frameBytes, 64, 60, 9014),
+      port: checkInt('port', options.port, 9, 1, 65535),
+      ports: checkInt('ports', options.ports, 1, 1, 4096),
+      pace: pace === 'capture' ? 'asap' : pace,
+    };
+    return this.feed(feed, options.whenFull ?? 'wait');
+  }
+
+  /** Frames the source of the run under way has given so far. */
+  get progress(): number {
+    return (
+      Atomics.load(this.machine.arena.m, this.machine.arena.m[this.at + NET_DEVICE.priv] + SIM_NIC.frames) >>>
+      0
+    );
+  }
+
+  /** Ends a run that is under way; resolves when its thread has ended. */
+  async stopWire(): Promise<void> {
+    if (this.feeding === null) return;
+    const word = this.machine.arena.m[this.at + NET_DEVICE.priv] + SIM_NIC.stop;
+    Atomics.store(this.machine.arena.m, word, 1);
+    Atomics.notify(this.machine.arena.m, word);
+    await this.feeding.catch(() => {});
+  }
+
+  /** Counters of each queue; exact while no run is under way. */
+  queueStats(): QueueStats[] {
+    const { m } = this.machine.arena;
+    const nic = m[this.at + NET_DEVICE.priv];
+    return Array.from({ length: this.queues }, (_, i) => {
+      const q = nicQueueAt(m, nic, i);
+      const fill = m[q + NIC_QUEUE.fillRing];
+      return {
+        interrupts: m[q + NIC_QUEUE.interrupts] >>> 0,
+        handled: m[m[q + NIC_QUEUE.irq] + IRQ_DESC.count] >>> 0,
+        frames: m[q + NIC_QUEUE.rxFramesTotal] >>> 0,
+        buffersFree: pagePoolInside(m, m[q + NIC_QUEUE.pool]) + ringLength(m, fill),
+      };
+    });
+  }
+
+  private async feed(source: NicSource, whenFull: 'wait' | 'drop'): Promise<WireResult> {
+    if (this.feeding !== null) {
+      throw new SoftnetError(
+        `feeding ${this.name}`,
+        -16,
+        'wait for the run under way, or stop it (stopWire)',
+      );
+    }
+    if (!this.machine.hasRoom()) {
+      throw new SoftnetError(`feeding ${this.name}`, -12, 'allow more threads (maxThreads)');
+    }
+    const { arena } = this.machine;
+    const nic = arena.m[this.at + NET_DEVICE.priv];
+    Atomics.store(arena.m, nic + SIM_NIC.stop, 0);
+    Atomics.store(arena.m, nic + SIM_NIC.frames, 0);
+    const name = `nic/${this.name}`;
+    const taskAt = this.machine.newTask(TASK_KIND_NIC, name, 0);
+    const record = newRecord(name, TASK_KIND_NIC, taskAt);
+    const task = { kind: 'nic', sab: arena.sab, taskAt, dev: this.at, source, whenFull } as const;
+    this.feeding = this.machine.runNic(record, task);
+    try {
+      const r = (await this.feeding) as NicResult;
+      if (r.error !== null) throw rebuilt(r.error);
+      return { ...r, durationNs: r.endNs - r.startNs };
+    } finally {
+      this.feeding = null;
+    }
+  }
+}
+
+/** A CaptureError that came from another thread as plain data. */
+function rebuilt(error: { fileName: string; message: string; offset: number }): CaptureError {
+  const e = new CaptureError(error.fileName, '', error.offset);
+  e.message = error.message;
+  return e;
+}
+
+function checkPace(pace: Pace): Pace {
+  if (pace === 'asap' || pace === 'capture') return pace;
+  if (!Number.isFinite(pace) || pace <= 0) {
+    throw new OptionError('pace', pace, "'asap', 'capture' or a rate in packets per second above 0");
+  }
+  return pace;
+}

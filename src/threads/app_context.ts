@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * What an application thread receives packets with.
+ *
+ * User code runs in an extended quiescent state of RCU: it may take as long as it likes. Buffers belong to the
+ * application from `recv` until the next `recv` (or `free`), then they go back to the pools they came from.
+ */
+import { simNicBuffersFreed } from '../drivers/net/sim_nic_driver.js';
+import { cpuRelax } from '../kernel/cpu_relax.js';
+import { schedule } from '../kernel/sched.js';
+import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
+import { PAGE_POOL } from '../net/core/page_pool.js';
+import { SKB } from '../net/core/skbuff.js';
+import { SOCK, type SockReader, sockReaderView } from '../net/core/sock_queue.js';
+import type { ThreadContext } from './context.js';
+import { PacketBatch } from './packet_batch.js';
+
+/** Frames a call of `recv` returns at most, unless told otherwise. */
+const DEFAULT_MAX = 64;
+/** Looks at the queues before a sleep: a wake-up costs far more than these. */
+const SPIN_LOOKS = 200;
+
+export class AppContext {
+  /** Name of the thread, without the `app/`. */
+  readonly name: string;
+  /** What was given to `runApp`. */
+  readonly args: unknown;
+  /** Number of sockets it receives from. */
+  readonly nrSockets: number;
+  private readonly ctx: ThreadContext;
+  private readonly readers: SockReader[];
+  private readonly batch: PacketBatch;
+  private readonly freeList = new Int32Array(4096);
+  private nextReader = 0;
+
+  constructor(ctx: ThreadContext, name: string, args: unknown, sockets: readonly number[]) {
+    this.ctx = ctx;
+    this.name = name;
+    this.args = args;
+    this.nrSockets = sockets.length;
+    this.readers = sockets.map((at) => sockReaderView(ctx.arena.m, at));
+    this.batch = new PacketBatch(ctx.arena);
+  }
+
+  /** Registers this thread as the reader of its sockets. */
+  begin(): void {
+    for (const r of this.readers) {
+      r.consumer.begin();
+      Atomics.store(r.m, r.at + SOCK.waiter, this.ctx.cur.task.at);
+    }
+  }
+
+  /** Gives back what is held and unregisters. */
+  end(): void {
+    this.free();
+    for (const r of this.readers) Atomics.store(r.m, r.at + SOCK.waiter, 0);
+  }
+
+  /** CLOCK_MONOTONIC in nanoseconds, the clock of `tstampNs`. */
+  nowNs(): number {
+    return this.ctx.cur.platform.nowNs();
+  }
+
+  /**
+   * Receives frames, blocking until there are some. Those of the call before are freed.
+   * @param max most frames to return, 1 to 256
+   * @returns the frames (one object, used again by each call), or null once every socket is closed and read out
+   */
+  recv(max: number = DEFAULT_MAX): PacketBatch | null {
+    this.free();
+    for (;;) {
+      for (let look = 0; look < SPIN_LOOKS; look++) {
+        if (this.take(max)) return this.batch;
+        cpuRelax();
+      }
+      const { cur } = this.ctx;
+      setCurrentState(cur.task, TASK_INTERRUPTIBLE); // pairs with sock_queue.ts Y1
+      if (this.take(max)) {
+        setCurrentState(cur.task, TASK_RUNNING);
+        return this.batch;
+      }
+      if (this.allClosed()) {
+        setCurrentState(cur.task, TASK_RUNNING);
+        // What was queued before the last close is seen now.
+        return this.take(max) ? this.batch : null;
+      }
+      schedule(cur);
+    }
+  }
+
+  /** Receives what is there, without blocking. @returns the frames, or null if there are none */
+  tryRecv(max: number = DEFAULT_MAX): PacketBatch | null {
+    this.free();
+    return this.take(max) ? this.batch : null;
+  }
+
+  /** Gives the frames of the last call back to their pools before the next call does. */
+  free(): void {
+    const { batch, freeList } = this;
+    const { m } = this.ctx.arena;
+    let from = 0;
+    let pool = 0;
+    let n = 0;
+    for (let i = 0; i < batch.count; i++) {
+      for (let skb = batch.skbs[i]; skb !== 0; ) {
+        const next = m[skb + SKB.frags];
+        m[skb + SKB.frags] = 0;
+        if (m[skb + SKB.pool] !== pool || n === freeList.length) {
+          if (n > from) this.recycle(pool, from, n - from);
+          if (n === freeList.length) n = 0;
+          from = n;
+          pool = m[skb + SKB.pool];
+        }
+        freeList[n++] = skb;
+        skb = next;
+      }
+    }
+    if (n > from) this.recycle(pool, from, n - from);
+    batch.count = 0;
+  }
+
+  private recycle(pool: number, from: number, n: number): void {
+    const { ctx } = this;
+    ctx.net.pool(pool).recycle(this.freeList, from, n);
+    simNicBuffersFreed(ctx.cur, ctx.driver.queue(ctx.arena.m[pool + PAGE_POOL.queue]));
+  }
+
+  /** Takes what the next socket that has something has. */
+  private take(max: number): boolean {
+    const { readers, batch } = this;
+    const { m } = this.ctx.arena;
+    const want = max < batch.skbs.length ? max : batch.skbs.length;
+    for (let k = 0; k < readers.length; k++) {
+      const i = this.nextReader;
+      this.nextReader = i + 1 === readers.length ? 0 : i + 1;
+      const { consumer, at } = readers[i];
+      const n = consumer.available(want);
+      if (n === 0) continue;
+      for (let j = 0; j < n; j++) batch.skbs[j] = m[consumer.slot(j)];
+      consumer.release(n);
+      m[at + SOCK.delivered] += n;
+      batch.count = n;
+      batch.socket = i;
+      return true;
+    }
+    return false;
+  }
+
+  private allClosed(): boolean {
+    for (const r of this.readers) if (!r.closed()) return false;
+    return true;
+  }
+}

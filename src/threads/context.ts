@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * Sets a thread up: views of the arena, `current`, network context, and the tables of functions that shared memory
+ * refers to by number (src/net/core/ids.ts). Every thread of a machine fills them in the same way.
+ */
+import { SimNicDriver, simNicInterrupt, simNicPoll } from '../drivers/net/sim_nic_driver.js';
+import { Current, cpuViews } from '../kernel/current.js';
+import { NodePlatform } from '../kernel/platform.js';
+import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
+import { TASK } from '../kernel/task.js';
+import { Arena } from '../mm/arena.js';
+import { HRTIMER_NAPI_WATCHDOG, IRQ_SIM_NIC_RX, POLL_SIM_NIC } from '../net/core/ids.js';
+import { netRxAction } from '../net/core/napi_poll.js';
+import { napiWatchdog } from '../net/core/napi_schedule.js';
+import { type NetContext, netContext } from '../net/core/net_context.js';
+import { udpLookup } from '../net/ipv4/udp.js';
+import { packetLookup } from '../net/packet/af_packet.js';
+
+/** Everything a thread of a machine works with. */
+export interface ThreadContext {
+  readonly arena: Arena;
+  readonly cur: Current;
+  readonly net: NetContext;
+  readonly driver: SimNicDriver;
+}
+
+/** The clock of this worker: made once, it measures its distance to the monotonic clock. */
+const platform = new NodePlatform();
+
+/**
+ * Makes the context of the running thread.
+ * @param sab the machine's arena
+ * @param taskAt its task_struct
+ */
+export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadContext {
+  const arena = new Arena(sab);
+  const cpuId = arena.m[taskAt + TASK.boundCpu];
+  const cur = new Current(arena.m, platform, taskAt, cpuViews(arena.m), cpuId);
+  const net = netContext(cur, arena);
+  const driver = new SimNicDriver(net);
+  cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
+  cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
+  cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
+  net.napiPollFns[POLL_SIM_NIC] = (nc, n, budget) => simNicPoll(driver, nc, n, budget);
+  net.sockLookups.push(udpLookup, packetLookup);
+  return { arena, cur, net, driver };
+}

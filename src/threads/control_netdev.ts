@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Control operations on network devices, in process context, under the device mutex. */
+import { NIC_QUEUE, nicQueueAt, SIM_NIC, simNicCreate, simNicDestroy } from '../drivers/net/sim_nic.js';
+import { simNicOpen, simNicProbe, simNicStop } from '../drivers/net/sim_nic_driver.js';
+import { EBUSY, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from '../kernel/errno.js';
+import { irqSetAffinity } from '../kernel/irq.js';
+import { synchronizeRcu } from '../kernel/rcu.js';
+import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
+import { TASK } from '../kernel/task.js';
+import { DRIVER_SIM_NIC } from '../net/core/ids.js';
+import { NAPI, NAPIF_STATE_THREADED, napiStateText } from '../net/core/napi.js';
+import { napiSetThreaded, netifSetThreaded } from '../net/core/napi_control.js';
+import {
+  allocNetdev,
+  devGetByName,
+  freeNetdev,
+  IFF_UP,
+  listNetdevice,
+  NAPI_CONFIG,
+  NET_DEVICE,
+  NETDEV_NAPI_THREADED_ENABLED,
+  unlistNetdevice,
+} from '../net/core/net_device.js';
+import { NET } from '../net/core/softnet_data.js';
+import type { ThreadContext } from './context.js';
+import type { ControlOp, ControlResult, NapiInfo, NetdevParams } from './control_ops.js';
+
+/** Makes a device, puts it into the list and brings its link up. The value is its word index. */
+export function addNetdev(ctx: ThreadContext, p: NetdevParams): ControlResult {
+  const { net, cur, driver } = ctx;
+  const { m } = cur;
+  const dev = allocNetdev(m, p.name, DRIVER_SIM_NIC, p.queues);
+  if (dev < 0) return { err: dev, value: null };
+  const nic = simNicCreate(m, dev, p.queues, p.ringSize, p.poolSize);
+  if (nic === 0) {
+    freeNetdev(m, dev);
+    return { err: -ENOMEM, value: null };
+  }
+  m[dev + NET_DEVICE.priv] = nic;
+  m[dev + NET_DEVICE.queues] = p.queues;
+  m[dev + NET_DEVICE.features] = p.features;
+  m[dev + NET_DEVICE.threaded] = p.threaded;
+  m[dev + NET_DEVICE.deferHardIrqs] = p.deferHardIrqs;
+  m[dev + NET_DEVICE.groFlushTimeoutNs] = p.groFlushTimeoutNs;
+  simNicProbe(driver, nic, p.rxUsecs, p.rxFrames);
+
+  sleepOnMutex(cur, net.at + NET.rtnl);
+  let err = 0;
+  if (devGetByName(net, p.name) !== 0) err = -EBUSY;
+  else if (!listNetdevice(net, dev)) err = -ENOMEM;
+  releaseMutex(cur, net.at + NET.rtnl);
+  if (err === 0) {
+    sleepOnMutex(cur, dev + NET_DEVICE.lock);
+    err = devOpen(ctx, dev);
+    // A thread that could not be had has turned threading off: the user asked for it, so that is an error here.
+    if (err === 0 && m[dev + NET_DEVICE.threaded] !== p.threaded) err = -ENOMEM;
+    releaseMutex(cur, dev + NET_DEVICE.lock);
+    if (err !== 0) {
+      delNetdev(ctx, dev);
+      return { err, value: null };
+    }
+    return { err: 0, value: dev };
+  }
+  simNicDestroy(m, nic);
+  freeNetdev(m, dev);
+  return { err, value: null };
+}
+
+/** Takes the link down, the device out of the list, and frees it. Its NIC thread must have ended. */
+export function delNetdev(ctx: ThreadContext, dev: number): number {
+  const { net, cur } = ctx;
+  const { m } = cur;
+  sleepOnMutex(cur, dev + NET_DEVICE.lock);
+  devClose(ctx, dev);
+  releaseMutex(cur, dev + NET_DEVICE.lock);
+  sleepOnMutex(cur, net.at + NET.rtnl);
+  unlistNetdevice(net, dev);
+  releaseMutex(cur, net.at + NET.rtnl);
+  synchronizeRcu(cur);
+  simNicDestroy(m, m[dev + NET_DEVICE.priv]);
+  freeNetdev(m, dev);
+  return 0;
+}
+
+function devOpen(ctx: ThreadContext, dev: number): number {
+  const { m } = ctx.cur;
+  if ((m[dev + NET_DEVICE.flags] & IFF_UP) !== 0) return 0;
+  const err = simNicOpen(ctx.driver, dev);
+  if (err === 0) m[dev + NET_DEVICE.flags] |= IFF_UP;
+  return err;
+}
+
+function devClose(ctx: ThreadContext, dev: number): void {
+  const { m } = ctx.cur;
+  if ((m[dev + NET_DEVICE.flags] & IFF_UP) === 0) return;
+  simNicStop(ctx.driver, dev);
+  m[dev + NET_DEVICE.flags] &= ~IFF_UP;
+}
+
+/** The operations that change a device in place. @returns 0 or a negative errno */
+export function changeNetdev(ctx: ThreadContext, op: ControlOp): number {
+  if (!('dev' in op)) return -EINVAL;
+  const { cur } = ctx;
+  const { dev } = op;
+  sleepOnMutex(cur, dev + NET_DEVICE.lock);
+  const err = changeLocked(ctx, dev, op);
+  releaseMutex(cur, dev + NET_DEVICE.lock);
+  return err;
+}
+
+function changeLocked(ctx: ThreadContext, dev: number, op: ControlOp): number {
+  const { net, driver } = ctx;
+  const { m } = ctx.cur;
+  switch (op.name) {
+    case 'netdev-up':
+      return devOpen(ctx, dev);
+    case 'netdev-down':
+      devClose(ctx, dev);
+      return 0;
+    case 'netdev-threaded':
+      // The order of Linux's checks: no instances first, then the value (net-sysfs.c).
+      if (m[dev + NET_DEVICE.napiFirst] === 0) return -EOPNOTSUPP;
+      if (op.threaded > NETDEV_NAPI_THREADED_ENABLED) return -EOPNOTSUPP;
+      return netifSetThreaded(net, dev, op.threaded);
+    case 'netdev-features':
+      Atomics.store(m, dev + NET_DEVICE.features, op.features);
+      return 0;
+    case 'netdev-coalesce': {
+      const nic = m[dev + NET_DEVICE.priv];
+      for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
+        Atomics.store(m, nicQueueAt(m, nic, i) + NIC_QUEUE.rxUsecs, op.rxUsecs);
+        Atomics.store(m, nicQueueAt(m, nic, i) + NIC_QUEUE.rxFrames, op.rxFrames);
+      }
+      return 0;
+    }
+    case 'irq-affinity': {
+      const nic = m[dev + NET_DEVICE.priv];
+      if (op.index >= m[nic + SIM_NIC.nrQueues]) return -ENOENT;
+      irqSetAffinity(driver.queue(nicQueueAt(m, nic, op.index)).irq, op.cpu);
+      return 0;
+    }
+    case 'napi-set':
+      return napiSet(ctx, dev, op);
+    default:
+      return -EINVAL;
+  }
+}
+
+function napiSet(ctx: ThreadContext, dev: number, op: Extract<ControlOp, { name: 'napi-set' }>): number {
+  const { net } = ctx;
+  const { m } = ctx.cur;
+  let at = m[dev + NET_DEVICE.napiFirst];
+  while (at !== 0 && m[at + NAPI.index] !== op.index) at = m[at + NAPI.devNext];
+  if (at === 0) return -ENOENT;
+  const config = m[at + NAPI.config];
+  if (op.deferHardIrqs !== undefined) {
+    m[at + NAPI.deferHardIrqs] = op.deferHardIrqs;
+    m[config + NAPI_CONFIG.deferHardIrqs] = op.deferHardIrqs;
+  }
+  if (op.groFlushTimeoutNs !== undefined) {
+    m[at + NAPI.groFlushTimeoutNs] = op.groFlushTimeoutNs;
+    m[config + NAPI_CONFIG.groFlushTimeoutNs] = op.groFlushTimeoutNs;
+  }
+  return op.threaded === undefined ? 0 : napiSetThreaded(net, net.napi(at), op.threaded);
+}
+
+/** All instances of a device, newest first, as Linux dumps them. */
+export function napiGet(ctx: ThreadContext, dev: number): NapiInfo[] {
+  const { cur } = ctx;
+  const { m } = cur;
+  const list: NapiInfo[] = [];
+  sleepOnMutex(cur, dev + NET_DEVICE.lock);
+  for (let at = m[dev + NET_DEVICE.napiFirst]; at !== 0; at = m[at + NAPI.devNext]) {
+    const state = Atomics.load(m, at + NAPI.state);
+    const thread = m[at + NAPI.thread];
+    list.push({
+      id: m[at + NAPI.napiId],
+      index: m[at + NAPI.index],
+      state: napiStateText(state),
+      threaded: (state & NAPIF_STATE_THREADED) !== 0,
+      tid: thread === 0 ? null : m[thread + TASK.tid],
+      deferHardIrqs: m[at + NAPI.deferHardIrqs],
+      groFlushTimeoutNs: m[at + NAPI.groFlushTimeoutNs],
+      polls: m[at + NAPI.polls] >>> 0,
+      packets: m[at + NAPI.work] >>> 0,
+      groMerged: m[at + NAPI.groMerged] >>> 0,
+      completions: m[at + NAPI.completions] >>> 0,
+    });
+  }
+  releaseMutex(cur, dev + NET_DEVICE.lock);
+  return list;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Control operations as plain data: what the main thread asks a control worker to carry out. */
+
+/** Parameters of a simulated NIC. */
+export interface NetdevParams {
+  readonly name: string;
+  readonly queues: number;
+  /** Slots of each ring, a power of two. */
+  readonly ringSize: number;
+  /** Buffers of each queue's pool, a power of two. */
+  readonly poolSize: number;
+  readonly rxUsecs: number;
+  readonly rxFrames: number;
+  /** NETIF_F_* bits. */
+  readonly features: number;
+  readonly threaded: number;
+  readonly deferHardIrqs: number;
+  readonly groFlushTimeoutNs: number;
+}
+
+export type ControlOp =
+  | { readonly name: 'boot' }
+  | { readonly name: 'shutdown' }
+  | { readonly name: 'netdev-add'; readonly params: NetdevParams }
+  | { readonly name: 'netdev-del'; readonly dev: number }
+  | { readonly name: 'netdev-up'; readonly dev: number }
+  | { readonly name: 'netdev-down'; readonly dev: number }
+  | { readonly name: 'netdev-threaded'; readonly dev: number; readonly threaded: number }
+  | { readonly name: 'netdev-features'; readonly dev: number; readonly features: number }
+  | {
+      readonly name: 'netdev-coalesce';
+      readonly dev: number;
+      readonly rxUsecs: number;
+      readonly rxFrames: number;
+    }
+  | {
+      readonly name: 'napi-set';
+      readonly dev: number;
+      readonly index: number;
+      readonly threaded?: number;
+      readonly deferHardIrqs?: number;
+      readonly groFlushTimeoutNs?: number;
+    }
+  | { readonly name: 'napi-get'; readonly dev: number }
+  | { readonly name: 'irq-affinity'; readonly dev: number; readonly index: number; readonly cpu: number }
+  | {
+      readonly name: 'sock-open';
+      readonly family: number;
+      readonly port: number;
+      readonly dev: number;
+      readonly capacity: number;
+      readonly rcvbuf: number;
+    }
+  | { readonly name: 'sock-shutdown'; readonly sock: number; readonly dev: number }
+  | { readonly name: 'sock-free'; readonly sock: number };
+
+/** One NAPI instance, as `napi-get` shows it. */
+export interface NapiInfo {
+  readonly id: number;
+  readonly index: number;
+  /** State word in words. */
+  readonly state: string;
+  readonly threaded: boolean;
+  /** Kernel id of its thread, or null without one (0: not available on this host). */
+  readonly tid: number | null;
+  readonly deferHardIrqs: number;
+  readonly groFlushTimeoutNs: number;
+  readonly polls: number;
+  readonly packets: number;
+  readonly groMerged: number;
+  readonly completions: number;
+}
+
+/** What an operation came to: an errno (negative) or a value. */
+export interface ControlResult {
+  readonly err: number;
+  readonly value: unknown;
+}

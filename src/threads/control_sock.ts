@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Opening and closing sockets, in process context. */
+import { ENOMEM } from '../kernel/errno.js';
+import { synchronizeRcu } from '../kernel/rcu.js';
+import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
+import { AF_PACKET, SOCK, sockCreate, sockDestroy, sockShutdown } from '../net/core/sock_queue.js';
+import { NET } from '../net/core/softnet_data.js';
+import { udpBind, udpUnbind } from '../net/ipv4/udp.js';
+import { packetBind, packetUnbind } from '../net/packet/af_packet.js';
+import type { ThreadContext } from './context.js';
+import type { ControlOp, ControlResult } from './control_ops.js';
+
+/** Makes and binds a socket. The value is its word index. */
+export function openSock(ctx: ThreadContext, op: Extract<ControlOp, { name: 'sock-open' }>): ControlResult {
+  const { net, cur } = ctx;
+  const { m } = cur;
+  const sock = sockCreate(m, op.family, op.port, op.capacity, op.rcvbuf);
+  if (sock === 0) return { err: -ENOMEM, value: null };
+  sleepOnMutex(cur, net.at + NET.rtnl);
+  const err = op.family === AF_PACKET ? packetBind(net, sock, op.dev) : udpBind(net, sock, op.port);
+  releaseMutex(cur, net.at + NET.rtnl);
+  if (err !== 0) {
+    sockDestroy(m, sock);
+    return { err, value: null };
+  }
+  return { err: 0, value: sock };
+}
+
+/**
+ * Unbinds a socket and tells its reader that nothing more will come. Frames queued before can still be read; the
+ * memory stays until `sock-free`.
+ */
+export function shutdownSock(ctx: ThreadContext, sock: number, dev: number): number {
+  const { net, cur } = ctx;
+  const { m } = cur;
+  sleepOnMutex(cur, net.at + NET.rtnl);
+  if (m[sock + SOCK.family] === AF_PACKET) packetUnbind(net, sock, dev);
+  else udpUnbind(net, sock, m[sock + SOCK.port]);
+  releaseMutex(cur, net.at + NET.rtnl);
+  synchronizeRcu(cur);
+  sockShutdown(m, sock);
+  return 0;
+}

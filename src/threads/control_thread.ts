@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** A worker as process context: carries one control operation out with plain blocking code. */
+import { kthreadExit, taskListAdd } from '../kernel/kthread.js';
+import { synchronizeRcu } from '../kernel/rcu.js';
+import { setCurrentState, TASK_RUNNING } from '../kernel/task.js';
+import { sockDestroy } from '../net/core/sock_queue.js';
+import { threadContext } from './context.js';
+import { bootCpus, shutdownCpus } from './control_cpus.js';
+import { addNetdev, changeNetdev, delNetdev, napiGet } from './control_netdev.js';
+import type { ControlResult } from './control_ops.js';
+import { openSock, shutdownSock } from './control_sock.js';
+import type { ControlTask } from './tasks.js';
+
+/** Runs one operation. @returns its errno or value */
+export function runControlThread(task: ControlTask): ControlResult {
+  const ctx = threadContext(task.sab, task.taskAt);
+  setCurrentState(ctx.cur.task, TASK_RUNNING);
+  taskListAdd(ctx.arena.m, task.taskAt);
+  const { op } = task;
+  let result: ControlResult;
+  switch (op.name) {
+    case 'boot':
+      result = { err: bootCpus(ctx), value: null };
+      break;
+    case 'shutdown':
+      result = { err: shutdownCpus(ctx), value: null };
+      break;
+    case 'netdev-add':
+      result = addNetdev(ctx, op.params);
+      break;
+    case 'netdev-del':
+      result = { err: delNetdev(ctx, op.dev), value: null };
+      break;
+    case 'napi-get':
+      result = { err: 0, value: napiGet(ctx, op.dev) };
+      break;
+    case 'sock-open':
+      result = openSock(ctx, op);
+      break;
+    case 'sock-shutdown':
+      result = { err: shutdownSock(ctx, op.sock, op.dev), value: null };
+      break;
+    case 'sock-free':
+      synchronizeRcu(ctx.cur);
+      sockDestroy(ctx.arena.m, op.sock);
+      result = { err: 0, value: null };
+      break;
+    default:
+      result = { err: changeNetdev(ctx, op), value: null };
+  }
+  kthreadExit(ctx.cur, result.err);
+  return result;
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * kthreadd: the main thread's part in making threads (Linux: kernel/kthread.c). It owns the pool of workers; threads
+ * that end go back to it warm. It never blocks.
+ */
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import { KERNEL, KERNEL_AT } from '../kernel/current.js';
+import { ENOMEM } from '../kernel/errno.js';
+import { kthreaddFail, kthreaddTakeRequests } from '../kernel/kthread.js';
+import { TASK, taskComm } from '../kernel/task.js';
+import type { ThreadExit, ThreadTask } from './tasks.js';
+
+/** Workers that stay free for control operations, which run one at a time. */
+const RESERVED_WORKERS = 1;
+
+/** A thread the machine has or had. */
+export interface ThreadRecord {
+  readonly name: string;
+  /** TASK_KIND_* */
+  readonly kind: number;
+  /** Kernel thread id; 0 until it runs, and where it is not available. */
+  tid: number;
+  /** Its task_struct while it lives, 0 afterwards. */
+  taskAt: number;
+  /** Times it went to sleep, CPU time and run delay: final ones once it has ended. */
+  sleeps: number;
+  cpuNs: number | null;
+  runDelayNs: number | null;
+}
+
+/** Called once when a thread dies that should not. */
+export type PanicFn = (error: Error) => void;
+
+export class Kthreadd {
+  readonly threads: ThreadRecord[] = [];
+  private readonly m: Int32Array;
+  private readonly sab: SharedArrayBuffer;
+  private readonly pool: Piscina;
+  private readonly maxThreads: number;
+  private readonly onPanic: PanicFn;
+  private running = 0;
+  private requests = 0;
+  private failAt: number;
+  private stopped = false;
+
+  /**
+   * @param failAt the how manieth request for a kernel thread is refused (fault injection), 0: none
+   */
+  constructor(
+    sab: SharedArrayBuffer,
+    minThreads: number,
+    maxThreads: number,
+    failAt: number,
+    onPanic: PanicFn,
+  ) {
+    this.sab = sab;
+    this.m = new Int32Array(sab);
+    this.maxThreads = maxThreads;
+    this.failAt = failAt;
+    this.onPanic = onPanic;
+    this.pool = new Piscina({
+      filename: new URL('./worker.js', import.meta.url).href,
+      minThreads: Math.min(minThreads, maxThreads),
+      maxThreads,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      concurrentTasksPerWorker: 1,
+      atomics: 'sync',
+      trackUnmanagedFds: false,
+      recordTiming: false,
+    });
+    this.pool.on('error', (error: unknown) => this.onPanic(asError(error)));
+  }
+
+  /** Serves requests for kernel threads until `stop`. */
+  serve(): void {
+    const word = KERNEL_AT + KERNEL.createDoorbell;
+    const step = (): void => {
+      if (this.stopped) return;
+      const seen = Atomics.load(this.m, word);
+      this.takeRequests();
+      const w = Atomics.waitAsync(this.m, word, seen);
+      if (w.async) void w.value.then(step);
+      else queueMicrotask(step);
+    };
+    step();
+  }
+
+  /** Lets the next `n`th request for a kernel thread fail (fault injection); 0: none. */
+  failNth(n: number): void {
+    this.requests = 0;
+    this.failAt = n;
+  }
+
+  /** @returns true if one more thread can be had beside those reserved for control */
+  hasRoom(): boolean {
+    return this.running < this.maxThreads - RESERVED_WORKERS;
+  }
+
+  /**
+   * Runs a thread that is no kernel thread (application, NIC, control).
+   * @returns what it left; rejects if it died
+   */
+  async run(task: ThreadTask, record: ThreadRecord): Promise<ThreadExit> {
+    if (task.kind !== 'control') this.threads.push(record);
+    this.running++;
+    try {
+      const exit = (await this.pool.run(task)) as ThreadExit;
+      this.finish(record, exit);
+      return exit;
+    } finally {
+      this.running--;
+    }
+  }
+
+  /** A thread was lost, or the machine cannot go on: the machine is told, once. */
+  panic(error: Error): void {
+    if (!this.stopped) this.onPanic(error);
+  }
+
+  /** Ends all workers, whatever they do. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    Atomics.add(this.m, KERNEL_AT + KERNEL.createDoorbell, 1);
+    Atomics.notify(this.m, KERNEL_AT + KERNEL.createDoorbell);
+    await this.pool.destroy();
+  }
+
+  private takeRequests(): void {
+    // The chain is newest first; threads are made in the order they were asked for.
+    const order: number[] = [];
+    for (let t = kthreaddTakeRequests(this.m); t !== 0; t = this.m[t + TASK.createNext]) order.unshift(t);
+    for (const t of order) this.create(t);
+  }
+
+  private create(t: number): void {
+    this.requests++;
+    if (!this.hasRoom() || this.requests === this.failAt) {
+      kthreaddFail(this.m, t, ENOMEM);
+      return;
+    }
+    const record = newRecord(taskComm(this.m, t), this.m[t + TASK.kind], t);
+    this.threads.push(record);
+    this.running++;
+    this.pool.run({ kind: 'kthread', sab: this.sab, taskAt: t } satisfies ThreadTask).then(
+      (exit) => {
+        this.running--;
+        this.finish(record, exit as ThreadExit);
+      },
+      (error: unknown) => {
+        this.running--;
+        if (this.stopped) return;
+        if (Atomics.load(this.m, t + TASK.started) === 0) kthreaddFail(this.m, t, ENOMEM);
+        else this.onPanic(threadDied(record.name, error));
+      },
+    );
+  }
+
+  private finish(record: ThreadRecord, exit: ThreadExit): void {
+    record.tid = exit.tid;
+    record.sleeps = exit.sleeps;
+    record.cpuNs = exit.cpuNs;
+    record.runDelayNs = exit.runDelayNs;
+    record.taskAt = 0;
+  }
+}
+
+/** Makes the record of a thread about to run. */
+export function newRecord(name: string, kind: number, taskAt: number): ThreadRecord {
+  return { name, kind, tid: 0, taskAt, sleeps: 0, cpuNs: null, runDelayNs: null };
+}
+
+/** The error of a run that lost a thread: names thread and cause. */
+export function threadDied(name: string, error: unknown): Error {
+  const cause = asError(error);
+  return new Error(`thread ${name} died: ${cause.message}`, { cause });
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** Threads a pool may have at most by default: memory, at about 10 MB each, is what limits them. */
+export const DEFAULT_MAX_THREADS = Math.max(64, 4 * availableParallelism());

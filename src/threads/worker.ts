@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * Entry of every worker of the pool: one call a task, one task a thread of the machine. A thread that ends goes back
+ * to the pool warm.
+ */
+import { TASK, taskComm } from '../kernel/task.js';
+import { Arena } from '../mm/arena.js';
+import { runAppThread } from './app_thread.js';
+import { runControlThread } from './control_thread.js';
+import { runKthread } from './kthread_thread.js';
+import { runNicThread } from './nic_thread.js';
+import { readSchedStat, readTid, setComm } from './os_thread.js';
+import type { ThreadExit, ThreadTask } from './tasks.js';
+
+/** What a worker is called between two threads. */
+const IDLE_COMM = 'softnet/idle';
+
+/** This worker's kernel thread id; constant for its life. */
+const tid = readTid();
+setComm(tid, IDLE_COMM);
+
+/** Runs one thread of a machine to its end. @returns what it cost, and its result */
+export default async function runThread(task: ThreadTask): Promise<ThreadExit> {
+  const before = readSchedStat(tid);
+  const arena = new Arena(task.sab);
+  const { m, f } = arena;
+  m[task.taskAt + TASK.tid] = tid;
+  f[(task.taskAt + TASK.cpuBaseNs) >> 1] = before?.cpuNs ?? 0;
+  f[(task.taskAt + TASK.delayBaseNs) >> 1] = before?.runDelayNs ?? 0;
+  Atomics.store(m, task.taskAt + TASK.started, 1);
+  setComm(tid, taskComm(m, task.taskAt));
+  const { value, sleeps } = await run(task);
+  setComm(tid, IDLE_COMM);
+  const after = readSchedStat(tid);
+  return {
+    value,
+    sleeps,
+    tid,
+    cpuNs: before !== null && after !== null ? after.cpuNs - before.cpuNs : null,
+    runDelayNs: before !== null && after !== null ? after.runDelayNs - before.runDelayNs : null,
+  };
+}
+
+/** What a thread's own code gives back. */
+interface Ran {
+  readonly value: unknown;
+  readonly sleeps: number;
+}
+
+async function run(task: ThreadTask): Promise<Ran> {
+  switch (task.kind) {
+    case 'kthread':
+      return { value: null, sleeps: runKthread(task, tid) };
+    case 'control':
+      return { value: runControlThread(task), sleeps: 0 };
+    case 'nic':
+      return { value: await runNicThread(task, tid), sleeps: 0 };
+    case 'app':
+      return runAppThread(task);
+  }
+}
