@@ -109,7 +109,7 @@ export class Machine {
 
   private constructor(options: BootOptions) {
     this.cpus = checkInt('cpus', options.cpus, 2, 1, 64);
-    const memoryBytes = checkInt('memoryBytes', options.memoryBytes, 256 * MIB, MIB, 1024 * MIB);
+    const memoryBytes = checkInt('memoryBytes', options.memoryBytes, 256 * MIB, 4 * MIB, 1024 * MIB);
     const maxThreads = checkInt('maxThreads', options.maxThreads, DEFAULT_MAX_THREADS, 1, 4096);
     const warm = checkInt('warmThreads', options.warmThreads, 4, 0, 4096);
     const failKthread = checkInt('failKthread', options.failKthread, 0, 0, 1 << 30);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Completion over one word: "this has happened", said by one thread and awaited by others (Linux kernel/sched/completion.c).
+// Completion over one word: "this has happened", said by one thread and awaited by others (Linux
+// kernel/sched/completion.c).
 //
 // States of the word
 //   0                                  nothing happened, or all of it was consumed: waiters sleep
@@ -12,14 +13,15 @@
 //   n -> n - 1 (0 < n < ALL)           a wait that passes
 //   any -> 0                           reinitCompletion: only while nobody completes or waits
 //
-// Owner: nobody; each step is one atomic by any thread. The word may be reused for something else once the last wait has
-// passed: a late notify of C2 then wakes a stranger for nothing, so everyone who sleeps on an arena word looks again.
+// Owner: nobody; each step is one atomic by any thread. The word may be reused for something else once the last
+// wait has passed: a late notify of C2 then wakes a stranger for nothing, so everyone who sleeps on an arena word
+// looks again.
 //
 // Invariants
 //   1. A wait that passed consumed one complete, or came after a completeAll: passed <= completed, unless saturated.
-//   2. While the word is above 0, each thread asleep on it has a notify under way to it or to a thread that will pass in its
-//      place: every complete wakes one sleeper, also when the word was above 0 already, because the sleeper that an
-//      earlier complete woke may not have run yet.
+//   2. While the word is above 0, each thread asleep on it has a notify under way to it or to a thread that will
+//      pass in its place: every complete wakes one sleeper, also when the word was above 0 already, because the
+//      sleeper that an earlier complete woke may not have run yet.
 //
 // Ordering
 //   C1  CAS up, or store of COMPLETION_ALL  release  pairs with W1: what came before complete is seen after the wait
@@ -50,7 +52,7 @@ export function completeAll(m: Int32Array, at: number): void {
   Atomics.notify(m, at);
 }
 
-/** Makes a used completion new (Linux `reinit_completion`). The caller sees to it that nobody completes or waits meanwhile. */
+/** Makes a used completion new (Linux `reinit_completion`). Nobody may complete it or wait for it meanwhile. */
 export function reinitCompletion(m: Int32Array, at: number): void {
   Atomics.store(m, at, 0);
 }

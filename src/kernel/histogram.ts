@@ -29,7 +29,7 @@ function bucketOf(value: number): number {
 }
 
 /** @returns the middle of a bucket */
-function valueOf(bucket: number): number {
+function bucketMiddle(bucket: number): number {
   if (bucket < SUB) return bucket;
   const octave = Math.floor(bucket / SUB) - 1;
   const width = 2 ** octave;
@@ -73,7 +73,7 @@ export class LogHistogram {
     let seen = 0;
     for (let i = 0; i < this.counts.length; i++) {
       seen += this.counts[i];
-      if (seen >= rank) return Math.min(valueOf(i), this.max);
+      if (seen >= rank) return Math.min(bucketMiddle(i), this.max);
     }
     return this.max;
   }

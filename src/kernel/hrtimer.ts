@@ -54,7 +54,7 @@ export function hrtimerSetup(m: Int32Array, timer: number, fn: number, data: num
  */
 export function hrtimerStart(cur: Current, timer: number, delayUs: number): void {
   const { m, cpu } = cur;
-  const delay = delayUs > HRTIMER_MAX_US ? HRTIMER_MAX_US : delayUs;
+  const delay = Math.min(delayUs, HRTIMER_MAX_US);
   const expires = (cur.platform.nowUs() + delay) | 0;
   lockBase(cur, timer);
   if (m[timer + HRTIMER.enqueued] !== 0) dequeue(cur, timer);

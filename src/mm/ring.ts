@@ -70,7 +70,7 @@ export class RingProducer {
       this.seenCons = Atomics.load(this.m, this.consAt); // R4
       room = this.capacity - ((this.head - this.seenCons) | 0);
     }
-    return room < want ? room : want;
+    return Math.min(room, want);
   }
 
   /** @returns the word index of the i-th reserved slot */
@@ -119,7 +119,7 @@ export class RingConsumer {
       this.seenProd = Atomics.load(this.m, this.prodAt); // R2
       n = (this.seenProd - this.tail) | 0;
     }
-    return n < want ? n : want;
+    return Math.min(n, want);
   }
 
   /** @returns the word index of the i-th available slot */

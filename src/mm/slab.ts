@@ -48,10 +48,16 @@ function sizeClass(lines: number): number {
   return lines <= 1 ? 0 : 32 - Math.clz32(lines - 1);
 }
 
+/**
+ * Words at the end that are never handed out: the headers of a frame are read as if the whole frame stood in one
+ * piece, which may look past its first buffer, but never past the arena.
+ */
+const GUARD_WORDS = 1 << 16;
+
 /** Prepares the allocator. Called once, before other threads exist. */
 export function mmInit(m: Int32Array): void {
   m[MM_AT + MM_STRUCT.brk] = MM_FIRST;
-  m[MM_AT + MM_STRUCT.end] = m.length;
+  m[MM_AT + MM_STRUCT.end] = m.length - GUARD_WORDS;
 }
 
 /**

@@ -15,7 +15,7 @@ export function bootCpus(ctx: ThreadContext): number {
   const { m } = cur;
   for (const cpu of cur.cpus) {
     const t = kthreadRun(cur, KTHREAD_CPU_IDLE, cpu.id, cpu.id, TASK_KIND_CPU, `cpu/${cpu.id}`);
-    let err = t < 0 ? t : 0;
+    let err = Math.min(t, 0);
     if (err === 0) {
       Atomics.store(m, cpu.at + CPU.task, t);
       const store = cpu.at + CPU.ksoftirqd;

@@ -3,6 +3,7 @@
 // Starts the scenarios of lock_worker.mjs on worker threads, and sees to it that none outlives its test.
 
 import { Worker } from 'node:worker_threads';
+import { expect } from 'vitest';
 
 const running = new Set<Worker>();
 
@@ -42,4 +43,11 @@ export async function until(condition: () => boolean): Promise<void> {
 /** Words of shared memory, all 0. */
 export function sharedWords(words: number): Int32Array<SharedArrayBuffer> {
   return new Int32Array(new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT));
+}
+
+/** Runs a wait that must give up: it answers false, and not before its time. */
+export function expectTimeout(wait: (timestamp: number) => boolean): void {
+  const timestamp = Date.now() + 5;
+  expect(wait(timestamp)).toBe(false);
+  expect(Date.now()).toBeGreaterThanOrEqual(timestamp);
 }

@@ -8,7 +8,7 @@ import { irqDisable, irqEnable, irqMask, irqUnmask, raiseIrq, requestIrq } from 
 import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
-import { DISSECT_OK } from '../../net/core/headers/flow_keys.js';
+import { DISSECT_OK, DISSECT_TRUNCATED } from '../../net/core/headers/flow_keys.js';
 import { IRQ_SIM_NIC_RX, POLL_SIM_NIC } from '../../net/core/ids.js';
 import { NAPI, NAPI_POLL_WEIGHT, type Napi } from '../../net/core/napi.js';
 import { napiDisable, napiEnable, netifNapiAdd, netifNapiDel } from '../../net/core/napi_control.js';
@@ -16,7 +16,7 @@ import { napiCompleteDone, napiScheduleOn, napiSchedulePrep } from '../../net/co
 import type { NetContext } from '../../net/core/net_context.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
 import { PAGE_POOL } from '../../net/core/page_pool.js';
-import { SKB, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
+import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
 import { NIC_QUEUE, type NicQueue, nicQueueAt, nicQueueView, RX_DESC, SIM_NIC } from './sim_nic.js';
 
 /** The driver's part of a thread: its queue views. */
@@ -73,7 +73,12 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
 function readFrame(net: NetContext, skb: number, len: number, hash: number): void {
   const { m, b, keys } = net;
   const off = skbData(skb);
-  const status = dissect(b, off, len, keys);
+  let status = dissect(b, off, len, keys);
+  if (len > SKB_DATA_BYTES && (status !== DISSECT_OK || keys.payloadOff - off > SKB_DATA_BYTES)) {
+    // Headers that do not end in the first buffer (a chain of extension headers, say) are not looked at.
+    keys.reset();
+    status = DISSECT_TRUNCATED;
+  }
   let flags = 0;
   if (status === DISSECT_OK && keys.ipVersion !== 0) {
     flags = keys.isFragment !== 0 ? SKB_F_IP | SKB_F_FRAGMENT : SKB_F_IP;

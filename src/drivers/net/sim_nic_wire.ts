@@ -145,7 +145,7 @@ export class Wire {
       if (wq.unsignalled === 0) continue;
       const rxUsecs = this.net.m[wq.q.at + NIC_QUEUE.rxUsecs];
       const left = (wq.firstUs + rxUsecs - this.cur.platform.nowUs()) | 0;
-      if (next < 0 || left < next) next = left > 0 ? left : 0;
+      if (next < 0 || left < next) next = Math.max(left, 0);
     }
     return next;
   }
@@ -233,11 +233,11 @@ export class Wire {
       return false;
     }
     const fill = wq.q.fillConsumer;
-    wq.avail = fill.available(wq.used + need > BATCH ? wq.used + need : BATCH);
+    wq.avail = fill.available(Math.max(wq.used + need, BATCH));
     if (wq.avail - wq.used >= need) return true;
     this.publish(wq);
     this.signal(wq, true);
-    wq.avail = fill.available(need > BATCH ? need : BATCH);
+    wq.avail = fill.available(Math.max(need, BATCH));
     while (wq.avail < need) {
       if (Atomics.load(m, wq.q.at + NIC_QUEUE.napi) === 0) {
         countDrops(this.net, DROP_DEV_READY, 1);
@@ -248,7 +248,7 @@ export class Wire {
         return false;
       }
       this.waitForBuffers(wq, need);
-      wq.avail = fill.available(need > BATCH ? need : BATCH);
+      wq.avail = fill.available(Math.max(need, BATCH));
     }
     this.tick();
     return true;

@@ -9,13 +9,13 @@
 //
 // Invariants
 //   1. MUTEX_OWNER is not 0 only while the state word is not SPIN_FREE.
-//   2. MUTEX_OWNER equals task T's id exactly while T holds the mutex, T looking at it: only T ever writes that id, and T
-//      clears it before it unlocks. So "is it mine?" needs no lock; "whose is it?" is a hint.
+//   2. MUTEX_OWNER equals task T's id exactly while T holds the mutex, T looking at it: only T ever writes that id,
+//      and T clears it before it unlocks. So "is it mine?" needs no lock; "whose is it?" is a hint.
 //
 // Ordering
 //   M1  spinLock of the state             acquire  pairs with M4
 //   M2  store of the id, after M1         pairs with M5 of the same task: own program order
-//   M3  store of 0, before M4             pairs with M1 and M2 of the next holder: a store after M4 could wipe out its id
+//   M3  store of 0, before M4             pairs with M2 of the next holder: a store after M4 could wipe out its id
 //   M4  spinUnlock of the state           release  pairs with M1
 //   M5  load of the owner, before M1, M3  pairs with M2 of the same task
 
@@ -31,7 +31,8 @@ export const MUTEX_WORDS = 2;
 const NO_TASK = 0;
 
 /**
- * Takes the mutex at word `at` for task `taskId` (a positive integer), asleep while another holds it (Linux `mutex_lock`).
+ * Takes the mutex at word `at` for task `taskId` (a positive integer), asleep while another holds it (Linux
+ * `mutex_lock`).
  * @throws Error if the task holds it already, or the id is not a positive integer
  */
 export function mutexLock(m: Int32Array, at: number, taskId: number): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Spinlock over one word: spins briefly, then sleeps, because here the holder is a thread that can be preempted. Linux on
-// PREEMPT_RT makes the same choice for spinlock_t.
+// Spinlock over one word: spins briefly, then sleeps, because here the holder is a thread that can be preempted.
+// Linux on PREEMPT_RT makes the same choice for spinlock_t.
 //
 // States of the word
 //   SPIN_FREE       nobody holds the lock
@@ -10,7 +10,7 @@
 //
 //   FREE -> LOCKED             spinTryLock, spinLock: the taker (lock, fast path or while spinning)
 //   LOCKED -> CONTENDED        spinLock: a waiter about to sleep
-//   FREE -> CONTENDED          spinLock: a waiter that slept, or was about to, and found the lock free: it now holds it
+//   FREE -> CONTENDED          spinLock: a waiter that slept, or was about to; it now holds the lock
 //   LOCKED, CONTENDED -> FREE  spinUnlock: the holder
 //
 // Owner: anyone may go from FREE, any waiter may raise LOCKED to CONTENDED, only the holder goes back to FREE.
@@ -18,15 +18,16 @@
 // Invariants
 //   1. At most one thread is between a step out of FREE and its own step back.
 //   2. Nobody sleeps while the word is LOCKED: a sleeper has seen CONTENDED, and only FREE follows CONTENDED.
-//   3. Whoever takes the word from CONTENDED to FREE wakes one sleeper. The woken thread takes the lock as CONTENDED, or
-//      makes the new holder's word CONTENDED before it sleeps again (or gives up): the remaining sleepers are never forgotten.
-//      So CONTENDED with nobody asleep happens and costs one needless notify; LOCKED with a sleeper does not happen.
+//   3. Whoever takes the word from CONTENDED to FREE wakes one sleeper. The woken thread takes the lock as
+//      CONTENDED, or makes the new holder's word CONTENDED before it sleeps again (or gives up): the remaining
+//      sleepers are never forgotten. So CONTENDED with nobody asleep happens and costs one needless notify; LOCKED
+//      with a sleeper does not happen.
 //
 // Ordering (Atomics are sequentially consistent; what each access is there for)
 //   L1  CAS/exchange out of FREE   acquire  pairs with U1: sees all that the last holder wrote
-//   L2  exchange to CONTENDED      before the wait; pairs with U1: the exchange in U1 either comes first (L2 gets the lock)
-//                                  or reads CONTENDED (and U2 follows)
-//   L3  wait while CONTENDED       pairs with U2; its compare-and-sleep is one step, so a U1 in between makes it return
+//   L2  exchange to CONTENDED      before the wait; pairs with U1, which either comes first (L2 gets the lock) or reads
+//                                  CONTENDED (U2 follows)
+//   L3  wait while CONTENDED       pairs with U2; compares and sleeps in one step: a U1 before it makes it return
 //   U1  exchange to FREE           release  pairs with L1 and L2
 //   U2  notify one                 pairs with L3; only after a U1 that read CONTENDED
 //

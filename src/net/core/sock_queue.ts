@@ -95,7 +95,7 @@ export class SockQueue {
     this.m = m;
     this.at = at;
     this.lock = at + SOCK.lock;
-    this.rcvbuf = rcvbuf < capacity ? rcvbuf : capacity;
+    this.rcvbuf = Math.min(rcvbuf, capacity);
     this.producer = new RingProducer(m, ring, capacity, 1);
   }
 

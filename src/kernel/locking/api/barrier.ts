@@ -9,19 +9,20 @@
 //
 // Invariants
 //   1. A generation opens when exactly `count` threads have arrived in it; one of them, the last, answers true.
-//   2. A thread that arrived in generation g returns after the step to g + 1, and that step needs its own arrival. So with more
-//      than `count` threads about, a thread is counted in one generation and waits for the same one: both are read
-//      under one hold of the mutex.
+//   2. A thread that arrived in generation g returns after the step to g + 1, and that step needs its own arrival.
+//      So with more than `count` threads about, a thread is counted in one generation and waits for the same one:
+//      both are read under one hold of the mutex.
 //   3. A thread that is slow to wake sees a generation later than its own, and returns: nothing it needs is reused.
 //
 // Ordering
-//   B1  step of [2] under the mutex, broadcast    pairs with B2
-//   B2  read of [2] under the mutex, in a loop around Condition.wait    pairs with B1 (condition.ts: no signal is lost)
+//   B1  step of [2] under the mutex, then broadcast             pairs with B2
+//   B2  load of [2] under the mutex, around each Condition.wait  pairs with B1; condition.ts: no broadcast is lost
 //   The mutex orders what threads did before the barrier before what others do after it.
 //
 // Differs from atomics-sync 1.0.3:
 //   - cannot hang on a lost broadcast (there: Condition, see condition.ts);
-//   - `barrier` is an Int32Array, not a BigInt64Array: no BigInt is allocated; a count above INT32_MAX_VALUE is a RangeError.
+//   - `barrier` is an Int32Array, not a BigInt64Array: no BigInt is allocated; a count above INT32_MAX_VALUE is a
+//     RangeError.
 
 import { Condition } from './condition.js';
 import { InvalidError } from './errors.js';

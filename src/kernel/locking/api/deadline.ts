@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Absolute time-outs of the public locks: milliseconds on the clock of Date.now(), as POSIX has them on CLOCK_REALTIME.
-// A caller that waits in a loop for its condition can pass the same timestamp each time.
+// Absolute time-outs of the public locks: milliseconds on the clock of Date.now(), as POSIX has them on
+// CLOCK_REALTIME. A caller that waits in a loop for its condition can pass the same timestamp each time.
 
 import { InvalidError } from './errors.js';
 

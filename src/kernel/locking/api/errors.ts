@@ -12,7 +12,7 @@ export class PermissionError extends Error {
   override name = 'PermissionError';
 }
 
-/** An argument makes no sense: a thread id that is no integer or 0, a count that is no integer, a timestamp that is NaN. */
+/** An argument makes no sense: a thread id that is 0, a count that is no integer, a timestamp that is NaN. */
 export class InvalidError extends Error {
   override name = 'InvalidError';
 }

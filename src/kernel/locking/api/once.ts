@@ -4,7 +4,7 @@
 //
 // States of the word
 //   NOT_RUN  nobody runs the function       -> RUNNING: the thread that wins the CAS
-//   RUNNING  one thread runs it             -> DONE: that thread, when the function returned; -> NOT_RUN: when it threw
+//   RUNNING  one thread runs it             -> DONE: that thread, at the return; -> NOT_RUN: if the function threw
 //   DONE     it has run; stays so
 //
 // Owner: anyone may leave NOT_RUN; only the thread that did so leaves RUNNING.
@@ -20,7 +20,8 @@
 //   N4  wait while RUNNING                             pairs with N2; an N1 before it makes it return at once
 //
 // Differs from atomics-sync 1.0.3:
-//   - a thread that comes while the function runs waits for it (there: it returns at once, before what it relies on is there);
+//   - a thread that comes while the function runs waits for it (there: it returns at once, before what it relies on
+//     is there);
 //   - isExecuted is true only after the function returned (there: from its start);
 //   - if the function throws, the call passes the error on and the next thread runs the function anew (there: it
 //     counts as executed);

@@ -3,7 +3,7 @@
 // What Mutex and SpinLock share: two words, the three-state word of the kernel's spinlock and the id of the holder.
 //
 // Words and who owns them
-//   [0]  state: SPIN_FREE, SPIN_LOCKED or SPIN_CONTENDED (../spinlock.ts has the steps, and proves that no sleeper is forgotten)
+//   [0]  state: SPIN_FREE, SPIN_LOCKED or SPIN_CONTENDED; ../spinlock.ts has its steps and why no sleeper is forgotten
 //   [1]  thread id of the holder, 0 for none; written by the holder only, read by anyone
 //
 // Invariants
@@ -13,7 +13,7 @@
 // Ordering
 //   O1  step of [0] out of SPIN_FREE        acquire  pairs with O4
 //   O2  store of the id in [1], after O1    pairs with the load of [1] by the same thread
-//   O3  store of 0 in [1], before O4        pairs with O1 and O2 of the next holder: a store after O4 could wipe out its id
+//   O3  store of 0 in [1], before O4        pairs with O2 of the next holder: a store after O4 could wipe out its id
 //   O4  exchange of [0] back to SPIN_FREE   release  pairs with O1
 
 import {
@@ -35,7 +35,7 @@ const NO_THREAD = 0;
 
 type View = Int32Array<SharedArrayBuffer>;
 
-/** A free lock in memory of its own. `what` names the kind in messages of the functions below: 'mutex', 'spin lock'. */
+/** A free lock in memory of its own. Below, `what` is its kind as messages name it: 'mutex' or 'spin lock'. */
 export function ownedLockInit(): View {
   return new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT));
 }
@@ -58,8 +58,8 @@ export function ownedTimedLock(
   checkMayLock(lock, threadId, what);
   checkTimestamp(timestamp);
   if (!spinTryLock(lock, STATE) && !spinBriefly(lock, STATE, spinLoads)) {
-    // The word is made CONTENDED before the time is looked at: if this thread was woken and gives up all the same, the
-    // next unlock wakes another sleeper in its place.
+    // The word is made CONTENDED before the time is looked at: if this thread was woken and gives up all the same,
+    // the next unlock wakes another sleeper in its place.
     while (Atomics.exchange(lock, STATE, SPIN_CONTENDED) !== SPIN_FREE) {
       const leftMs = msUntil(timestamp);
       if (leftMs <= 0) return false;

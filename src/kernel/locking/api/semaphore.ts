@@ -8,18 +8,18 @@
 //
 // Invariants
 //   1. Permits never go below 0: each is taken by a CAS from a value above 0.
-//   2. With permits left and threads asleep, a notify is under way: every post that sees [1] above 0 wakes one, also when
-//      there were permits before, because the thread an earlier post woke may not have run yet.
+//   2. With permits left and threads asleep, a notify is under way: every post that sees [1] above 0 wakes one,
+//      also when there were permits before, because the thread an earlier post woke may not have run yet.
 //
 // Ordering
 //   S1  CAS of [0] up, then load of [1]          release  pairs with S2 and S3
-//   S2  add to [1], then load of [0]             pairs with S1: one of the two sees the other, so no post misses a sleeper
+//   S2  add to [1], then load of [0]             pairs with S1: one sees the other, so no post misses a sleeper
 //   S3  CAS of [0] down                          acquire  pairs with S1: what came before post is seen after wait
 //   S4  wait on [0] while 0                      pairs with the notify after S1
 //
 // Differs from atomics-sync 1.0.3:
-//   - post wakes a sleeper whenever there may be one. There it does so only when the permits were 0: of two posts in a row to
-//     two sleepers the second wakes nobody, and that thread sleeps on beside a free permit;
+//   - post wakes a sleeper whenever there may be one. There it does so only when the permits were 0: of two posts
+//     in a row to two sleepers the second wakes nobody, and that thread sleeps on beside a free permit;
 //   - a second word counts sleepers, so that a post without any calls no notify; permits stay the first word;
 //   - timedWait looks for a permit once more before it answers false; a timestamp of NaN is an InvalidError.
 

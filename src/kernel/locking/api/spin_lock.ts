@@ -6,15 +6,16 @@
 // Differs from atomics-sync 1.0.3:
 //   - the spin is bounded, then the thread sleeps: a preempted holder costs its waiters no core (there: they burn
 //     their whole time slices against it, on a machine with fewer cores than threads for very long);
-//   - a waiter spins on loads and tries to write only when the lock is free (there: a write a turn, so that the holder's
-//     own unlock has to fight for the cache line).
+//   - a waiter spins on loads and tries to write only when the lock is free (there: a write a turn, so that the
+//     holder's own unlock has to fight for the cache line).
 
 import { ownedLock, ownedLockInit, ownedTryLock, ownedUnlock } from './owned_lock.js';
 
 const WHAT = 'spin lock';
 
-// At 7 ns a load and up to 40 ns a pause hint: some 20 to 100 microseconds, the order of one sleep and wake-up. Spinning
-// that long costs at most about twice what the better of "sleep at once" and "spin for ever" would have cost.
+// At 7 ns a load, and some tens where there is a pause hint: 15 to 100 microseconds, the order of one sleep and wake-up.
+// Spinning that long costs at most about twice what the better of "sleep at once" and "spin for ever" would have
+// cost.
 const SPIN_LOCK_LOADS = 2000;
 
 /** Mutual exclusion between threads for very short sections. Each thread passes an id of its own: 32 bits, not 0. */
