@@ -202,6 +202,7 @@ export class Machine {
 
   /**
    * Runs a function of a module as an application thread. It is called with an AppContext (see softnet/app).
+   * Resolves when the thread has taken its sockets over and is about to call the function.
    * @param module URL of the module, absolute
    */
   async runApp<T = unknown>(module: string | URL, options: AppOptions): Promise<App<T>> {
@@ -231,6 +232,7 @@ export class Machine {
       () => this.apps.delete(result),
       () => this.apps.delete(result),
     );
+    await Promise.race([whenSet(this.arena.m, taskAt + TASK.created), result]);
     return { name: options.name, result };
   }
 
@@ -403,6 +405,14 @@ export class Machine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
+  }
+}
+
+/** Resolves when a word is no longer 0. */
+async function whenSet(m: Int32Array, at: number): Promise<void> {
+  while (Atomics.load(m, at) === 0) {
+    const w = Atomics.waitAsync(m, at, 0);
+    if (w.async) await w.value;
   }
 }
 

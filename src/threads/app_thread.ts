@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A worker as an application thread: imports the user's module and calls its function with an AppContext. */
+import { complete } from '../kernel/completion.js';
 import { taskListAdd, taskListDel } from '../kernel/kthread.js';
-import { setCurrentState, TASK_DEAD, TASK_RUNNING } from '../kernel/task.js';
+import { setCurrentState, TASK, TASK_DEAD, TASK_RUNNING } from '../kernel/task.js';
 import { AppContext } from './app_context.js';
 import { threadContext } from './context.js';
 import type { AppTask } from './tasks.js';
@@ -18,6 +19,7 @@ export async function runAppThread(task: AppTask): Promise<{ value: unknown; sle
   }
   const app = new AppContext(ctx, task.name, task.args, task.sockets);
   app.begin();
+  complete(ctx.arena.m, task.taskAt + TASK.created);
   const value: unknown = await fn(app);
   app.end();
   taskListDel(ctx.arena.m, task.taskAt);

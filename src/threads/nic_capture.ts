@@ -68,6 +68,39 @@ class Feed {
   }
 }
 
+/** The uncompressed bytes of a small capture, kept so that the next pass need not read and unpack it again. */
+class KeptChunks {
+  /** Most bytes kept: above it every pass reads the file. */
+  private static readonly MAX_BYTES = 32 << 20;
+  chunks: Uint8Array[] = [];
+  /** All of it is here. */
+  whole = false;
+  private keeping: boolean;
+  private bytes = 0;
+
+  constructor(wanted: boolean) {
+    this.keeping = wanted;
+  }
+
+  /** Keeps a copy of a chunk of the first pass: its bytes are valid only until the next one comes. */
+  keep(chunk: Uint8Array): void {
+    if (!this.keeping) return;
+    this.bytes += chunk.length;
+    if (this.bytes > KeptChunks.MAX_BYTES) {
+      this.keeping = false;
+      this.chunks = [];
+    } else {
+      this.chunks.push(chunk.slice());
+    }
+  }
+
+  /** The first pass has come to its end. */
+  end(): void {
+    this.whole = this.whole || this.keeping;
+    this.keeping = false;
+  }
+}
+
 /** Sends the file's frames `loops` times. `base` is the byte offset of the staging buffer in the arena. */
 export async function feedCapture(
   ctx: ThreadContext,
@@ -81,10 +114,11 @@ export async function feedCapture(
   const rec = new CaptureRecord();
   const state = new Feed(ctx, wire, pacer, nic, base, feed);
   const warnings: string[] = [];
+  const kept = new KeptChunks(feed.loops > 1);
   let error: FeedError | null = null;
   try {
     for (let loop = 0; loop < feed.loops && !state.ended; loop++) {
-      await sendOnce(wire, workBuf, rec, state, feed.file, warnings);
+      await sendOnce(wire, workBuf, rec, state, feed.file, kept, warnings);
     }
   } catch (e) {
     if (!(e instanceof CaptureError)) throw e;
@@ -100,13 +134,15 @@ async function sendOnce(
   rec: CaptureRecord,
   state: Feed,
   file: string,
+  kept: KeptChunks,
   warnings: string[],
 ): Promise<void> {
   const source = openCapture(file);
   const parser = new CaptureParser(workBuf, source.fileName);
   state.beginLoop();
-  for await (const chunk of source) {
+  for await (const chunk of kept.whole ? kept.chunks : source) {
     parser.compressed = source.gzip;
+    kept.keep(chunk);
     for (let at = 0; at < chunk.length && !state.ended; ) {
       at += parser.push(at === 0 ? chunk : chunk.subarray(at));
       while (!state.ended && parser.next(rec)) state.ended = !state.send(rec);
@@ -115,6 +151,7 @@ async function sendOnce(
     wire.flush();
     if (state.ended) return;
   }
+  kept.end();
   parser.end();
   while (!state.ended && parser.next(rec)) state.ended = !state.send(rec);
   for (const warning of [parser.warning, source.warning]) {

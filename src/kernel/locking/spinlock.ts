@@ -5,8 +5,8 @@
 //
 // States of the word
 //   SPIN_FREE       nobody holds the lock
-//   SPIN_LOCKED     held, and nobody sleeps
-//   SPIN_CONTENDED  held, and somebody may sleep on the word
+//   SPIN_LOCKED     held, and the unlock need not wake anybody
+//   SPIN_CONTENDED  held, and somebody may sleep on the word: the unlock wakes one
 //
 //   FREE -> LOCKED             spinTryLock, spinLock: the taker (lock, fast path or while spinning)
 //   LOCKED -> CONTENDED        spinLock: a waiter about to sleep
@@ -17,11 +17,11 @@
 //
 // Invariants
 //   1. At most one thread is between a step out of FREE and its own step back.
-//   2. Nobody sleeps while the word is LOCKED: a sleeper has seen CONTENDED, and only FREE follows CONTENDED.
-//   3. Whoever takes the word from CONTENDED to FREE wakes one sleeper. The woken thread takes the lock as
-//      CONTENDED, or makes the new holder's word CONTENDED before it sleeps again (or gives up): the remaining
-//      sleepers are never forgotten. So CONTENDED with nobody asleep happens and costs one needless notify; LOCKED
-//      with a sleeper does not happen.
+//   2. While threads sleep on the word, it is CONTENDED, or one of them has a wake-up under way: from the U1 that
+//      read CONTENDED until the woken thread runs L2. Meanwhile others may take and release the lock as LOCKED.
+//   3. The woken thread keeps the chain: its L2 either takes the lock as CONTENDED, or marks the present holder's word
+//      CONTENDED before it sleeps again (a timed waiter: before it gives up). So the remaining sleepers are never
+//      forgotten; the price is at times a notify with nobody asleep.
 //
 // Ordering (Atomics are sequentially consistent; what each access is there for)
 //   L1  CAS/exchange out of FREE   acquire  pairs with U1: sees all that the last holder wrote
@@ -37,9 +37,9 @@ import { cpuRelax, SPIN_LOADS } from '../cpu_relax.js';
 
 /** Nobody holds the lock; the word of a new lock. */
 export const SPIN_FREE = 0;
-/** Held, and nobody sleeps on the word. */
+/** Held, and the unlock need not wake anybody. */
 export const SPIN_LOCKED = 1;
-/** Held, and threads may sleep on the word. */
+/** Held, and threads may sleep on the word: the unlock wakes one. */
 export const SPIN_CONTENDED = 2;
 
 /** Words of a spinlock. */

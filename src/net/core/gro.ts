@@ -53,15 +53,19 @@ export function napiGroReceive(net: NetContext, n: Napi, skb: number, features: 
     m[skb + SKB.frags] === 0 &&
     ((proto === IPPROTO_TCP && keys.ipVersion !== 0) ||
       (proto === IPPROTO_UDP && (features & NETIF_F_GRO_FRAGLIST) !== 0));
-  if (wanted) groReceive(net, n, skb);
-  else groNormalOne(net, n, skb, 1);
+  if (wanted) {
+    groReceive(net, n, skb);
+    return;
+  }
+  // Not for GRO (or no more, or longer than a buffer): never past held frames of its flow all the same.
+  if (m[n.at + NAPI.groBitmask] !== 0) flushFlow(net, n, skb);
+  groNormalOne(net, n, skb, 1);
 }
 
 function groReceive(net: NetContext, n: Napi, skb: number): void {
   const { m, b, keys } = net;
   const verdict = groClassify(b, skbData(skb), m[skb + SKB.len], keys);
   if (verdict === GRO_BYPASS) {
-    // Not for GRO for its own sake, but never past held frames of its flow.
     if (m[n.at + NAPI.groBitmask] !== 0) flushFlow(net, n, skb);
     groNormalOne(net, n, skb, 1);
     return;
@@ -81,7 +85,7 @@ function groReceive(net: NetContext, n: Napi, skb: number): void {
   else groNormalOne(net, n, skb, 1);
 }
 
-/** A packet GRO does not take may still belong to a held flow (a fault in its headers, say): that goes first. */
+/** A packet GRO does not take may still belong to a held flow: whatever has its hash goes first. */
 function flushFlow(net: NetContext, n: Napi, skb: number): void {
   const { m } = n;
   const bucket = m[skb + SKB.hash] & (GRO_HASH_BUCKETS - 1);

@@ -177,10 +177,7 @@ function restoreConfig(net: NetContext, n: Napi): void {
     m[config + NAPI_CONFIG.threaded] = m[m[at + NAPI.dev] + NET_DEVICE.threaded];
     m[config + NAPI_CONFIG.saved] = 1;
   }
-  if (m[config + NAPI_CONFIG.napiId] === 0) {
-    m[config + NAPI_CONFIG.napiId] = Atomics.add(m, net.at + NET.nextNapiId, 1);
-  }
-  m[at + NAPI.napiId] = m[config + NAPI_CONFIG.napiId];
+  m[at + NAPI.napiId] = configNapiId(net, config);
   if (m[config + NAPI_CONFIG.threaded] !== NETDEV_NAPI_THREADED_DISABLED) {
     if (m[at + NAPI.thread] === 0 && napiKthreadCreate(net, n) !== 0) {
       m[config + NAPI_CONFIG.threaded] = NETDEV_NAPI_THREADED_DISABLED;
@@ -190,18 +187,27 @@ function restoreConfig(net: NetContext, n: Napi): void {
   }
 }
 
-/** Makes and starts the thread of an instance (Linux: napi_kthread_create). @returns 0 or -ENOMEM */
+/**
+ * Makes and starts the thread of an instance (Linux: napi_kthread_create). Its name has the id the instance will be
+ * enabled with, also when it is not enabled yet; Linux calls such a thread napi/DEV-0.
+ * @returns 0 or -ENOMEM
+ */
 export function napiKthreadCreate(net: NetContext, n: Napi): number {
   const { m, at } = n;
-  const name = `napi/${netdevName(m, m[at + NAPI.dev])}-${napiIdOf(m, at)}`;
+  const name = `napi/${netdevName(m, m[at + NAPI.dev])}-${configNapiId(net, m[at + NAPI.config])}`;
   const t = kthreadRun(net.cur, KTHREAD_NAPI_POLL, at, m[at + NAPI.cpu], TASK_KIND_NAPI, name);
   if (t < 0) return t;
   Atomics.store(m, at + NAPI.thread, t); // N5
   return 0;
 }
 
-function napiIdOf(m: Int32Array, at: number): number {
-  return m[at + NAPI.napiId] !== 0 ? m[at + NAPI.napiId] : m[m[at + NAPI.config] + NAPI_CONFIG.napiId];
+/** The id of the instance at a queue index: given once, kept in its config (Linux: napi_hash_add_with_id). */
+function configNapiId(net: NetContext, config: number): number {
+  const { m } = net;
+  if (m[config + NAPI_CONFIG.napiId] === 0) {
+    m[config + NAPI_CONFIG.napiId] = Atomics.add(m, net.at + NET.nextNapiId, 1);
+  }
+  return m[config + NAPI_CONFIG.napiId];
 }
 
 /**
