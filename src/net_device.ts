@@ -22,7 +22,7 @@ export interface NetDeviceOptions {
   readonly queues?: number;
   /** Start threaded (true) or in softirq (false); false. */
   readonly threaded?: boolean;
-  /** Slots of each queue's rings, a power of two; 512. */
+  /** Slots of each queue's rings, a power of two; 1024. */
   readonly ringSize?: number;
   /** Buffers of each queue, a power of two, at least twice ringSize; 4096. */
   readonly poolSize?: number;
@@ -45,7 +45,7 @@ export function netdevParams(o: NetDeviceOptions, _cpus: number): NetdevParams {
   if (!/^[^\s/]{1,15}$/.test(o.name)) {
     throw new OptionError('name', o.name, 'a device name of 1 to 15 characters without spaces or slashes');
   }
-  const ringSize = checkPowerOfTwo('ringSize', o.ringSize, 512, 8, 1 << 16);
+  const ringSize = checkPowerOfTwo('ringSize', o.ringSize, 1024, 8, 1 << 16);
   return {
     name: o.name,
     queues: checkInt('queues', o.queues, 1, 1, 128),

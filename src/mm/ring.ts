@@ -73,6 +73,11 @@ export class RingProducer {
     return Math.min(room, want);
   }
 
+  /** @returns the number of the i-th reserved slot, from 0 to capacity - 1 */
+  index(i: number): number {
+    return (this.head + i) & this.mask;
+  }
+
   /** @returns the word index of the i-th reserved slot */
   slot(i: number): number {
     return this.slots + (((this.head + i) & this.mask) << this.slotShift);
@@ -120,6 +125,11 @@ export class RingConsumer {
       n = (this.seenProd - this.tail) | 0;
     }
     return Math.min(n, want);
+  }
+
+  /** @returns the number of the i-th available slot, from 0 to capacity - 1 */
+  index(i: number): number {
+    return (this.tail + i) & this.mask;
   }
 
   /** @returns the word index of the i-th available slot */

@@ -104,7 +104,7 @@ export class AppContext {
     for (let i = 0; i < batch.count; i++) {
       for (let skb = batch.skbs[i]; skb !== 0; ) {
         const next = m[skb + SKB.frags];
-        m[skb + SKB.frags] = 0;
+        if (next !== 0) m[skb + SKB.frags] = 0;
         if (m[skb + SKB.pool] !== pool || n === freeList.length) {
           if (n > from) this.recycle(pool, from, n - from);
           if (n === freeList.length) n = 0;

@@ -7,7 +7,7 @@
  *
  * Owners
  *   fill ring      producer: owner of SCHED (the driver); consumer: the NIC thread
- *   receive ring   producer: the NIC thread; consumer: owner of SCHED
+ *   receive ring   producer: the NIC thread; consumer: owner of SCHED; its stamps likewise
  *   pool           as page_pool.ts
  *   starving       set by the driver when the pool was empty; taken by whoever frees enough buffers, by CAS
  *   nicWaiting     set by the NIC thread before it sleeps for buffers; taken by the driver, by CAS
@@ -35,7 +35,7 @@ import { line, struct, word } from '../../mm/struct.js';
 import { PAGE_POOL, pagePoolCreate, pagePoolDestroy } from '../../net/core/page_pool.js';
 
 /** Words of a receive descriptor: 16 bytes. */
-export const RX_DESC = Object.freeze({ skb: 0, len: 1, hash: 2, status: 3, WORDS: 4 });
+export const RX_DESC = Object.freeze({ skb: 0, len: 1, hash: 2, seq: 3, WORDS: 4 });
 
 export const NIC_QUEUE = struct(
   'nic_queue',
@@ -45,6 +45,7 @@ export const NIC_QUEUE = struct(
     ringSize: word('slots of each ring, a power of two'),
     fillRing: word('ring of empty buffers, one word a slot'),
     rxRing: word('ring of receive descriptors, four words a slot'),
+    rxStamps: word('a double for each slot of the receive ring: when the wire put the frame there, ns'),
     pool: word('page pool of the buffers'),
     irq: word('irq_desc'),
   }),
@@ -90,12 +91,22 @@ export class NicQueue {
   readonly ringSize: number;
   readonly pool: number;
   readonly dev: number;
+  /** Index of the stamps in the Float64Array. */
+  readonly stamps: number;
 
   /** The numbers are the words of the same names, read by the caller. */
   constructor(
     m: Int32Array,
     at: number,
-    w: { ringSize: number; fillRing: number; rxRing: number; irq: number; pool: number; dev: number },
+    w: {
+      ringSize: number;
+      fillRing: number;
+      rxRing: number;
+      rxStamps: number;
+      irq: number;
+      pool: number;
+      dev: number;
+    },
   ) {
     this.m = m;
     this.at = at;
@@ -107,6 +118,7 @@ export class NicQueue {
     this.ringSize = w.ringSize;
     this.pool = w.pool;
     this.dev = w.dev;
+    this.stamps = w.rxStamps >> 1;
   }
 }
 
@@ -116,6 +128,7 @@ export function nicQueueView(m: Int32Array, at: number): NicQueue {
     ringSize: m[at + NIC_QUEUE.ringSize],
     fillRing: m[at + NIC_QUEUE.fillRing],
     rxRing: m[at + NIC_QUEUE.rxRing],
+    rxStamps: m[at + NIC_QUEUE.rxStamps],
     irq: m[at + NIC_QUEUE.irq],
     pool: m[at + NIC_QUEUE.pool],
     dev: m[at + NIC_QUEUE.dev],
@@ -171,6 +184,7 @@ function queueCreate(
   m[q + NIC_QUEUE.ringSize] = ringSize;
   m[q + NIC_QUEUE.fillRing] = kmalloc(m, ringWords(ringSize, 1));
   m[q + NIC_QUEUE.rxRing] = kmalloc(m, ringWords(ringSize, RX_DESC.WORDS));
+  m[q + NIC_QUEUE.rxStamps] = kmalloc(m, 2 * ringSize);
   m[q + NIC_QUEUE.irq] = kmalloc(m, IRQ_DESC.SIZE);
   const pool = pagePoolCreate(m, poolSize);
   if (pool !== 0) m[pool + PAGE_POOL.queue] = q;
@@ -178,6 +192,7 @@ function queueCreate(
   return (
     m[q + NIC_QUEUE.fillRing] !== 0 &&
     m[q + NIC_QUEUE.rxRing] !== 0 &&
+    m[q + NIC_QUEUE.rxStamps] !== 0 &&
     m[q + NIC_QUEUE.irq] !== 0 &&
     m[q + NIC_QUEUE.pool] !== 0
   );
@@ -191,6 +206,7 @@ export function simNicDestroy(m: Int32Array, nic: number): void {
     const ringSize = m[q + NIC_QUEUE.ringSize];
     kfree(m, m[q + NIC_QUEUE.fillRing], ringWords(ringSize, 1));
     kfree(m, m[q + NIC_QUEUE.rxRing], ringWords(ringSize, RX_DESC.WORDS));
+    kfree(m, m[q + NIC_QUEUE.rxStamps], 2 * ringSize);
     kfree(m, m[q + NIC_QUEUE.irq], IRQ_DESC.SIZE);
     if (m[q + NIC_QUEUE.pool] !== 0) pagePoolDestroy(m, m[q + NIC_QUEUE.pool]);
   }

@@ -66,9 +66,6 @@ export const NAPI = struct(
     listOwner: word('that CPU + 1, 0: none'),
   }),
   line('owner of SCHED', {
-    rxHead: word('receive list: first skb of the batch under way'),
-    rxTail: word('receive list: last skb'),
-    rxCount: word('receive list: frames in it'),
     deferHardIrqsCount: word('empty polls left before interrupts are unmasked'),
     groBitmask: word('which GRO buckets hold packets'),
     polls: word('times it was polled (wraps)'),

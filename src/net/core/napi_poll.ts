@@ -29,7 +29,11 @@ import { groFlushNormal } from './gro.js';
 import { NAPI, NAPIF_STATE_SCHED_THREADED, type Napi, napiDisablePending, napiIsScheduled } from './napi.js';
 import { napiCompleteDone } from './napi_schedule.js';
 import type { NetContext } from './net_context.js';
+import { wakeSockets } from './rx.js';
 import { NET, SOFTNET_DATA } from './softnet_data.js';
+
+/** A thread that polls without end wakes the readers of what it queued every so many polls. */
+const POLLS_PER_WAKE = 4;
 
 /** What a poll left to do. */
 export const POLL_COMPLETED = 0;
@@ -46,6 +50,7 @@ export function napiPollOnce(net: NetContext, n: Napi): number {
   let work = 0;
   if (napiIsScheduled(n)) {
     m[at + NAPI.polls]++;
+    net.groNormalBatch = m[net.at + NET.groNormalBatch];
     work = net.napiPollFns[m[at + NAPI.pollFn]](net, n, weight);
   }
   net.polled = work;
@@ -76,7 +81,10 @@ export function netRxAction(net: NetContext): void {
       irqLockCpu(cpu);
       const empty = listEmpty(m, sd.pollList);
       irqUnlockCpu(cpu);
-      if (empty) return;
+      if (empty) {
+        wakeSockets(net);
+        return;
+      }
       takePollList(net);
       continue;
     }
@@ -87,12 +95,14 @@ export function netRxAction(net: NetContext): void {
     budget -= net.polled;
     m[sd.at + SOFTNET_DATA.processed] += net.polled;
     if (left === POLL_REPOLL) listAddTail(m, n.pollList, sd.repollList);
+    else wakeSockets(net);
     if (budget <= 0 || ((cur.platform.nowUs() - limitUs) | 0) >= 0) {
       m[sd.at + SOFTNET_DATA.timeSqueeze]++;
       break;
     }
   }
   finishRound(net);
+  wakeSockets(net);
 }
 
 function takePollList(net: NetContext): void {
@@ -122,10 +132,11 @@ function finishRound(net: NetContext): void {
 /** Polls until the instance completes (Linux: napi_threaded_poll_loop). */
 export function napiThreadedPollLoop(net: NetContext, n: Napi): void {
   const { cur } = net;
-  for (;;) {
+  for (let polls = 1; ; polls++) {
     localBhDisable(cur);
     const left = napiPollOnce(net, n);
     localBhEnable(cur);
+    if (left === POLL_COMPLETED || polls % POLLS_PER_WAKE === 0) wakeSockets(net);
     // A thread under load never sleeps: grace periods must not wait for it.
     rcuQuiescentState(cur);
     if (left === POLL_COMPLETED) return;

@@ -18,6 +18,9 @@ export type NapiPollFn = (net: NetContext, n: Napi, budget: number) => number;
 /** A protocol's look-up: the socket a frame is for, or null (the next one is asked). */
 export type SockLookup = (net: NetContext, n: Napi, skb: number) => SockQueue | null;
 
+/** Entries of a receive list: it is handed up once it holds gro_normal_batch frames. */
+export const RX_LIST_SLOTS = 256;
+
 export class NetContext {
   readonly cur: Current;
   readonly m: Int32Array;
@@ -33,11 +36,21 @@ export class NetContext {
   readonly keys = new FlowKeys();
   /** Sockets with frames staged in the poll under way. */
   readonly dirty: SockQueue[] = [];
+  /** Sockets whose readers are to be woken when the poll loop ends. */
+  readonly unwoken: SockQueue[] = [];
+  /** The receive list (Linux: napi->rx_list): empty between polls, so it can belong to the thread. */
+  readonly rxList = new Int32Array(RX_LIST_SLOTS);
+  /** Entries of the list, and the frames they stand for. */
+  rxEntries = 0;
+  rxFrames = 0;
+  /** The sysctl, read once a poll. */
+  groNormalBatch = 0;
   /** Packets that the last napiPollOnce took. */
   polled = 0;
   private readonly napis = new Map<number, Napi>();
   private readonly pools = new Map<number, PagePool>();
   private readonly socks = new Map<number, SockQueue>();
+  private lastSock: SockQueue | null = null;
 
   constructor(cur: Current, arena: Arena, at: number, softnet: readonly SoftnetData[]) {
     this.cur = cur;
@@ -70,11 +83,14 @@ export class NetContext {
 
   /** @returns this thread's view of the socket at `at`, the producers' side */
   sock(at: number): SockQueue {
+    const last = this.lastSock;
+    if (last !== null && last.at === at) return last;
     let s = this.socks.get(at);
     if (s === undefined) {
       s = sockQueueView(this.m, at);
       this.socks.set(at, s);
     }
+    this.lastSock = s;
     return s;
   }
 }

@@ -79,6 +79,8 @@ export function pagePoolDestroy(m: Int32Array, at: number): void {
 export class PagePool {
   readonly m: Int32Array;
   readonly at: number;
+  /** Where the buffers of the last `take` stand. */
+  taken = 0;
   private readonly lock: number;
   private readonly cacheCount: number;
   private readonly cache: number;
@@ -96,17 +98,19 @@ export class PagePool {
     this.consumer = new RingConsumer(m, ring, total, 1);
   }
 
-  /** Takes a buffer. NAPI owner only. @returns the skb, or 0 when all are out */
-  alloc(): number {
+  /**
+   * Takes buffers. NAPI owner only.
+   * @returns how many, at most `want`, from word `taken` on: read them before the next call to the pool
+   */
+  take(want: number): number {
     const { m, cacheCount } = this;
     let n = m[cacheCount];
-    if (n === 0) {
-      n = this.refill();
-      if (n === 0) return 0;
-    }
-    n--;
+    if (n === 0) n = this.refill();
+    const got = Math.min(n, want);
+    n -= got;
     m[cacheCount] = n;
-    return m[this.cache + n];
+    this.taken = this.cache + n;
+    return got;
   }
 
   /** Gives a buffer back from the NAPI owner itself: no lock. */

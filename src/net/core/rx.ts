@@ -2,42 +2,29 @@
 /**
  * From a NAPI instance to the sockets (Linux: netif_receive_skb_list in net/core/dev.c).
  *
- * Owner: everything here belongs to the owner of SCHED and runs in its poll. Frames are collected in the instance's
- * receive list, handed to the stack in batches (gro_normal_batch), staged per socket, and queued to the sockets when
- * the poll ends or the instance is given up: see sock_queue.ts for why then.
+ * Owner: everything here belongs to the owner of SCHED and runs in its poll. Frames are collected in the receive list,
+ * handed to the stack in batches (gro_normal_batch), staged per socket, and queued to the sockets when the poll ends
+ * or the instance is given up: see sock_queue.ts for why then.
  */
-import { NAPI, type Napi } from './napi.js';
+import type { Napi } from './napi.js';
 import type { NetContext } from './net_context.js';
 import { SKB } from './skbuff.js';
-import type { SockQueue } from './sock_queue.js';
+import { type SockQueue, sockWake } from './sock_queue.js';
 import { DROP_NO_SOCKET, DROP_SOCKET_RCVBUFF, NET } from './softnet_data.js';
 
 /** Appends a frame (or a chain that GRO made) to the receive list (Linux: gro_normal_one). */
 export function groNormalOne(net: NetContext, n: Napi, skb: number, segs: number): void {
-  const { m, at } = n;
-  const tail = m[at + NAPI.rxTail];
-  m[skb + SKB.next] = 0;
-  if (tail === 0) m[at + NAPI.rxHead] = skb;
-  else m[tail + SKB.next] = skb;
-  m[at + NAPI.rxTail] = skb;
-  const count = m[at + NAPI.rxCount] + segs;
-  m[at + NAPI.rxCount] = count;
-  if (count >= m[net.at + NET.groNormalBatch]) groNormalList(net, n);
+  net.rxList[net.rxEntries++] = skb;
+  net.rxFrames += segs;
+  if (net.rxFrames >= net.groNormalBatch) groNormalList(net, n);
 }
 
 /** Hands the receive list to the stack (Linux: gro_normal_list). */
 export function groNormalList(net: NetContext, n: Napi): void {
-  const { m, at } = n;
-  let skb = m[at + NAPI.rxHead];
-  if (skb === 0) return;
-  m[at + NAPI.rxHead] = 0;
-  m[at + NAPI.rxTail] = 0;
-  m[at + NAPI.rxCount] = 0;
-  while (skb !== 0) {
-    const next = m[skb + SKB.next];
-    netifReceiveSkb(net, n, skb);
-    skb = next;
-  }
+  const { rxList, rxEntries } = net;
+  net.rxEntries = 0;
+  net.rxFrames = 0;
+  for (let i = 0; i < rxEntries; i++) netifReceiveSkb(net, n, rxList[i]);
 }
 
 /** Finds the socket of a frame and stages it there; chains are taken apart again, frame by frame. */
@@ -64,9 +51,29 @@ function stage(net: NetContext, sock: SockQueue, skb: number): void {
 
 /** Queues everything staged to its sockets. Before SCHED is given up, and at the end of every poll. */
 export function flushSockets(net: NetContext): void {
-  const { dirty } = net;
-  for (let i = 0; i < dirty.length; i++) flushSock(net, dirty[i]);
+  const { dirty, unwoken } = net;
+  for (let i = 0; i < dirty.length; i++) {
+    const sock = dirty[i];
+    flushSock(net, sock);
+    if (!sock.wakePending) {
+      sock.wakePending = true;
+      unwoken.push(sock);
+    }
+  }
   dirty.length = 0;
+}
+
+/**
+ * Wakes the readers of what was queued. A wake-up costs as much as some fifty frames, so it comes once a poll loop
+ * and not once a poll; the thread that queued calls it before it rests, and every few polls if it does not.
+ */
+export function wakeSockets(net: NetContext): void {
+  const { unwoken } = net;
+  for (let i = 0; i < unwoken.length; i++) {
+    unwoken[i].wakePending = false;
+    sockWake(net.m, unwoken[i].at);
+  }
+  unwoken.length = 0;
 }
 
 function flushSock(net: NetContext, sock: SockQueue): void {
@@ -93,7 +100,7 @@ export function freeSkbNapi(net: NetContext, skb: number): void {
   const pool = net.pool(m[skb + SKB.pool]);
   for (let s = skb; s !== 0; ) {
     const next = m[s + SKB.frags];
-    m[s + SKB.frags] = 0;
+    if (next !== 0) m[s + SKB.frags] = 0;
     pool.recycleDirect(s);
     s = next;
   }

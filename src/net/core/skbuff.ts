@@ -14,7 +14,7 @@ export const SKB = struct(
   line('whoever owns the buffer', {
     next: word('link: receive list, GRO bucket, drop list'),
     len: word('length of the frame in bytes'),
-    frags: word('next buffer of a frame longer than one buffer, 0: none'),
+    frags: word('next buffer of a frame longer than one buffer, 0: none; 0 in every buffer of a pool'),
     hash: word('receive hash, 0: none'),
     seq: word('number the wire gave the frame (wraps): order is checked by it'),
     pool: word('page pool the buffer belongs to'),

@@ -9,8 +9,9 @@
  *   queue, consumer's end   the application thread that opened it
  *   drops                   holder of `lock`
  *   flags                   any thread, atomically; `waiter` the application thread
- * A NAPI context stages frames per socket and queues them once a poll: one lock, one publication, one wake-up. What is
- * staged must be queued before the instance is given up (napiCompleteDone), or a later poll elsewhere could overtake.
+ * A NAPI context stages frames per socket and queues them once a poll: one lock, one publication. What is staged must
+ * be queued before the instance is given up (napiCompleteDone), or a later poll elsewhere could overtake. The reader
+ * is woken by the same thread when its poll loop ends, and every few polls of a loop that does not (rx.ts).
  *
  * Invariant: frames of one NAPI instance are queued in the order it took them.
  *
@@ -86,6 +87,8 @@ export class SockQueue {
   readonly stage = new Int32Array(STAGE_SLOTS);
   /** Frames staged. */
   staged = 0;
+  /** In the thread's list of sockets whose readers are to be woken. */
+  wakePending = false;
   private readonly lock: number;
   private readonly rcvbuf: number;
   private readonly producer: RingProducer;
@@ -105,7 +108,7 @@ export class SockQueue {
   }
 
   /**
-   * Queues what is staged and wakes the reader.
+   * Queues what is staged. The caller sees to it that the reader is woken (sockWake) before it rests.
    * @returns how many were queued; the others, from that place of `stage` on, are the caller's to drop
    */
   flush(): number {
@@ -123,7 +126,6 @@ export class SockQueue {
     if (room > 0) producer.publish(room); // Y1
     if (room < staged) m[this.at + SOCK.drops] += staged - room;
     spinUnlock(m, this.lock);
-    if (room > 0) sockWake(m, this.at);
     return room;
   }
 }
