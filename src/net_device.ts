@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A network device, as the main thread sees it: control operations, and the wire that feeds it. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
 import { NIC_QUEUE, nicQueueAt, SIM_NIC } from './drivers/net/sim_nic.js';
 import { checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
@@ -8,6 +9,7 @@ import type { Machine } from './machine.js';
 import { ringLength } from './mm/ring.js';
 import { NETIF_F_GRO, NETIF_F_GRO_FRAGLIST } from './net/core/gro.js';
 import { TASK_KIND_NIC } from './net/core/ids.js';
+import { NAPI, NAPIF_STATE_SCHED } from './net/core/napi.js';
 import { NET_DEVICE } from './net/core/net_device.js';
 import { pagePoolInside } from './net/core/page_pool.js';
 import type { NapiInfo, NetdevParams } from './threads/control_ops.js';
@@ -217,6 +219,28 @@ export class NetDevice {
     Atomics.store(this.machine.arena.m, word, 1);
     Atomics.notify(this.machine.arena.m, word);
     await this.feeding.catch(() => {});
+  }
+
+  /**
+   * Resolves when everything the wire has put into the rings was polled and handed to the sockets (or dropped): rings
+   * empty, instances idle, nothing held by GRO. Readers may still have frames queued.
+   */
+  async drained(): Promise<void> {
+    while (!this.idle()) await Promise.race([delay(1), this.machine.panic]);
+  }
+
+  private idle(): boolean {
+    const { m } = this.machine.arena;
+    const nic = m[this.at + NET_DEVICE.priv];
+    for (let i = 0; i < this.queues; i++) {
+      const q = nicQueueAt(m, nic, i);
+      const napi = Atomics.load(m, q + NIC_QUEUE.napi);
+      if (napi === 0) continue; // link down: what is in the ring waits for the link
+      if (ringLength(m, m[q + NIC_QUEUE.rxRing]) > 0) return false;
+      if ((Atomics.load(m, napi + NAPI.state) & NAPIF_STATE_SCHED) !== 0) return false;
+      if (Atomics.load(m, napi + NAPI.groBitmask) !== 0) return false;
+    }
+    return true;
   }
 
   /** Counters of each queue; exact while no run is under way. */
