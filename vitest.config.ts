@@ -7,6 +7,8 @@ const results = process.env.SOFTNET_TEST_RESULTS;
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // The built package runs as it ships: as native modules, of which there is one instance.
+    server: { deps: { external: [/\/dist\//] } },
     // Tests start worker threads of their own, more than small machines have cores: one file at a time.
     fileParallelism: false,
     pool: 'forks',

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * What instrumented code calls. Before every call and every indexed access it registers the site and a closure over
+ * the variables that are still needed; at the abort of a run the stack of these is the thread's continuation.
+ *
+ * `depth` is the number of frames whose site is registered. A function notes it on entry and registers at that place,
+ * so a frame that has returned is overwritten by the next one at its depth.
+ */
+import { isNative, makeConstant } from './constants.js';
+import { RefusedError } from './refuse.js';
+import { isAbort, refuse, running, SITE_CALL, SITE_INDEX, setSiteProbe, turn } from './runner.js';
+import { type ClosureTag, type Introspection, Serializer } from './serialize.js';
+import { randomShim, SHIMS } from './shims.js';
+import {
+  addModule,
+  SITE_ACCESSOR,
+  SITE_KIND_NEW,
+  SITE_OPAQUE,
+  type SiteRow,
+  siteModule,
+  siteRow,
+} from './sites.js';
+
+type Held = () => readonly unknown[];
+type Callee = (() => unknown) | undefined;
+
+const siteAt: number[] = [];
+const heldAt: (Held | undefined)[] = [];
+const calleeAt: Callee[] = [];
+let depth = 0;
+let top = -1;
+
+const tags = new WeakMap<object, ClosureTag>();
+const privates = new WeakMap<object, (o: object) => readonly unknown[] | null>();
+/** Functions whose source calls the runtime. */
+const instrumented = new WeakMap<object, boolean>();
+const NOTHING: readonly never[] = Object.freeze([]);
+
+function register(at: number, site: number, held: Held, callee: Callee): void {
+  siteAt[at] = site;
+  heldAt[at] = held;
+  calleeAt[at] = callee;
+  depth = at + 1;
+  top = at;
+}
+
+const introspection: Introspection = {
+  tagOf: (fn) => tags.get(fn),
+  privatesOf(o) {
+    let all: readonly unknown[] | null = null;
+    for (
+      let p = Object.getPrototypeOf(o) as object | null;
+      p !== null;
+      p = Object.getPrototypeOf(p) as object | null
+    ) {
+      const owner = p.constructor as object | undefined;
+      const read = owner === undefined ? undefined : privates.get(owner);
+      const values = read?.(o) ?? null;
+      if (values !== null) all = [...(all ?? []), ...values];
+    }
+    return all;
+  },
+};
+
+/** The object `$` of instrumented modules; names are short because it stands at every site. */
+export const $ = {
+  ...SHIMS,
+  /** A function begins. @returns its depth */
+  in: (): number => depth,
+  /** A call is about to be made; `v` is its last argument. */
+  a<T>(v: T, at: number, site: number, held: Held, callee?: Callee): T {
+    register(at, site, held, callee);
+    running.armed = SITE_CALL;
+    return v;
+  },
+  /** The same for calls whose arguments cannot be wrapped: spread into them. */
+  e(at: number, site: number, held: Held, callee?: Callee): readonly never[] {
+    register(at, site, held, callee);
+    running.armed = SITE_CALL;
+    return NOTHING;
+  },
+  /** An element is about to be read or written; `v` is the index, or the value to write. */
+  i<T>(v: T, at: number, site: number, held: Held): T {
+    register(at, site, held, undefined);
+    running.armed = SITE_INDEX;
+    return v;
+  },
+  /** A closure was made. `assigns`: it, or one inside it, assigns a variable of the function around it. */
+  f<T extends object>(fn: T, id: string, held: Held, assigns: boolean, where: string): T {
+    if (running.phase === 'load' && assigns) {
+      throw new RefusedError(
+        `${where}: a closure made at module level changes a variable it holds: that is mutable module state; ` +
+          'make it inside the thread’s function',
+      );
+    }
+    tags.set(fn, { id, held });
+    return fn;
+  },
+  /** A loop turns. */
+  l: turn,
+  /** A catch block begins: the abort passes through. */
+  c(e: unknown): void {
+    if (isAbort(e) || running.aborting) throw e;
+  },
+  /** A finally block begins. @returns whether it is to run */
+  ok: (): boolean => !running.aborting,
+  /** A constant of a module. */
+  m<T>(v: T, where: string): T {
+    makeConstant(v, where, heldBy);
+    return v;
+  },
+  /** A class with private fields: how to read them. */
+  p(cls: object, read: (o: object) => readonly unknown[] | null): void {
+    privates.set(cls, read);
+  },
+  random: randomShim,
+  /** A module begins: its sites. */
+  mod(session: string, url: string, hash: string, first: number, rows: readonly SiteRow[]): void {
+    addModule(session, { url, hash, first, rows });
+  },
+};
+
+function heldBy(fn: object): readonly unknown[] | undefined {
+  const tag = tags.get(fn);
+  if (tag === undefined) return isNative(fn) ? undefined : NOTHING;
+  try {
+    return tag.held();
+  } catch {
+    return NOTHING;
+  }
+}
+
+setSiteProbe(() => (top < 0 ? 0 : siteAt[top]));
+
+/** Makes what a test hands to its threads constant. */
+export function freezeForThreads(value: unknown, where: string): void {
+  makeConstant(value, where, heldBy);
+}
+
+/** Forgets all registered sites: a run begins. */
+export function beginRun(): void {
+  depth = 0;
+  top = -1;
+}
+
+/** @returns the sites of the frames, outermost first */
+export function siteStack(): number[] {
+  return siteAt.slice(0, top + 1);
+}
+
+/** @returns the site of the operation that ended the run */
+export function topSite(): number {
+  return top < 0 ? 0 : siteAt[top];
+}
+
+function place(site: number): string {
+  const row = siteRow(site);
+  const url = siteModule(site)?.url ?? '';
+  return row === undefined ? '' : `${url.replace(/^file:\/\//, '')}:${row[0]}:${row[1] + 1}`;
+}
+
+function isInstrumented(fn: unknown): boolean {
+  if (typeof fn !== 'function') return true; // the call fails by itself
+  let known = instrumented.get(fn);
+  if (known === undefined) {
+    known = /\$\.in\(\)/.test(Function.prototype.toString.call(fn));
+    instrumented.set(fn, known);
+  }
+  return known;
+}
+
+/** Refuses stacks of frames on which a shared access would not be sound. */
+function checkFrames(): void {
+  for (let i = 0; i <= top; i++) {
+    const row = siteRow(siteAt[i]);
+    if (row === undefined) continue;
+    if ((row[3] & SITE_ACCESSOR) !== 0) {
+      refuse(
+        `${place(siteAt[i])}: shared memory is touched inside a getter, setter or implicit conversion; make it a method`,
+      );
+    }
+    if (i === top) continue;
+    if (row[2] === SITE_KIND_NEW) {
+      refuse(`${place(siteAt[i])}: shared memory is touched inside a constructor; do it after construction`);
+    }
+    let callee: unknown;
+    try {
+      callee = calleeAt[i]?.();
+    } catch {
+      continue;
+    }
+    if (callee !== undefined && !isInstrumented(callee)) {
+      refuse(
+        `${place(siteAt[i])}: shared memory is touched in a callback of code that is not instrumented ` +
+          `(${(callee as { name?: string }).name ?? 'a built-in'}); use a loop, or --instrument its package`,
+      );
+    }
+  }
+}
+
+/**
+ * The continuation at the abort of a run.
+ * @returns its text, or null where it cannot be known: such a state is never merged
+ */
+export function continuationKey(): string | null {
+  checkFrames();
+  const out = new Serializer(introspection);
+  let key = '';
+  try {
+    for (let i = 0; i <= top; i++) {
+      const site = siteAt[i];
+      const row = siteRow(site);
+      if (row !== undefined && (row[3] & SITE_OPAQUE) !== 0) return null;
+      key += `${site}(${out.list(heldAt[i]?.() ?? NOTHING)})`;
+    }
+  } catch (e) {
+    if (isAbort(e)) throw e;
+    return null; // a variable in its dead zone
+  }
+  return out.opaque ? null : key;
+}

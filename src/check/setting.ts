@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** A test made ready: memory allocated and set up, bodies bound, words named. */
+import type { Label, Litmus, ThreadStates } from './litmus.js';
+import { CheckUsageError } from './refuse.js';
+import { type Body, running } from './runner.js';
+import { freezeForThreads } from './runtime.js';
+import { SharedMemory } from './shared_memory.js';
+import { viewOf } from './views.js';
+
+export class Setting {
+  readonly test: Litmus;
+  readonly memory = new SharedMemory();
+  readonly bodies: readonly Body[];
+  readonly names: readonly string[];
+  readonly daemon: readonly boolean[];
+  /** Memory as setup left it, in 32-bit words. */
+  readonly base: Int32Array;
+  private readonly given: unknown;
+  private readonly made: unknown;
+  private readonly labels = new Map<number, string>();
+
+  constructor(test: Litmus) {
+    this.test = test;
+    const { spec } = test;
+    running.memory = this.memory;
+    running.phase = 'memory';
+    try {
+      this.given = spec.memory();
+      running.phase = 'direct';
+      const label: Label = (array, index, what, instance) => this.label(array, index, what, instance);
+      this.made = spec.setup?.(this.given, label);
+    } finally {
+      running.phase = 'direct';
+    }
+    freezeForThreads(this.given, `litmus ${test.name}: memory`);
+    freezeForThreads(this.made, `litmus ${test.name}: what setup returns`);
+    this.base = this.memory.snapshot();
+    this.names = test.threadNames;
+    this.daemon = this.names.map((n) => spec.daemons?.includes(n) ?? false);
+    this.bodies = this.names.map((n) => () => spec.threads[n](this.given, this.made));
+  }
+
+  private label(
+    array: ArrayBufferView,
+    index: number,
+    what: Parameters<Label>[2],
+    instance: string | undefined,
+  ): void {
+    const view = viewOf(array);
+    if (view === undefined) throw new CheckUsageError(`litmus ${this.test.name}: label() of a private array`);
+    if (typeof what === 'string') this.labels.set(view.address(index), what);
+    else if ('FIELDS' in what) {
+      for (const f of what.FIELDS) {
+        for (let w = 0; w < f.words; w++) {
+          const name = `${instance ?? what.NAME}.${f.name}${f.words > 1 ? `[${w}]` : ''}`;
+          this.labels.set(view.address(index + f.offset + w), name);
+        }
+      }
+    } else {
+      for (let i = 0; i < what.length; i++) this.labels.set(view.address(index + i), what[i]);
+    }
+  }
+
+  /** @returns the name of the word at a byte address: its label, else buffer and offset */
+  wordName(addr: number): string {
+    for (let a = addr; a >= addr - (addr & 7); a--) {
+      const name = this.labels.get(a);
+      if (name !== undefined && (a === addr || addr - a < 4))
+        return a === addr ? name : `${name}+${addr - a}`;
+    }
+    const b = this.memory.bufferAt(addr);
+    const at = addr - b.base;
+    return `${this.memory.buffers.length > 1 ? `buffer${b.index}` : 'word'}${at % 4 === 0 ? `[${at / 4}]` : `.byte[${at}]`}`;
+  }
+
+  /** Runs `final` on memory as it stands. @throws what it throws */
+  final(): void {
+    running.phase = 'direct';
+    this.test.spec.final?.(this.given, this.made);
+  }
+
+  /** Runs `goal` on memory as it stands. */
+  goal(threads: ThreadStates): boolean {
+    const { goal } = this.test.spec;
+    return typeof goal === 'function' ? goal(this.given, this.made, threads) : false;
+  }
+}
