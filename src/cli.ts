@@ -6,6 +6,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { CaptureError } from './drivers/net/capture/capture_error.js';
 import { OptionError } from './errors.js';
 import type { Pace } from './threads/feeds.js';
+import type { CheckOptions } from './tools/check.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_USAGE } from './tools/exit_codes.js';
 import { pahole } from './tools/pahole.js';
 import { type ReplayOptions, replay } from './tools/replay.js';
@@ -84,6 +85,29 @@ function program(done: (code: number) => void): Command {
     .addHelpText('after', '\nExample:\n  softnet pahole napi_struct')
     .action((name: string | undefined, o: { json: boolean }) => {
       done(pahole(name, o.json));
+    });
+
+  cli
+    .command('check')
+    .description('explore every interleaving of litmus tests, on the source that runs')
+    .argument('[name...]', 'tests (or mutants) to run; all of them without one')
+    .option('--list', 'list the tests', false)
+    .option('--json', 'print one JSON document', false)
+    .option('--module <file>', 'check the litmus tests that FILE exports, and what it imports')
+    .option('--instrument <packages...>', 'instrument these packages, too', [] as string[])
+    .option('--max-states <n>', 'give up behind so many states', integer(1, 1_000_000_000), 20_000_000)
+    .option('--max-seconds <n>', 'give up on a test after so long', integer(1, 1_000_000), 60)
+    .option('--replay <string>', 'replay a counterexample from the string that was printed with it')
+    .option('--trace <file>', 'write the counterexample as a sequence diagram (HTML)')
+    .option('--mutants', 'put known bugs in, and see that the tests catch them', false)
+    .addHelpText(
+      'after',
+      '\nExample:\n  softnet check napi-threaded\n  softnet check --module my_queue.litmus.js --trace found.html',
+    )
+    .action(async (names: string[], o: CheckOptions) => {
+      // The parser and what goes with it are loaded for this command alone.
+      const { checkCommand } = await import('./tools/check.js');
+      done(await checkCommand(names, o));
     });
   return cli;
 }

@@ -62,8 +62,8 @@ export interface SearchOptions {
   readonly first?: boolean;
   readonly audit?: boolean;
   readonly merge?: boolean;
-  /** Called for every state where nothing can move, memory in place. */
-  readonly atRest?: (describe: () => string) => void;
+  /** Called for every state where nothing can move, memory in place: the address each thread sleeps on, or -1. */
+  readonly atRest?: (sleepsOn: readonly number[]) => void;
 }
 
 /** Explores a test. @throws RefusedError for code that cannot be checked soundly */
@@ -358,7 +358,11 @@ class Search {
       }
     }
     this.expose();
-    this.options.atRest?.(() => stuck.join());
+    this.options.atRest?.(
+      this.setting.names.map((_, t) =>
+        (v[t + 1] & RANK_MASK) === 0 ? -1 : this.byId[v[t + 1] >>> RANK_BITS].addr,
+      ),
+    );
     if (stuck.length > 0) {
       const all = asleep > 1;
       this.find(all ? 'deadlock' : 'asleep', stuck.join('; '), i);

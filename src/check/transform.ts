@@ -425,7 +425,7 @@ class Transformer {
         this.fail(n, 'a tagged template cannot be checked; call the function');
         return;
       case 'MemberExpression':
-        if (n.computed !== true && n.object.name === 'Math' && n.property.name === 'random') {
+        if (isRandom(n)) {
           this.s.overwrite(n.start, n.end, '$.random');
           return;
         }
@@ -669,8 +669,7 @@ class Transformer {
 
   private member(n: Node, F: FunctionScope): void {
     if (n.computed !== true) {
-      if (n.object.name === 'Math' && n.property.name === 'random')
-        this.s.overwrite(n.start, n.end, '$.random');
+      if (isRandom(n)) this.s.overwrite(n.start, n.end, '$.random');
       else this.walk(n.object as Node, F);
       return;
     }
@@ -687,8 +686,11 @@ class Transformer {
       this.fail(n, 'code made at run time cannot be checked');
     }
     this.refuseCallback(n);
+    if (isRandom(callee)) this.s.overwrite(callee.start, callee.end, '$.random');
     const parts: Node[] = [];
-    if (callee.type === 'MemberExpression') {
+    if (isRandom(callee)) {
+      // Math belongs to the engine: nothing to remember.
+    } else if (callee.type === 'MemberExpression') {
       parts.push(callee.object as Node);
       if (callee.computed) parts.push(callee.property as Node);
     } else if (callee.type !== 'Super') {
@@ -723,16 +725,19 @@ class Transformer {
   private calleeProbe(callee: Node, F: FunctionScope): string | null {
     const text = (x: Node): string => this.source.slice(x.start, x.end);
     if (isPlain(callee)) return /^Atomics\b/.test(text(callee)) ? '' : text(callee);
-    const target = callee.type === 'MemberExpression' ? (callee.object as Node) : callee;
-    if (target.type === 'Super' || (callee.computed === true && !isPlain(callee.property as Node)))
-      return null;
-    if (inChain(target)) return null;
-    const t = `$t${F.temps++}`;
-    this.wrap(target, `(${t} = `, ')');
-    if (target === callee) return t;
+    const keep = (x: Node): string => {
+      if (isPlain(x)) return text(x);
+      const t = `$t${F.temps++}`;
+      this.wrap(x, `(${t} = `, ')');
+      return t;
+    };
+    if (callee.type !== 'MemberExpression') return inChain(callee) ? null : keep(callee);
+    const object = callee.object as Node;
+    const property = callee.property as Node;
+    if (object.type === 'Super' || inChain(object)) return null;
     return callee.computed === true
-      ? `${t}[${text(callee.property as Node)}]`
-      : `${t}.${text(callee.property as Node)}`;
+      ? `${keep(object)}[${keep(property)}]`
+      : `${keep(object)}.${text(property)}`;
   }
 
   private refuseCallback(n: Node): void {
@@ -754,6 +759,16 @@ class Transformer {
       visit(arg);
     }
   }
+}
+
+/** @returns true for `Math.random` */
+function isRandom(n: Node): boolean {
+  return (
+    n.type === 'MemberExpression' &&
+    n.computed !== true &&
+    n.object.name === 'Math' &&
+    n.property.name === 'random'
+  );
 }
 
 /** @returns true for expressions that can be evaluated again at any time */

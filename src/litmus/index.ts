@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** All litmus tests of this project. */
+
+export * from './kernel_cpu.js';
+export * from './kernel_tasks.js';
+export * from './locks.js';
+export * from './napi.js';
