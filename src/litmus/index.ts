@@ -5,3 +5,5 @@ export * from './kernel_cpu.js';
 export * from './kernel_tasks.js';
 export * from './locks.js';
 export * from './napi.js';
+export * from './napi_control.js';
+export * from './rings.js';

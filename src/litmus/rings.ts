@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Litmus tests of memory: mm/ring.ts, mm/slab.ts. */
+import { type Litmus, litmus, must } from '../check/index.js';
+import { RING, RingConsumer, RingProducer, ringWords } from '../mm/ring.js';
+import { kfree, kmalloc, MM_AT, MM_STRUCT, mmInit } from '../mm/slab.js';
+import { ARENA_WORDS } from './world.js';
+
+const CAPACITY = 2;
+const DONE = ringWords(CAPACITY, 1);
+
+export const ringSpsc: Litmus = litmus({
+  name: 'ring-single-producer',
+  memory: () => new Int32Array(new SharedArrayBuffer((DONE + 1) * 4)),
+  setup(m, label) {
+    label(m, 0, RING);
+    label(m, RING.SIZE, ['slot[0]', 'slot[1]']);
+    label(m, DONE, 'received');
+  },
+  threads: {
+    producer(m) {
+      const ring = new RingProducer(m, 0, CAPACITY, 1);
+      ring.begin();
+      for (let sent = 0; sent < 4; ) {
+        const n = ring.reserve(4 - sent);
+        for (let i = 0; i < n; i++) m[ring.slot(i)] = sent + i + 1;
+        if (n > 0) ring.publish(n);
+        sent += n;
+      }
+    },
+    consumer(m) {
+      const ring = new RingConsumer(m, 0, CAPACITY, 1);
+      ring.begin();
+      for (let got = 0; got < 4; ) {
+        const n = ring.available(CAPACITY);
+        for (let i = 0; i < n; i++) {
+          const v = m[ring.slot(i)];
+          must(v === got + i + 1, `got ${v} as number ${got + i + 1}`);
+        }
+        if (n > 0) ring.release(n);
+        got += n;
+        m[DONE] = got;
+      }
+    },
+  },
+  final(m) {
+    must(m[DONE] === 4, `${m[DONE]} of 4 came through`);
+  },
+  forbids: 'a slot read before it is written, or written before it is read; an entry lost, twice or out of order',
+  why: 'an index publishes what stands before it (R1 to R4)',
+});
+
+export const ringHandOver: Litmus = litmus({
+  name: 'ring-consumer-hand-over',
+  memory: () => new Int32Array(new SharedArrayBuffer((DONE + 2) * 4)),
+  setup(m, label) {
+    label(m, 0, RING);
+    label(m, RING.SIZE, ['slot[0]', 'slot[1]']);
+    label(m, DONE, ['owner', 'sum']);
+  },
+  threads: {
+    producer(m) {
+      const ring = new RingProducer(m, 0, CAPACITY, 1);
+      ring.begin();
+      for (let sent = 0; sent < 3; ) {
+        if (ring.reserve(1) === 0) continue;
+        m[ring.slot(0)] = ++sent;
+        ring.publish(1);
+      }
+    },
+    consumerA: (m) => consume(m),
+    consumerB: (m) => consume(m),
+  },
+  goal: (m) => m[DONE + 1] === 6,
+  forbids: 'an entry taken twice when the consumer’s role passes from thread to thread',
+  why: 'the hand-over is ordered by an atomic of its own, and the new holder begins anew',
+});
+
+/** Takes what there is whenever it gets the role, as polls of an instance do; ends never. */
+function consume(m: Int32Array): void {
+  const ring = new RingConsumer(m, 0, CAPACITY, 1);
+  for (;;) {
+    if (Atomics.compareExchange(m, DONE, 0, 1) !== 0) continue;
+    ring.begin();
+    const n = ring.available(CAPACITY);
+    for (let i = 0; i < n; i++) {
+      const v = m[ring.slot(i)];
+      m[DONE + 1] += v;
+    }
+    if (n > 0) ring.release(n);
+    must(m[DONE + 1] <= 6, 'an entry was taken twice');
+    Atomics.store(m, DONE, 0);
+  }
+}
+
+function allocateFree(m: Int32Array): void {
+  const a = kmalloc(m, 16);
+  must(a !== 0, 'no memory');
+  m[a + 1]++;
+  must(m[a + 1] === 1, 'a block has two owners');
+  kfree(m, a, 16);
+  const b = kmalloc(m, 16);
+  m[b + 1]++;
+  must(m[b + 1] === 1, 'a block has two owners, or was not zeroed');
+}
+
+export const slab: Litmus = litmus({
+  name: 'kmalloc-kfree',
+  memory: () => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4)),
+  setup(m, label) {
+    mmInit(m);
+    label(m, MM_AT, MM_STRUCT);
+    const first = kmalloc(m, 16);
+    label(m, first, 'block');
+    kfree(m, first, 16);
+  },
+  threads: { a: allocateFree, b: allocateFree },
+  forbids: 'a block with two owners',
+  why: 'free lists are only ever taken whole, so no head is recycled under a concurrent pop',
+});
