@@ -2,6 +2,11 @@
 /** What the checker replaces in the code under test, beside clocks (they stand still by themselves). */
 import type { Edit } from '../check/index.js';
 
+/** A counter for statistics: it would make each turn of a loop a new state. The access stays, its value does not. */
+function counter(file: string, find: string, replace: string): Edit {
+  return { file, find, replace };
+}
+
 export const EDITS: readonly Edit[] = Object.freeze([
   {
     // A bound of one look reaches the same states as any larger one: the loop's counter is no state of the protocol.
@@ -9,4 +14,33 @@ export const EDITS: readonly Edit[] = Object.freeze([
     find: 'export const SPIN_LOADS = 100;',
     replace: 'export const SPIN_LOADS = 1;',
   },
+  counter(
+    'kernel/sched.js',
+    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    while',
+    'm[task.at + TASK.nvcsw] = 0;\n    while',
+  ),
+  counter(
+    'kernel/sched.js',
+    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    Atomics',
+    'm[task.at + TASK.nvcsw] = 0;\n    Atomics',
+  ),
+  counter('kernel/softirq.js', 'm[cpu.at + CPU.softirqRuns]++', 'm[cpu.at + CPU.softirqRuns] = 0'),
+  counter('kernel/softirq.js', 'm[cpu.at + CPU.softirqHandovers]++', 'm[cpu.at + CPU.softirqHandovers] = 0'),
+  counter('kernel/irq.js', 'm[at + IRQ_DESC.count]++', 'm[at + IRQ_DESC.count] = 0'),
+  counter('net/core/napi_poll.js', 'm[at + NAPI.polls]++', 'm[at + NAPI.polls] = 0'),
+  counter('net/core/napi_poll.js', 'm[at + NAPI.work] += work', 'm[at + NAPI.work] = 0'),
+  counter(
+    'net/core/napi_poll.js',
+    'm[sd.at + SOFTNET_DATA.processed] += net.polled',
+    'm[sd.at + SOFTNET_DATA.processed] = 0',
+  ),
+  counter(
+    'net/core/napi_poll.js',
+    'm[sd.at + SOFTNET_DATA.timeSqueeze]++',
+    'm[sd.at + SOFTNET_DATA.timeSqueeze] = 0',
+  ),
+  counter('net/core/napi_schedule.js', 'm[at + NAPI.work] += workDone', 'm[at + NAPI.work] = 0'),
+  counter('net/core/napi_schedule.js', 'm[at + NAPI.completions]++', 'm[at + NAPI.completions] = 0'),
+  // Readers are woken behind every poll, not every fourth.
+  counter('net/core/napi_poll.js', 'for (let polls = 1;; polls++)', 'for (let polls = POLLS_PER_WAKE;;)'),
 ]);

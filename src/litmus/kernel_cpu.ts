@@ -164,11 +164,12 @@ export const irqDisabling: Litmus = litmus({
       irqDisable(cur, d);
       m[s.taken] += 100; // the handler's data is ours
       irqEnable(cur, d);
+      m[s.taken] += 100; // disabled twice, enabled once: still ours
       irqEnable(cur, d);
     },
   },
   final(m, s) {
-    must(m[s.taken] === 102, `${m[s.taken] - 100} events of 2 were taken`);
+    must(m[s.taken] === 202, `${m[s.taken] - 200} events of 2 were taken`);
   },
   forbids: 'a handler that runs while the interrupt is disabled, or an event lost over it',
   why: 'disable waits for INPROGRESS; enable takes PENDING in the step that clears DISABLED',
@@ -184,6 +185,7 @@ export const softirqRaise: Litmus = litmus({
       raiserA: addRunningTask(m, label, 'raiserA'),
       raiserB: addRunningTask(m, label, 'raiserB'),
       work: addWord(m, label, 'work'),
+      other: addWord(m, label, 'other'),
       done: addWord(m, label, 'done'),
     };
   },
@@ -195,12 +197,13 @@ export const softirqRaise: Litmus = litmus({
     },
     raiserB(m, s) {
       const cur = currentOf(m, s.raiserB);
-      Atomics.add(m, s.work, 1);
-      raiseSoftirq(cur, cur.cpu, NET_RX_SOFTIRQ);
+      Atomics.add(m, s.other, 1);
+      raiseSoftirq(cur, cur.cpu, NET_RX_SOFTIRQ + 1);
     },
     cpu(m, s) {
       const cur = currentOf(m, s.cpu);
       cur.softirqVec.push(() => take(m, s.work, s.done));
+      cur.softirqVec.push(() => take(m, s.other, s.done));
       cpuIdleLoop(cur);
     },
   },

@@ -83,3 +83,40 @@ export const napiDisableEnable: Litmus = litmus({
   forbids: 'a poll while disabled, a disable that never ends, or an event lost over it',
   why: 'disable takes SCHED and NPSVC in one step once both are free; enable clears both in one (N9, N10)',
 });
+
+export const napiEndless: Litmus = litmus({
+  name: 'napi-endless',
+  memory: netMemory,
+  setup: (arena, label) => netSetup(arena, label, true, 2, false),
+  threads: {
+    irqA(arena, s) {
+      const net = netFor(arena, s, s.irqA);
+      for (;;) if (Atomics.load(arena.m, s.ring) < 2) event(net, s);
+    },
+    control(arena, s) {
+      const net = netFor(arena, s, s.control);
+      const n = net.napi(s.napi);
+      for (;;) {
+        must(napiDisable(net, n) === 0, 'disable was refused');
+        arena.m[s.polled] = 0; // nobody polls: the data is ours
+        must(napiEnable(net, n) === 0, 'enable was refused');
+        napiSchedule(net, n);
+      }
+    },
+    napi: pollThread,
+  },
+  goal: ({ m }, s, threads) => m[s.ring] === 0 && threads.asleep('napi'),
+  forbids: 'a state from which the ring can no longer be emptied',
+  why: 'traffic, disable and enable may go on for ever: no state of the instance is a dead end',
+});
+
+export const napiSoftirqWeight: Litmus = litmus({
+  name: 'napi-softirq-weight-1',
+  memory: netMemory,
+  setup: (arena, label) => netSetup(arena, label, false, 1),
+  threads: { irqA: eventsA(2), cpu: idleCpu },
+  daemons: ['cpu'],
+  final: allPolled(2),
+  forbids: 'an instance that used its weight and is never polled again',
+  why: 'it goes to the repoll list, and what is left of a round raises the softirq again',
+});

@@ -17,8 +17,8 @@ import type { NetContext } from '../net/core/net_context.js';
 import {
   event,
   listTasks,
-  napiThread,
   type NetSetup,
+  napiThread,
   netFor,
   netMemory,
   netSetup,
@@ -75,7 +75,10 @@ export const napiThreadOff: Litmus = litmus({
   daemons: ['cpu'],
   final({ m }, s) {
     must(m[s.ring] === 0 && m[s.polled] === 1, `${m[s.polled]} events of 1 were polled`);
-    must((m[s.napi + NAPI.state] & (NAPIF_STATE_SCHED | NAPIF_STATE_SCHED_THREADED)) === 0, 'still owned at rest');
+    must(
+      (m[s.napi + NAPI.state] & (NAPIF_STATE_SCHED | NAPIF_STATE_SCHED_THREADED)) === 0,
+      'still owned at rest',
+    );
   },
   forbids: 'a thread stopped while it owns the instance, or an event lost in the switch',
   why: 'THREADED goes first, then the thread is waited for until it owns nothing',

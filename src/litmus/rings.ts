@@ -45,7 +45,8 @@ export const ringSpsc: Litmus = litmus({
   final(m) {
     must(m[DONE] === 4, `${m[DONE]} of 4 came through`);
   },
-  forbids: 'a slot read before it is written, or written before it is read; an entry lost, twice or out of order',
+  forbids:
+    'a slot read before it is written, or written before it is read; an entry lost, twice or out of order',
   why: 'an index publishes what stands before it (R1 to R4)',
 });
 

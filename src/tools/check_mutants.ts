@@ -7,7 +7,7 @@ import { loadProgram } from '../check/load.js';
 import { CheckUsageError } from '../check/refuse.js';
 import { check } from '../check/verdict.js';
 import { EDITS } from '../litmus/edits.js';
-import { MUTANTS, type Mutant } from '../litmus/mutants.js';
+import { MUTANTS, type Mutant } from '../litmus/mutants/index.js';
 import { OWN_TESTS } from './check.js';
 import { EXIT_CHECK_FAILED, EXIT_OK } from './exit_codes.js';
 import { table } from './table.js';
