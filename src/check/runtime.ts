@@ -14,6 +14,7 @@ import { randomShim, SHIMS } from './shims.js';
 import {
   addModule,
   SITE_ACCESSOR,
+  SITE_KIND_INDEX,
   SITE_KIND_NEW,
   SITE_OPAQUE,
   type SiteRow,
@@ -32,8 +33,8 @@ let top = -1;
 
 const tags = new WeakMap<object, ClosureTag>();
 const privates = new WeakMap<object, (o: object) => readonly unknown[] | null>();
-/** Functions whose source calls the runtime. */
-const instrumented = new WeakMap<object, boolean>();
+/** Sites in the code of a function. */
+const sitesOf = new WeakMap<object, Set<number>>();
 const NOTHING: readonly never[] = Object.freeze([]);
 
 function register(at: number, site: number, held: Held, callee: Callee): void {
@@ -159,18 +160,25 @@ function place(site: number): string {
   return row === undefined ? '' : `${url.replace(/^file:\/\//, '')}:${row[0]}:${row[1] + 1}`;
 }
 
-function isInstrumented(fn: unknown): boolean {
-  if (typeof fn !== 'function') return true; // the call fails by itself
-  let known = instrumented.get(fn);
+/** @returns true if the code of `fn` has the site: then the frame above a call of `fn` is `fn` itself */
+function contains(fn: object, site: number): boolean {
+  let known = sitesOf.get(fn);
   if (known === undefined) {
-    known = /\$\.in\(\)/.test(Function.prototype.toString.call(fn));
-    instrumented.set(fn, known);
+    const text = Function.prototype.toString.call(fn);
+    known = new Set(Array.from(text.matchAll(/\$d, (\d+), \(\) =>/g), (m) => Number(m[1])));
+    sitesOf.set(fn, known);
   }
-  return known;
+  return known.has(site);
 }
 
-/** Refuses stacks of frames on which a shared access would not be sound. */
-function checkFrames(): void {
+/**
+ * Refuses stacks of frames on which a shared access would not be sound: each frame must have been called by the one
+ * below it, at the site that stands there. A getter, an iterator, valueOf or a callback of a built-in has not: what
+ * the engine holds meanwhile cannot be known.
+ * @returns false if a caller cannot be checked: then the state must not be merged
+ */
+function checkFrames(): boolean {
+  let known = true;
   for (let i = 0; i <= top; i++) {
     const row = siteRow(siteAt[i]);
     if (row === undefined) continue;
@@ -179,7 +187,7 @@ function checkFrames(): void {
         `${place(siteAt[i])}: shared memory is touched inside a getter, setter or implicit conversion; make it a method`,
       );
     }
-    if (i === top) continue;
+    if (i === top) break;
     if (row[2] === SITE_KIND_NEW) {
       refuse(`${place(siteAt[i])}: shared memory is touched inside a constructor; do it after construction`);
     }
@@ -187,15 +195,17 @@ function checkFrames(): void {
     try {
       callee = calleeAt[i]?.();
     } catch {
-      continue;
+      callee = undefined;
     }
-    if (callee !== undefined && !isInstrumented(callee)) {
+    if (typeof callee !== 'function' && row[2] !== SITE_KIND_INDEX) known = false;
+    else if (typeof callee !== 'function' || !contains(callee, siteAt[i + 1])) {
       refuse(
-        `${place(siteAt[i])}: shared memory is touched in a callback of code that is not instrumented ` +
-          `(${(callee as { name?: string }).name ?? 'a built-in'}); use a loop, or --instrument its package`,
+        `${place(siteAt[i + 1])}: shared memory is touched in a function that ${place(siteAt[i])} did not call itself ` +
+          '(a callback of a built-in, an iterator, an implicit conversion); use a loop, or --instrument the package',
       );
     }
   }
+  return known;
 }
 
 /**
@@ -203,7 +213,7 @@ function checkFrames(): void {
  * @returns its text, or null where it cannot be known: such a state is never merged
  */
 export function continuationKey(): string | null {
-  checkFrames();
+  const known = checkFrames();
   const out = new Serializer(introspection);
   let key = '';
   try {
@@ -217,5 +227,5 @@ export function continuationKey(): string | null {
     if (isAbort(e)) throw e;
     return null; // a variable in its dead zone
   }
-  return out.opaque ? null : key;
+  return out.opaque || !known ? null : key;
 }

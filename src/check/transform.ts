@@ -700,7 +700,7 @@ class Transformer {
     const kind = n.type === 'NewExpression' || callee.type === 'Super' ? SITE_KIND_NEW : SITE_KIND_CALL;
     const was = F.opaque;
     const probe = kind === SITE_KIND_NEW ? null : this.calleeProbe(callee, F);
-    const tail = probe === null || probe === '' ? '' : `, () => ${probe}`;
+    const tail = probe === null ? '' : `, () => ${probe}`;
     // A callee that cannot be looked up again might be a built-in that calls back.
     if (probe === null && kind === SITE_KIND_CALL) F.opaque = true;
     const reg = this.site(n, F, kind, n.end);
@@ -719,12 +719,11 @@ class Transformer {
   }
 
   /**
-   * @returns an expression without effects for the function that is called, '' where none is needed (Atomics), null
-   *   where there is none
+   * @returns an expression without effects for the function that is called, null where there is none
    */
   private calleeProbe(callee: Node, F: FunctionScope): string | null {
     const text = (x: Node): string => this.source.slice(x.start, x.end);
-    if (isPlain(callee)) return /^Atomics\b/.test(text(callee)) ? '' : text(callee);
+    if (isPlain(callee)) return text(callee);
     const keep = (x: Node): string => {
       if (isPlain(x)) return text(x);
       const t = `$t${F.temps++}`;

@@ -72,6 +72,28 @@ describe('refused when a thread gets there, with file and line', () => {
         'const f = (m) => Atomics.load(m, 0); class C { constructor(m) { this.m = m; } get x() { return f(this.m); } }',
       ),
     ],
+    [
+      'an iterator of its own',
+      one(
+        'const it = new It(m); must(true, String(Atomics.load(m, 0))); for (const x of it) must(true, String(x));',
+        `class It { constructor(m) { this.m = m; this.n = 0; } [Symbol.iterator]() { return this; }
+          next() { this.n++; return { done: this.n > 2, value: Atomics.load(this.m, 0) }; } }`,
+      ),
+    ],
+    [
+      'an implicit conversion by way of a function',
+      one(
+        'const o = { valueOf: () => touch(m) }; must(true, ""); Atomics.load(m, 1) + o;',
+        'const touch = (m) => Atomics.load(m, 0);',
+      ),
+    ],
+    [
+      'a callback after a call',
+      one(
+        'must(true, ""); const f = (i) => touch(m, i); [0].forEach(f);',
+        'const touch = (m, i) => Atomics.load(m, i);',
+      ),
+    ],
   ])('%s', async (_what, source) => {
     expect(await refusal(source)).toMatch(/\.mjs:\d+:\d+: shared memory is touched/);
   });
