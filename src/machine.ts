@@ -213,6 +213,8 @@ export class Machine {
     const name = `app/${options.name}`;
     const taskAt = this.newTask(TASK_KIND_APP, name, this.apps.size % this.cpus);
     const record = newRecord(name, TASK_KIND_APP, taskAt);
+    const sockets = options.sockets ?? [];
+    for (const s of sockets) s.addReader();
     const exit = this.kthreadd.run(
       {
         kind: 'app',
@@ -221,17 +223,17 @@ export class Machine {
         module: module instanceof URL ? module.href : module,
         exportName: options.exportName ?? 'default',
         args: options.args,
-        sockets: (options.sockets ?? []).map((s) => s.at),
+        sockets: sockets.map((s) => s.at),
         name: options.name,
       },
       record,
     );
     const result = this.orDied(this.lossIsFatal(record, exit)).then((e) => e.value as T);
-    this.apps.add(result);
-    result.then(
-      () => this.apps.delete(result),
-      () => this.apps.delete(result),
-    );
+    const ended = result
+      .then(() => Promise.all(sockets.map((s) => s.readerGone())))
+      .catch(() => {})
+      .finally(() => this.apps.delete(ended));
+    this.apps.add(ended);
     await Promise.race([whenSet(this.arena.m, taskAt + TASK.created), result]);
     return { name: options.name, result };
   }

@@ -105,7 +105,7 @@ export class Kthreadd {
     if (task.kind !== 'control') this.threads.push(record);
     this.running++;
     try {
-      const exit = (await this.pool.run(task)) as ThreadExit;
+      const exit = await this.start(task);
       this.finish(record, exit);
       return exit;
     } finally {
@@ -142,10 +142,10 @@ export class Kthreadd {
     const record = newRecord(taskComm(this.m, t), this.m[t + TASK.kind], t);
     this.threads.push(record);
     this.running++;
-    this.pool.run({ kind: 'kthread', sab: this.sab, taskAt: t } satisfies ThreadTask).then(
+    this.start({ kind: 'kthread', sab: this.sab, taskAt: t }).then(
       (exit) => {
         this.running--;
-        this.finish(record, exit as ThreadExit);
+        this.finish(record, exit);
       },
       (error: unknown) => {
         this.running--;
@@ -154,6 +154,11 @@ export class Kthreadd {
         else this.onPanic(threadDied(record.name, error));
       },
     );
+  }
+
+  /** Async, so that a worker the system refuses (which throws at once) rejects like one that dies later. */
+  private async start(task: ThreadTask): Promise<ThreadExit> {
+    return (await this.pool.run(task)) as ThreadExit;
   }
 
   private finish(record: ThreadRecord, exit: ThreadExit): void {
