@@ -83,6 +83,11 @@ export class RingProducer {
     return this.slots + (((this.head + i) & this.mask) << this.slotShift);
   }
 
+  /** @returns how many of the first `n` reserved slots stand in one piece from `slot(0)` on */
+  contiguous(n: number): number {
+    return Math.min(n, this.capacity - (this.head & this.mask));
+  }
+
   /** Makes the first `n` reserved slots visible to the consumer. */
   publish(n: number): void {
     this.head = (this.head + n) | 0;
@@ -135,6 +140,11 @@ export class RingConsumer {
   /** @returns the word index of the i-th available slot */
   slot(i: number): number {
     return this.slots + (((this.tail + i) & this.mask) << this.slotShift);
+  }
+
+  /** @returns how many of the first `n` available slots stand in one piece from `slot(0)` on */
+  contiguous(n: number): number {
+    return Math.min(n, this.mask + 1 - (this.tail & this.mask));
   }
 
   /** Gives the first `n` available slots back to the producer. */

@@ -10,7 +10,6 @@
  *   receive ring   producer: the NIC thread; consumer: owner of SCHED; its stamps likewise
  *   pool           as page_pool.ts
  *   starving       set by the driver when the pool was empty; taken by whoever frees enough buffers, by CAS
- *   nicWaiting     set by the NIC thread before it sleeps for buffers; taken by the driver, by CAS
  *   counters       the NIC thread
  *
  * Invariants: a buffer is in the pool, in the fill ring, with the NIC, in the receive ring, or further up. Buffers
@@ -21,12 +20,10 @@
  * Ordering
  *   D1 NIC: descriptor and frame (plain), publish, raiseIrq      pairs with  D2
  *   D2 poll: available, then descriptor and frame (plain)        pairs with  D1
- *   D3 driver: buffers published, then load of nicWaiting        pairs with  D4
- *   D4 NIC: store of nicWaiting, then load of the fill ring      pairs with  D3
- *   D5 driver: store of starving, then look at the pool again    pairs with  D6
- *   D6 free: buffers published in the recycle ring, then load of starving   pairs with  D5
- *   D7 NIC: descriptors published, then buffers released in the fill ring   pairs with  D8
- *   D8 driver: load of the fill ring's consumer, then of the receive ring's producer  pairs with  D7
+ *   D3 driver: store of starving, then look at the pool again    pairs with  D4
+ *   D4 free: buffers published in the recycle ring, then load of starving   pairs with  D3
+ *   D5 NIC: descriptors published, then buffers released in the fill ring   pairs with  D6
+ *   D6 driver: load of the fill ring's consumer, then of the receive ring's producer  pairs with  D5
  */
 import { IRQ_DESC, IrqDesc } from '../../kernel/irq.js';
 import { RingConsumer, RingProducer, ringWords } from '../../mm/ring.js';

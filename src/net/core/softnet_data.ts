@@ -84,6 +84,9 @@ export const NET = struct(
     nextNapiId: word('id of the next NAPI instance'),
     netdevs: words(MAX_NETDEVS, 'net_device by slot, 0: free'),
   }),
+  line('any control thread, atomic add', {
+    nextIrqCpu: word('interrupts set up so far: they go round the CPUs'),
+  }),
   line('any thread, atomic add', { drops: words(16, 'frames dropped, by reason') }),
 );
 
