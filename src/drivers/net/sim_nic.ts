@@ -25,6 +25,7 @@
  *   D5 NIC: descriptors published, then buffers released in the fill ring   pairs with  D6
  *   D6 driver: load of the fill ring's consumer, then of the receive ring's producer  pairs with  D5
  */
+import { newObjectId } from '../../kernel/current.js';
 import { IRQ_DESC, IrqDesc } from '../../kernel/irq.js';
 import { RingConsumer, RingProducer, ringWords } from '../../mm/ring.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
@@ -45,6 +46,7 @@ export const NIC_QUEUE = struct(
     rxStamps: word('a double for each slot of the receive ring: when the wire put the frame there, ns'),
     pool: word('page pool of the buffers'),
     irq: word('irq_desc'),
+    id: word('serial number: a view with another one is stale'),
   }),
   line('driver, under the device mutex; read by the NIC thread and, under RCU, by the interrupt handler', {
     napi: word('its NAPI instance, 0 while the link is down'),
@@ -80,6 +82,7 @@ export const SIM_NIC = struct(
 export class NicQueue {
   readonly m: Int32Array;
   readonly at: number;
+  readonly id: number;
   readonly irq: IrqDesc;
   readonly fillProducer: RingProducer;
   readonly fillConsumer: RingConsumer;
@@ -96,6 +99,7 @@ export class NicQueue {
     m: Int32Array,
     at: number,
     w: {
+      id: number;
       ringSize: number;
       fillRing: number;
       rxRing: number;
@@ -107,6 +111,7 @@ export class NicQueue {
   ) {
     this.m = m;
     this.at = at;
+    this.id = w.id;
     this.irq = new IrqDesc(m, w.irq);
     this.fillProducer = new RingProducer(m, w.fillRing, w.ringSize, 1);
     this.fillConsumer = new RingConsumer(m, w.fillRing, w.ringSize, 1);
@@ -122,6 +127,7 @@ export class NicQueue {
 /** Makes a thread's view of a queue. */
 export function nicQueueView(m: Int32Array, at: number): NicQueue {
   return new NicQueue(m, at, {
+    id: m[at + NIC_QUEUE.id],
     ringSize: m[at + NIC_QUEUE.ringSize],
     fillRing: m[at + NIC_QUEUE.fillRing],
     rxRing: m[at + NIC_QUEUE.rxRing],
@@ -177,6 +183,7 @@ function queueCreate(
   poolSize: number,
 ): boolean {
   m[q + NIC_QUEUE.dev] = dev;
+  m[q + NIC_QUEUE.id] = newObjectId(m);
   m[q + NIC_QUEUE.index] = index;
   m[q + NIC_QUEUE.ringSize] = ringSize;
   m[q + NIC_QUEUE.fillRing] = kmalloc(m, ringWords(ringSize, 1));

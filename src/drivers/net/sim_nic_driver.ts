@@ -42,7 +42,7 @@ export class SimNicDriver {
   /** @returns this thread's view of the nic_queue at `at` */
   queue(at: number): NicQueue {
     let q = this.queues.get(at);
-    if (q === undefined) {
+    if (q === undefined || q.id !== this.net.m[at + NIC_QUEUE.id]) {
       q = nicQueueView(this.net.m, at);
       this.queues.set(at, q);
     }

@@ -149,8 +149,8 @@ export class Wire {
     for (const wq of this.queues) {
       if (wq.unsignalled === 0) continue;
       const rxUsecs = this.net.m[wq.q.at + NIC_QUEUE.rxUsecs];
-      if (rxUsecs === 0) continue; // only a count bounds it
-      const left = (wq.firstUs + rxUsecs - this.cur.platform.nowUs()) | 0;
+      if (rxUsecs === 0 && this.net.m[wq.q.at + NIC_QUEUE.rxFrames] > 1) continue; // only a count bounds it
+      const left = rxUsecs === 0 ? 0 : (wq.firstUs + rxUsecs - this.cur.platform.nowUs()) | 0;
       if (next < 0 || left < next) next = Math.max(left, 0);
     }
     return next;

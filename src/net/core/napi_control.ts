@@ -110,6 +110,8 @@ export function netifNapiDel(net: NetContext, n: Napi): number {
   if (thread !== 0) kthreadStop(net.cur, thread);
   groCleanup(net, n);
   synchronizeRcu(net.cur);
+  // A poll that completed just before the disable may have started the watchdog after the disable cancelled it.
+  hrtimerCancel(net.cur, at + NAPI.timer);
   kfree(m, at, NAPI.SIZE);
   return 0;
 }
