@@ -3,7 +3,7 @@
  * A machine: one arena, one pool of threads, simulated CPUs, devices, sockets, applications. The main thread's face
  * of it all: every operation is a promise here and blocking code in a control worker.
  */
-import { checkInt, SoftnetError } from './errors.js';
+import { checkInt, OptionError, SoftnetError } from './errors.js';
 import { CPU } from './kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from './kernel/current.js';
 import { allocTask } from './kernel/kthread.js';
@@ -210,10 +210,19 @@ export class Machine {
     if (!this.kthreadd.hasRoom()) {
       throw new SoftnetError(`running app/${options.name}`, -12, 'allow more threads (maxThreads)');
     }
+    const sockets = options.sockets ?? [];
+    sockets.forEach((s, i) => {
+      s.checkFreeFor(this, sockets.indexOf(s) !== i);
+    });
+    try {
+      structuredClone(options.args);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new OptionError('args', typeof options.args, `data that can be cloned (${why})`);
+    }
     const name = `app/${options.name}`;
     const taskAt = this.newTask(TASK_KIND_APP, name, this.apps.size % this.cpus);
     const record = newRecord(name, TASK_KIND_APP, taskAt);
-    const sockets = options.sockets ?? [];
     for (const s of sockets) s.addReader();
     const exit = this.kthreadd.run(
       {
@@ -359,7 +368,8 @@ export class Machine {
     return raced;
   }
 
-  private throwIfDown(): void {
+  /** Throws why nothing can be done any more. */
+  throwIfDown(): void {
     if (this.failure !== null) throw this.failure;
     if (this.closed) throw new Error('the machine is shut down; boot another one');
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A socket, as the main thread sees it. Reading is done by application threads. */
-import { checkInt, checkPowerOfTwo } from './errors.js';
+import { checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
+import { EBUSY } from './kernel/errno.js';
 import type { Machine } from './machine.js';
 import { SOCK, sockQueueLength } from './net/core/sock_queue.js';
 
@@ -63,11 +64,24 @@ export class Socket {
       { name: 'sock-shutdown', sock: this.at, dev: this.dev },
       'closing a socket',
     ) as Promise<void>;
-    void this.closing.then(
-      () => this.freeIfUnused(),
-      () => {},
-    );
+    // Freeing is nobody's to wait for; if it fails the machine has died, which every other operation tells.
+    this.closing.then(() => this.freeIfUnused()).catch(() => {});
     return this.closing;
+  }
+
+  /** Throws if an application of `machine` cannot read from it. For Machine. */
+  checkFreeFor(machine: Machine, again: boolean): void {
+    if (machine !== this.machine) {
+      throw new OptionError('sockets', 'a socket of another machine', 'sockets that this machine opened');
+    }
+    if (this.closing !== null) throw new OptionError('sockets', 'a closed socket', 'open ones');
+    if (this.readers > 0 || again) {
+      throw new SoftnetError(
+        'giving a socket to an application',
+        EBUSY,
+        'a socket has one reader: open another',
+      );
+    }
   }
 
   /** An application starts to read from it. For Machine. */

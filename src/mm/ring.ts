@@ -154,7 +154,16 @@ export class RingConsumer {
   }
 }
 
-/** @returns slots published and not consumed, seen from outside: racy, for statistics and for deciding to sleep */
+/**
+ * @returns slots published and not consumed, from 0 to the capacity, as they were at one moment; seen from outside it
+ *   may have changed since: for statistics and for deciding to sleep
+ */
 export function ringLength(m: Int32Array, at: number): number {
-  return (Atomics.load(m, at + RING.prod) - Atomics.load(m, at + RING.cons)) | 0;
+  let cons = Atomics.load(m, at + RING.cons);
+  for (;;) {
+    const prod = Atomics.load(m, at + RING.prod);
+    const again = Atomics.load(m, at + RING.cons);
+    if (again === cons) return (prod - cons) | 0;
+    cons = again;
+  }
 }
