@@ -153,7 +153,8 @@ export class Machine {
 
   /** Adds a simulated NIC and brings its link up. */
   async addDevice(options: NetDeviceOptions): Promise<NetDevice> {
-    const params = netdevParams(options, this.cpus);
+    this.throwIfEnding();
+    const params = netdevParams(options);
     const dev = await this.control(
       { name: 'netdev-add', params },
       `adding ${params.name}`,
@@ -182,13 +183,14 @@ export class Machine {
     options: SocketOptions,
     what: string,
   ): Promise<Socket> {
+    this.throwIfEnding();
     const params = socketParams(options);
     const dev = device?.at ?? 0;
     const op: ControlOp = { name: 'sock-open', family, port, dev, ...params };
     const at = await this.control(
       op,
       `opening ${what}`,
-      'close the socket that has it, or take another port',
+      'close the socket that has it, take another port, or boot with more memory',
     );
     const socket = new Socket(this, at as number, dev);
     this.sockets.add(socket);
@@ -206,7 +208,7 @@ export class Machine {
    * @param module URL of the module, absolute
    */
   async runApp<T = unknown>(module: string | URL, options: AppOptions): Promise<App<T>> {
-    this.throwIfDown();
+    this.throwIfEnding();
     if (!this.kthreadd.hasRoom()) {
       throw new SoftnetError(`running app/${options.name}`, -12, 'allow more threads (maxThreads)');
     }
@@ -240,6 +242,8 @@ export class Machine {
     const result = this.orDied(this.lossIsFatal(record, exit)).then((e) => e.value as T);
     const ended = result
       .then(() => Promise.all(sockets.map((s) => s.readerGone())))
+      // Its sockets are gone, with a grace period: nobody can be about to wake it.
+      .then(() => kfree(this.arena.m, taskAt, TASK.SIZE))
       .catch(() => {})
       .finally(() => this.apps.delete(ended));
     this.apps.add(ended);
@@ -366,6 +370,12 @@ export class Machine {
     // Whoever does not look at the outcome must not bring the process down: the machine remembers the failure.
     raced.catch(() => {});
     return raced;
+  }
+
+  /** Throws why nothing new can be begun. */
+  throwIfEnding(): void {
+    this.throwIfDown();
+    if (this.closing !== null) throw new Error('the machine is being shut down; boot another one');
   }
 
   /** Throws why nothing can be done any more. */

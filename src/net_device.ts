@@ -50,7 +50,7 @@ export interface NetDeviceOptions {
 }
 
 /** Checks the options and fills the defaults in. */
-export function netdevParams(o: NetDeviceOptions, _cpus: number): NetdevParams {
+export function netdevParams(o: NetDeviceOptions): NetdevParams {
   if (!/^[^\s/]{1,15}$/.test(o.name)) {
     throw new OptionError('name', o.name, 'a device name of 1 to 15 characters without spaces or slashes');
   }
@@ -234,7 +234,10 @@ export class NetDevice {
    * empty, instances idle, nothing held by GRO. Readers may still have frames queued.
    */
   async drained(): Promise<void> {
-    while (!this.idle()) await Promise.race([delay(1), this.machine.panic]);
+    while (!this.idle()) {
+      await delay(1);
+      this.machine.throwIfDown();
+    }
   }
 
   private idle(): boolean {
@@ -268,7 +271,7 @@ export class NetDevice {
   }
 
   private async feed(source: NicSource, whenFull: 'wait' | 'drop'): Promise<WireResult> {
-    this.machine.throwIfDown();
+    this.machine.throwIfEnding();
     if (this.feeding !== null) {
       throw new SoftnetError(
         `feeding ${this.name}`,

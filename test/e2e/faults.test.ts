@@ -104,7 +104,7 @@ describe('a kernel thread that cannot be had', () => {
     for (let nth = 1; nth <= 7; nth++) outcomes.push(await life(nth));
     expect(outcomes).toEqual(Array(7).fill(true));
     // Threads of instances that come back with the link: no error, whatever happens.
-    for (let nth = 8; nth <= 10; nth++) await life(nth);
+    for (let nth = 8; nth <= 9; nth++) await life(nth);
     expect(await life(1000)).toBe(false);
   });
 
@@ -177,7 +177,6 @@ describe.skipIf(process.platform !== 'linux')('a thread that dies in the middle 
 
   it.each([
     ['terminate', 'cpu/0', 'thread cpu/0 died: worker exited with code: 1'],
-    ['terminate', 'ksoftirqd/0', 'thread ksoftirqd/0 died: worker exited with code: 1'],
     ['terminate', 'napi/', /^thread napi\/eth0-\d+ died: worker exited with code: 1$/],
     ['terminate', 'nic/eth0', 'thread nic/eth0 died: worker exited with code: 1'],
     ['close', 'cpu/1', 'thread cpu/1 died: worker exited with code: 1'],
@@ -246,10 +245,10 @@ describe('an application', () => {
     await eth0.generate({ count: 500, flows: 1 });
     await eth0.drained();
     expect(await app.result).toEqual(Array.from({ length: 100 }, (_, i) => i));
-    await until(() => Object.keys(machine.drops()).length > 0);
-    const { socket_close = 0, no_socket = 0, ...others } = machine.drops();
-    expect(socket_close + no_socket).toBe(400);
-    expect(others).toEqual({});
+    const dropped = (): number => Object.values(machine.drops()).reduce((sum, n) => sum + n, 0);
+    await until(() => dropped() >= 400);
+    expect(dropped()).toBe(400);
+    expect(Object.keys(machine.drops()).filter((r) => r !== 'socket_close' && r !== 'no_socket')).toEqual([]);
     await delivers(machine, eth0);
     await until(() => eth0.queueStats()[0].buffersFree === 4096);
     await machine.shutdown();

@@ -187,15 +187,21 @@ export function createWithoutMemory(cur, { words }) {
   return { refused: refused === -ENOMEM, result: kthreadStop(cur, t) };
 }
 
-/** Several controllers ask for threads at the same time. @returns the tasks each got */
+/** Several controllers ask for threads at the same time; each keeps three. @returns their names, and mix-ups */
 export function createMany(cur, { words, gate, count, id, rounds }) {
   const mine = [];
+  const names = [];
+  let mixedUp = 0;
   meet(cur.m, gate, count);
-  for (let i = 0; i < rounds; i++) mine.push(create(cur, BRIEF, words, `made/${id}-${i}`));
-  const names = mine.map((t) => taskComm(cur.m, t));
-  const distinct = new Set(mine).size;
+  for (let i = 0; i < rounds; i++) {
+    const t = create(cur, BRIEF, words, `made/${id}-${i}`);
+    if (mine.includes(t)) mixedUp++;
+    mine.push(t);
+    names.push(taskComm(cur.m, t));
+    if (mine.length > 3) kthreadStop(cur, mine.shift());
+  }
   for (const t of mine) kthreadStop(cur, t);
-  return { names, distinct };
+  return { names, mixedUp };
 }
 
 /**

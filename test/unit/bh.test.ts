@@ -37,6 +37,20 @@ describe('localBhDisable, in one thread', () => {
     for (const cpu of cur.cpus) expect(spinTryLock(cur.m, cpu.bhLock)).toBe(true);
   });
 
+  it('condResched gives way when somebody asks for it: until that changes, or for some ticks at most', () => {
+    const cur = loneCurrent(layOutKernel(1));
+    const asks = cur.cpu.at + CPU.bhYield;
+    const wait = vi.spyOn(Atomics, 'wait').mockReturnValue('timed-out');
+    Atomics.store(cur.m, asks, 2);
+    condResched(cur);
+    expect(wait).toHaveBeenCalledExactlyOnceWith(
+      cur.m,
+      asks,
+      2,
+      expect.toSatisfy((ms) => ms > 0 && ms <= 10),
+    );
+  });
+
   it('condResched does not sleep when nobody waits', () => {
     const cur = loneCurrent(layOutKernel(1));
     const wait = vi.spyOn(Atomics, 'wait');

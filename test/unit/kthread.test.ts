@@ -47,16 +47,16 @@ describe('kthreadCreate and kthreadStop', { timeout: HANG_MS }, () => {
   });
 
   it('serve several controllers at once, each thread once and under its own name', async () => {
-    const rounds = 6;
-    const made = await lab.runAll<{ names: string[]; distinct: number }>(3, 'createMany', {
-      words: lab.words(2),
-      rounds,
-    });
-    for (const [i, { names, distinct }] of made.entries()) {
+    lab = new KernelLab('kthread_scenarios.mjs', { shake: 5 });
+    const rounds = 40;
+    const args = { words: lab.words(2), rounds };
+    const made = await lab.runAll<{ names: string[]; mixedUp: number }>(3, 'createMany', args);
+    for (const [i, { names, mixedUp }] of made.entries()) {
       expect(names).toEqual(Array.from({ length: rounds }, (_, k) => `made/${i + 1}-${k}`));
-      expect(distinct).toBe(rounds);
+      expect(mixedUp).toBe(0);
     }
     expect(lab.created.toSorted()).toEqual(made.flatMap((one) => one.names).toSorted());
+    expect(tasks()).toBe(0);
   });
 
   it('answer -ENOMEM when kthreadd has no thread, and lose no memory by it', async () => {

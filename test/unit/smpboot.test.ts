@@ -2,7 +2,9 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KERNEL, KERNEL_AT } from '../../dist/kernel/current.js';
 import { ENOMEM } from '../../dist/kernel/errno.js';
+import { TASK, TASK_INTERRUPTIBLE } from '../../dist/kernel/task.js';
 import { endWorkers, KernelLab, stopLabs } from '../helpers/kernel_lab.js';
+import { until } from '../helpers/lock_workers.js';
 
 const HANG_MS = 20_000;
 /** What the thread of smpboot_scenarios.mjs writes down. */
@@ -47,6 +49,11 @@ describe('a per-CPU thread', { timeout: HANG_MS }, () => {
   it('runs its function only when there is work', async () => {
     const { log } = await hotplug(['create', 'unpark', 1, 'wake', 'wake', 'work', 'wake', 'work', 'destroy']);
     expect(log).toEqual([SETUP, RUN, RUN, CLEANUP]);
+  });
+
+  it('sleeps while there is no work', async () => {
+    await hotplug(['create', 'unpark', 1]);
+    await until(() => Atomics.load(lab.m, lab.m[words.store] + TASK.state) === TASK_INTERRUPTIBLE);
   });
 
   it('does no work while its CPU is down, and does it when the CPU is up again', async () => {

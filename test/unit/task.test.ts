@@ -15,6 +15,7 @@ import {
   wakeUpState,
 } from '../../dist/kernel/task.js';
 import { endWorkers, KernelLab, layOutKernel, loneCurrent, stopLabs } from '../helpers/kernel_lab.js';
+import { until } from '../helpers/lock_workers.js';
 
 const HANG_MS = 20_000;
 
@@ -134,6 +135,30 @@ describe('sleeping and waking', () => {
     expect(woke).toBe(true);
     expect(slept).toMatchObject({ woken: true, state: TASK_RUNNING });
   });
+
+  // A waker changes the state first and notifies afterwards: that may be late, in the middle of the next sleep.
+  it.each(['sleepIn', 'sleepFor'])(
+    'a late notification ends no sleep: %s',
+    { timeout: HANG_MS },
+    async (how) => {
+      const lab = new KernelLab('task_scenarios.mjs');
+      const args = {
+        task: lab.words(1),
+        awake: lab.words(1),
+        state: TASK_INTERRUPTIBLE,
+        timeoutUs: 1_800_000_000,
+      };
+      const slept = lab.run(how, args);
+      await until(() => lab.m[args.task] !== 0 && Atomics.notify(lab.m, lab.m[args.task] + TASK.state) === 1);
+      // It must have had the time to come back to sleep, or to go its way.
+      await until(() => {
+        const state = Atomics.load(lab.m, lab.m[args.task] + TASK.state);
+        return state !== TASK_INTERRUPTIBLE || Atomics.notify(lab.m, lab.m[args.task] + TASK.state) === 1;
+      });
+      expect(await lab.run('wake', args)).toBe(true);
+      expect(await slept).toMatchObject(how === 'sleepIn' ? { sleeps: 1 } : { woken: true });
+    },
+  );
 
   it('wakeUpState takes several kinds at once', () => {
     const m = layOutKernel(1);
