@@ -90,6 +90,7 @@ export interface ThreadStats {
 }
 
 const MIB = 1 << 20;
+const SHUT_DOWN = 'the machine is shut down; boot another one';
 /** How long applications get to return after their sockets were closed. */
 const APP_GRACE_MS = 5000;
 
@@ -375,13 +376,13 @@ export class Machine {
   /** Throws why nothing new can be begun. */
   throwIfEnding(): void {
     this.throwIfDown();
-    if (this.closing !== null) throw new Error('the machine is being shut down; boot another one');
+    if (this.closing !== null) throw new Error(SHUT_DOWN);
   }
 
   /** Throws why nothing can be done any more. */
   throwIfDown(): void {
     if (this.failure !== null) throw this.failure;
-    if (this.closed) throw new Error('the machine is shut down; boot another one');
+    if (this.closed) throw new Error(SHUT_DOWN);
   }
 
   private closed = false;
