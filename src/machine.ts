@@ -3,7 +3,7 @@
  * A machine: one arena, one pool of threads, simulated CPUs, devices, sockets, applications. The main thread's face
  * of it all: every operation is a promise here and blocking code in a control worker.
  */
-import { checkInt, SoftnetError } from './errors.js';
+import { checkInt, OptionError, SoftnetError } from './errors.js';
 import { CPU } from './kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from './kernel/current.js';
 import { allocTask } from './kernel/kthread.js';
@@ -90,6 +90,7 @@ export interface ThreadStats {
 }
 
 const MIB = 1 << 20;
+const SHUT_DOWN = 'the machine is shut down; boot another one';
 /** How long applications get to return after their sockets were closed. */
 const APP_GRACE_MS = 5000;
 
@@ -153,7 +154,8 @@ export class Machine {
 
   /** Adds a simulated NIC and brings its link up. */
   async addDevice(options: NetDeviceOptions): Promise<NetDevice> {
-    const params = netdevParams(options, this.cpus);
+    this.throwIfEnding();
+    const params = netdevParams(options);
     const dev = await this.control(
       { name: 'netdev-add', params },
       `adding ${params.name}`,
@@ -182,13 +184,14 @@ export class Machine {
     options: SocketOptions,
     what: string,
   ): Promise<Socket> {
+    this.throwIfEnding();
     const params = socketParams(options);
     const dev = device?.at ?? 0;
     const op: ControlOp = { name: 'sock-open', family, port, dev, ...params };
     const at = await this.control(
       op,
       `opening ${what}`,
-      'close the socket that has it, or take another port',
+      'close the socket that has it, take another port, or boot with more memory',
     );
     const socket = new Socket(this, at as number, dev);
     this.sockets.add(socket);
@@ -206,13 +209,24 @@ export class Machine {
    * @param module URL of the module, absolute
    */
   async runApp<T = unknown>(module: string | URL, options: AppOptions): Promise<App<T>> {
-    this.throwIfDown();
+    this.throwIfEnding();
     if (!this.kthreadd.hasRoom()) {
       throw new SoftnetError(`running app/${options.name}`, -12, 'allow more threads (maxThreads)');
+    }
+    const sockets = options.sockets ?? [];
+    sockets.forEach((s, i) => {
+      s.checkFreeFor(this, sockets.indexOf(s) !== i);
+    });
+    try {
+      structuredClone(options.args);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new OptionError('args', typeof options.args, `data that can be cloned (${why})`);
     }
     const name = `app/${options.name}`;
     const taskAt = this.newTask(TASK_KIND_APP, name, this.apps.size % this.cpus);
     const record = newRecord(name, TASK_KIND_APP, taskAt);
+    for (const s of sockets) s.addReader();
     const exit = this.kthreadd.run(
       {
         kind: 'app',
@@ -221,17 +235,19 @@ export class Machine {
         module: module instanceof URL ? module.href : module,
         exportName: options.exportName ?? 'default',
         args: options.args,
-        sockets: (options.sockets ?? []).map((s) => s.at),
+        sockets: sockets.map((s) => s.at),
         name: options.name,
       },
       record,
     );
     const result = this.orDied(this.lossIsFatal(record, exit)).then((e) => e.value as T);
-    this.apps.add(result);
-    result.then(
-      () => this.apps.delete(result),
-      () => this.apps.delete(result),
-    );
+    const ended = result
+      .then(() => Promise.all(sockets.map((s) => s.readerGone())))
+      // Its sockets are gone, with a grace period: nobody can be about to wake it.
+      .then(() => kfree(this.arena.m, taskAt, TASK.SIZE))
+      .catch(() => {})
+      .finally(() => this.apps.delete(ended));
+    this.apps.add(ended);
     await Promise.race([whenSet(this.arena.m, taskAt + TASK.created), result]);
     return { name: options.name, result };
   }
@@ -357,9 +373,16 @@ export class Machine {
     return raced;
   }
 
-  private throwIfDown(): void {
+  /** Throws why nothing new can be begun. */
+  throwIfEnding(): void {
+    this.throwIfDown();
+    if (this.closing !== null) throw new Error(SHUT_DOWN);
+  }
+
+  /** Throws why nothing can be done any more. */
+  throwIfDown(): void {
     if (this.failure !== null) throw this.failure;
-    if (this.closed) throw new Error('the machine is shut down; boot another one');
+    if (this.closed) throw new Error(SHUT_DOWN);
   }
 
   private closed = false;

@@ -13,7 +13,14 @@ import { NAPI, NAPIF_STATE_SCHED } from './net/core/napi.js';
 import { NET_DEVICE } from './net/core/net_device.js';
 import { pagePoolInside } from './net/core/page_pool.js';
 import type { NapiInfo, NetdevParams } from './threads/control_ops.js';
-import type { CaptureFeed, GeneratorFeed, NicResult, NicSource, Pace } from './threads/feeds.js';
+import {
+  type CaptureFeed,
+  type GeneratorFeed,
+  maxFlows,
+  type NicResult,
+  type NicSource,
+  type Pace,
+} from './threads/feeds.js';
 import { newRecord } from './threads/kthreadd.js';
 
 /** How a simulated NIC is made. */
@@ -43,7 +50,7 @@ export interface NetDeviceOptions {
 }
 
 /** Checks the options and fills the defaults in. */
-export function netdevParams(o: NetDeviceOptions, _cpus: number): NetdevParams {
+export function netdevParams(o: NetDeviceOptions): NetdevParams {
   if (!/^[^\s/]{1,15}$/.test(o.name)) {
     throw new OptionError('name', o.name, 'a device name of 1 to 15 characters without spaces or slashes');
   }
@@ -168,7 +175,7 @@ export class NetDevice {
   }
 
   /** Plays a capture (pcap or pcapng, plain or gzip) into the device. Rejects with CaptureError on bad input. */
-  replay(
+  async replay(
     file: string,
     options: { loops?: number; pace?: Pace; whenFull?: 'wait' | 'drop' } = {},
   ): Promise<WireResult> {
@@ -182,7 +189,7 @@ export class NetDevice {
   }
 
   /** Sends made-up UDP frames into the device. */
-  generate(options: {
+  async generate(options: {
     count: number;
     flows?: number;
     frameBytes?: number;
@@ -192,11 +199,12 @@ export class NetDevice {
     whenFull?: 'wait' | 'drop';
   }): Promise<WireResult> {
     const pace = checkPace(options.pace ?? 'asap');
+    const frameBytes = checkInt('frameBytes', options.frameBytes, 64, 60, 9014);
     const feed: GeneratorFeed = {
       type: 'generator',
       count: checkInt('count', options.count, 0, 0, Number.MAX_SAFE_INTEGER),
-      flows: checkInt('flows', options.flows, 1, 1, 4096),
-      frameBytes: checkInt('frameBytes', options.frameBytes, 64, 60, 9014),
+      flows: checkInt('flows', options.flows, 1, 1, maxFlows(frameBytes)),
+      frameBytes,
       port: checkInt('port', options.port, 9, 1, 65535),
       ports: checkInt('ports', options.ports, 1, 1, 4096),
       pace: pace === 'capture' ? 'asap' : pace,
@@ -226,7 +234,10 @@ export class NetDevice {
    * empty, instances idle, nothing held by GRO. Readers may still have frames queued.
    */
   async drained(): Promise<void> {
-    while (!this.idle()) await Promise.race([delay(1), this.machine.panic]);
+    while (!this.idle()) {
+      await delay(1);
+      this.machine.throwIfDown();
+    }
   }
 
   private idle(): boolean {
@@ -260,6 +271,7 @@ export class NetDevice {
   }
 
   private async feed(source: NicSource, whenFull: 'wait' | 'drop'): Promise<WireResult> {
+    this.machine.throwIfEnding();
     if (this.feeding !== null) {
       throw new SoftnetError(
         `feeding ${this.name}`,

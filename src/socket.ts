@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A socket, as the main thread sees it. Reading is done by application threads. */
-import { checkInt, checkPowerOfTwo } from './errors.js';
+import { checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
+import { EBUSY } from './kernel/errno.js';
 import type { Machine } from './machine.js';
 import { SOCK, sockQueueLength } from './net/core/sock_queue.js';
 
@@ -23,7 +24,12 @@ export class Socket {
   readonly at: number;
   private readonly machine: Machine;
   private readonly dev: number;
+  private readers = 0;
   private closing: Promise<void> | null = null;
+  private freeing: Promise<void> | null = null;
+  private freed = false;
+  private lastDelivered = 0;
+  private lastDrops = 0;
 
   constructor(machine: Machine, at: number, dev: number) {
     this.machine = machine;
@@ -33,24 +39,80 @@ export class Socket {
 
   /** Frames that applications have read so far (wraps at 2^32). */
   get delivered(): number {
+    if (this.freed) return this.lastDelivered;
     return Atomics.load(this.machine.arena.m, this.at + SOCK.delivered) >>> 0;
   }
 
   /** Frames dropped because the queue was full. */
   get drops(): number {
+    if (this.freed) return this.lastDrops;
     return Atomics.load(this.machine.arena.m, this.at + SOCK.drops) >>> 0;
   }
 
   /** Frames queued and not yet read; racy unless traffic rests. */
   get queued(): number {
+    if (this.freed) return 0;
     return sockQueueLength(this.machine.arena.m, this.at);
   }
 
-  /** Closes it: nothing more is queued; its reader gets what is there, then the end (null). */
+  /**
+   * Closes it: nothing more is queued; its reader gets what is there, then the end (null). Resolves when no frame can
+   * reach it any more. An application that ends closes its sockets, as a process does.
+   */
   close(): Promise<void> {
-    this.closing ??= this.machine
-      .control({ name: 'sock-shutdown', sock: this.at, dev: this.dev }, 'closing a socket')
-      .then(() => this.machine.forgetSocket(this));
+    this.closing ??= this.machine.control(
+      { name: 'sock-shutdown', sock: this.at, dev: this.dev },
+      'closing a socket',
+    ) as Promise<void>;
+    // Freeing is nobody's to wait for; if it fails the machine has died, which every other operation tells.
+    this.closing.then(() => this.freeIfUnused()).catch(() => {});
     return this.closing;
+  }
+
+  /** Throws if an application of `machine` cannot read from it. For Machine. */
+  checkFreeFor(machine: Machine, again: boolean): void {
+    if (machine !== this.machine) {
+      throw new OptionError('sockets', 'a socket of another machine', 'sockets that this machine opened');
+    }
+    if (this.closing !== null) throw new OptionError('sockets', 'a closed socket', 'open ones');
+    if (this.readers > 0 || again) {
+      throw new SoftnetError(
+        'giving a socket to an application',
+        EBUSY,
+        'a socket has one reader: open another',
+      );
+    }
+  }
+
+  /** An application starts to read from it. For Machine. */
+  addReader(): void {
+    this.readers++;
+  }
+
+  /** That application has ended. For Machine. */
+  async readerGone(): Promise<void> {
+    this.readers--;
+    await this.close();
+    await this.freeIfUnused();
+  }
+
+  /** Frees its memory once it is closed and nobody reads; frames nobody read are counted as dropped (socket_close). */
+  private freeIfUnused(): Promise<void> {
+    if (this.readers > 0) return Promise.resolve();
+    this.freeing ??= this.free();
+    return this.freeing;
+  }
+
+  private async free(): Promise<void> {
+    this.lastDelivered = this.delivered;
+    this.lastDrops = this.drops;
+    this.freed = true;
+    await this.machine.control({ name: 'sock-free', sock: this.at }, 'freeing a socket');
+    this.machine.forgetSocket(this);
+  }
+
+  /** Resolves when its memory is free again. For Machine. */
+  async released(): Promise<void> {
+    await this.freeing;
   }
 }

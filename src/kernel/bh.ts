@@ -34,7 +34,7 @@ const TICK_MS = 1;
 export function localBhDisable(cur: Current): void {
   if (cur.bhCount === 0) {
     cur.bhCpu = cur.cpu;
-    if (!spinTryLock(cur.m, cur.cpu.bhLock)) bhLockSlow(cur.m, cur.cpu); // B2
+    if (!spinTryLock(cur.m, cur.cpu.bhLock)) bhLockSlow(cur); // B2
   }
   cur.bhCount++;
 }
@@ -55,12 +55,15 @@ export function condResched(cur: Current): void {
   if (waiting !== 0) Atomics.wait(cur.m, word, waiting, TICK_MS);
 }
 
-function bhLockSlow(m: Int32Array, cpu: Cpu): void {
+function bhLockSlow(cur: Current): void {
+  const { m, cpu } = cur;
   if (spinBriefly(m, cpu.bhLock, SPIN_LOADS)) return;
   let asked = false;
+  const deadlineUs = (cur.platform.nowUs() + TICK_MS * 1000) | 0;
   while (Atomics.exchange(m, cpu.bhLock, SPIN_CONTENDED) !== SPIN_FREE) {
-    const woken = Atomics.wait(m, cpu.bhLock, SPIN_CONTENDED, TICK_MS);
-    if (woken === 'timed-out' && !asked) {
+    Atomics.wait(m, cpu.bhLock, SPIN_CONTENDED, TICK_MS);
+    // Woken or not: a loop may have taken the lock again each time before this thread got to run.
+    if (!asked && ((cur.platform.nowUs() - deadlineUs) | 0) >= 0) {
       asked = true;
       Atomics.add(m, cpu.at + CPU.bhYield, 1);
     }

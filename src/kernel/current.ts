@@ -29,6 +29,9 @@ export const KERNEL = struct(
   line('synchronizeRcu, under rcuLock', { rcuGp: word('number of the newest grace period, never 0') }),
   line('synchronizeRcu, under rcuLock', { rcuWaiting: word('1 while somebody waits for readers') }),
   line('readers, fetch-and-add', { rcuWake: word('rung when a reader passes while somebody waits') }),
+  line('any thread, fetch-and-add', {
+    nextObjectId: word('serial number of the next object that threads keep views of'),
+  }),
   line('the layer above, at boot', { net: word('root of the network layer (struct net)') }),
 );
 
@@ -70,6 +73,14 @@ export class Current {
     this.cpu = cpus[cpuId];
     this.bhCpu = this.cpu;
   }
+}
+
+/**
+ * A serial number for an object whose memory may be freed and used again while threads keep views of it: a view is
+ * stale when its number is not the object's.
+ */
+export function newObjectId(m: Int32Array): number {
+  return Atomics.add(m, KERNEL_AT + KERNEL.nextObjectId, 1) + 1;
 }
 
 /** Makes the views of all CPUs. Once a thread. */

@@ -69,7 +69,8 @@ export class LogHistogram {
   percentile(p: number): number {
     const total = this.total();
     if (total === 0) return 0;
-    const rank = Math.max(1, Math.ceil((p / 100) * total));
+    // 99.9 % of 1000 is 999, also where the product of doubles says 999.0000000000001.
+    const rank = Math.max(1, Math.ceil((p * total) / 100 - 1e-6));
     let seen = 0;
     for (let i = 0; i < this.counts.length; i++) {
       seen += this.counts[i];

@@ -4,14 +4,15 @@
  * by that CPU's thread.
  *
  * States: inactive; enqueued (in the list of its base, sorted by expiry); running (its function is being called).
- * A timer may be enqueued again while it is running.
+ * A timer may be enqueued again while it is running, on the
+ * same CPU.
  *
  * Owners
  *   base list, enqueued, expiresUs, next, base   holder of the base's timerLock
- *   running                                      the CPU thread that calls the function
+ *   running                                      the CPU thread that calls the function: 1 under its base's timerLock
  *   fn, data                                     whoever set the timer up, before it is first started
  *
- * Invariant: after hrtimerCancel returned the timer is neither enqueued nor running, unless its owner starts it again.
+ * Invariants: a timer that is running is in the base of the CPU that runs it, or in none; after hrtimerCancel returned the timer is neither enqueued nor running, unless its owner starts it again.
  *
  * Ordering
  *   H1 CPU thread: running = 0, then notify        pairs with  H2
@@ -59,7 +60,8 @@ export function hrtimerStart(cur: Current, timer: number, delayUs: number): void
   lockBase(cur, timer);
   if (m[timer + HRTIMER.enqueued] !== 0) dequeue(cur, timer);
   const oldBase = cur.cpus[m[timer + HRTIMER.base]];
-  if (oldBase !== cpu) {
+  // A timer whose function is being called stays with that CPU: else another could call it a second time.
+  if (oldBase !== cpu && Atomics.load(m, timer + HRTIMER.running) === 0) {
     // The word `base` changes under both locks in turn: who finds the old value retries (lockBase).
     Atomics.store(m, timer + HRTIMER.base, cpu.id);
     spinUnlock(m, oldBase.timerLock);
@@ -80,13 +82,19 @@ export function hrtimerStart(cur: Current, timer: number, delayUs: number): void
  */
 export function hrtimerCancel(cur: Current, timer: number): boolean {
   const { m } = cur;
-  lockBase(cur, timer);
-  const base = cur.cpus[m[timer + HRTIMER.base]];
-  const was = m[timer + HRTIMER.enqueued] !== 0;
-  if (was) dequeue(cur, timer);
-  spinUnlock(m, base.timerLock);
-  while (Atomics.load(m, timer + HRTIMER.running) !== 0) Atomics.wait(m, timer + HRTIMER.running, 1); // H2
-  return was;
+  let was = false;
+  for (;;) {
+    lockBase(cur, timer);
+    const base = cur.cpus[m[timer + HRTIMER.base]];
+    if (m[timer + HRTIMER.enqueued] !== 0) {
+      dequeue(cur, timer);
+      was = true;
+    }
+    const running = Atomics.load(m, timer + HRTIMER.running);
+    spinUnlock(m, base.timerLock);
+    if (running === 0) return was;
+    Atomics.wait(m, timer + HRTIMER.running, 1); // H2; its function may start it again: look once more
+  }
 }
 
 /**

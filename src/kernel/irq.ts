@@ -5,12 +5,12 @@
  *
  * States of `istate`
  *   MASKED      the driver (or the device) holds it back; a raise leaves PENDING
- *   DISABLED    disable_irq; a raise leaves PENDING
+ *   depth       disable_irq so many times, the bits from IRQ_DEPTH on; while above 0 a raise leaves PENDING
  *   INPROGRESS  some thread runs the handler
  *   PENDING     raised while it could not be taken; taken when the last obstacle goes
  *
- * Owners: `istate` anybody by CAS; whoever sets INPROGRESS runs the handler and owns `count`; `depth` by atomics;
- * the rest is set up before the interrupt is first raised.
+ * Owners: `istate` anybody by CAS; whoever sets INPROGRESS runs the handler and owns `count`; the
+ * rest is set up before the interrupt is first raised.
  *
  * Invariants: one thread at a time runs a handler; a raise is never lost: either the handler starts after it or
  * PENDING stands and no obstacle-remover has passed yet.
@@ -25,20 +25,23 @@ import type { Current } from './current.js';
 import { rcuReadLock, rcuReadUnlock } from './rcu.js';
 
 export const IRQ_MASKED = 1;
-export const IRQ_DISABLED = 2;
 export const IRQ_INPROGRESS = 4;
 export const IRQ_PENDING = 8;
+/** The bits from here on count nested irqDisable calls (Linux: desc->depth). */
+export const IRQ_DEPTH = 1 << 8;
+const IRQ_DEPTH_MASK = -IRQ_DEPTH;
+/** What keeps a handler from being called. */
+const IRQ_OBSTACLES = IRQ_MASKED | IRQ_DEPTH_MASK;
 
 export const IRQ_DESC = struct(
   'irq_desc',
   line('any thread, compare-and-swap', {
-    istate: word('IRQ_MASKED, IRQ_DISABLED, IRQ_INPROGRESS, IRQ_PENDING'),
+    istate: word('IRQ_MASKED, IRQ_INPROGRESS, IRQ_PENDING, and how often it is disabled'),
   }),
   line('driver, before first use; affinity: anybody, atomically', {
     handler: word('which handler (an entry of irqHandlers)'),
     devId: word('its argument'),
     affinity: word('CPU on whose behalf the handler runs'),
-    depth: word('nesting of irqDisable'),
   }),
   line('whoever has set INPROGRESS', {
     count: word('times the handler ran'),
@@ -79,7 +82,7 @@ export function raiseIrq(cur: Current, d: IrqDesc): boolean {
   const { m, istate } = d;
   let v = Atomics.load(m, istate);
   for (;;) {
-    const blocked = (v & (IRQ_MASKED | IRQ_DISABLED | IRQ_INPROGRESS)) !== 0;
+    const blocked = (v & (IRQ_OBSTACLES | IRQ_INPROGRESS)) !== 0;
     const next = blocked ? v | IRQ_PENDING : (v & ~IRQ_PENDING) | IRQ_INPROGRESS;
     const was = Atomics.compareExchange(m, istate, v, next); // I1
     if (was === v) {
@@ -103,21 +106,22 @@ export function irqUnmask(cur: Current, d: IrqDesc): void {
 
 /** Keeps the handler from being called until irqEnable, and waits until it is not running. Nests. Process context. */
 export function irqDisable(cur: Current, d: IrqDesc): void {
-  const { m, at, istate } = d;
-  if (Atomics.add(m, at + IRQ_DESC.depth, 1) === 0) Atomics.or(m, istate, IRQ_DISABLED);
+  const { m, istate } = d;
+  Atomics.add(m, istate, IRQ_DEPTH);
   while ((Atomics.load(m, istate) & IRQ_INPROGRESS) !== 0) cur.platform.usleep(20);
 }
 
-/** Undoes one irqDisable. */
+/** Undoes one irqDisable; what was raised meanwhile is handled here and now. */
 export function irqEnable(cur: Current, d: IrqDesc): void {
-  if (Atomics.sub(d.m, d.at + IRQ_DESC.depth, 1) === 1) releaseObstacle(cur, d, IRQ_DISABLED);
+  releaseObstacle(cur, d, IRQ_DEPTH);
 }
 
-function releaseObstacle(cur: Current, d: IrqDesc, bit: number): void {
+/** Takes MASKED, or one level of depth, away. */
+function releaseObstacle(cur: Current, d: IrqDesc, what: number): void {
   const { m, istate } = d;
   let v = Atomics.load(m, istate);
   for (;;) {
-    const cleared = v & ~bit;
+    const cleared = what === IRQ_MASKED ? v & ~IRQ_MASKED : v - IRQ_DEPTH;
     const take = cleared === IRQ_PENDING;
     const was = Atomics.compareExchange(m, istate, v, take ? IRQ_INPROGRESS : cleared); // I3
     if (was === v) {
@@ -142,7 +146,7 @@ function handleIrq(cur: Current, d: IrqDesc): void {
     let v = Atomics.load(m, istate);
     let again = false;
     for (;;) {
-      again = (v & IRQ_PENDING) !== 0 && (v & (IRQ_MASKED | IRQ_DISABLED)) === 0;
+      again = (v & IRQ_PENDING) !== 0 && (v & IRQ_OBSTACLES) === 0;
       const was = Atomics.compareExchange(m, istate, v, again ? v & ~IRQ_PENDING : v & ~IRQ_INPROGRESS);
       if (was === v) break;
       v = was;

@@ -17,6 +17,8 @@
  *   Q2 CPU thread, ksoftirqd: store sleeping state, then load softirqPending pairs with  Q1
  *   Q3 CPU thread: load softirqPending, then load ksoftirqd's state          pairs with  Q2
  *      (if it sees ksoftirqd running, ksoftirqd will look at the bits before it sleeps)
+ *   Q4 CPU thread: store its sleeping state, then load ksoftirqd's flags     pairs with  Q5
+ *   Q5 ksoftirqd: sees it is to park or stop, then wakes the CPU's thread    pairs with  Q4
  */
 import { condResched, localBhDisable, localBhEnable } from './bh.js';
 import { CPU, type Cpu } from './cpu.js';
@@ -84,9 +86,12 @@ function wakeupSoftirqd(cur: Current, cpu: Cpu): void {
   if (t !== 0 && t !== cur.task.at) wakeUpProcess(m, t);
 }
 
+/** @returns true if ksoftirqd will look at the pending bits before it sleeps; one asked to park or stop will not */
 function ksoftirqdRunning(m: Int32Array, cpu: Cpu): boolean {
-  const t = m[cpu.at + CPU.ksoftirqd];
-  return t !== 0 && Atomics.load(m, t + TASK.state) === TASK_RUNNING; // Q3
+  const t = Atomics.load(m, cpu.at + CPU.ksoftirqd);
+  if (t === 0) return false;
+  if (Atomics.load(m, t + TASK.kthreadFlags) !== 0) return false; // Q4
+  return Atomics.load(m, t + TASK.state) === TASK_RUNNING; // Q3
 }
 
 /** A CPU's own thread: takes interrupts' softirqs and timers, sleeps when idle (Linux: do_idle). */
@@ -122,4 +127,11 @@ export const KSOFTIRQD: SmpHotplugThread = {
     rcuQuiescentState(cur);
     condResched(cur);
   },
+  // What is left is the CPU's own thread's again.
+  park: wakeCpuThread,
+  cleanup: wakeCpuThread,
 };
+
+function wakeCpuThread(cur: Current): void {
+  wakeUpProcess(cur.m, cur.m[cur.cpu.at + CPU.task]); // Q5
+}

@@ -83,6 +83,11 @@ export class RingProducer {
     return this.slots + (((this.head + i) & this.mask) << this.slotShift);
   }
 
+  /** @returns how many of the first `n` reserved slots stand in one piece from `slot(0)` on */
+  contiguous(n: number): number {
+    return Math.min(n, this.capacity - (this.head & this.mask));
+  }
+
   /** Makes the first `n` reserved slots visible to the consumer. */
   publish(n: number): void {
     this.head = (this.head + n) | 0;
@@ -137,6 +142,11 @@ export class RingConsumer {
     return this.slots + (((this.tail + i) & this.mask) << this.slotShift);
   }
 
+  /** @returns how many of the first `n` available slots stand in one piece from `slot(0)` on */
+  contiguous(n: number): number {
+    return Math.min(n, this.mask + 1 - (this.tail & this.mask));
+  }
+
   /** Gives the first `n` available slots back to the producer. */
   release(n: number): void {
     this.tail = (this.tail + n) | 0;
@@ -144,7 +154,16 @@ export class RingConsumer {
   }
 }
 
-/** @returns slots published and not consumed, seen from outside: racy, for statistics and for deciding to sleep */
+/**
+ * @returns slots published and not consumed, from 0 to the capacity, as they were at one moment; seen from outside it
+ *   may have changed since: for statistics and for deciding to sleep
+ */
 export function ringLength(m: Int32Array, at: number): number {
-  return (Atomics.load(m, at + RING.prod) - Atomics.load(m, at + RING.cons)) | 0;
+  let cons = Atomics.load(m, at + RING.cons);
+  for (;;) {
+    const prod = Atomics.load(m, at + RING.prod);
+    const again = Atomics.load(m, at + RING.cons);
+    if (again === cons) return (prod - cons) | 0;
+    cons = again;
+  }
 }

@@ -129,7 +129,7 @@ export class AppContext {
   private take(max: number): boolean {
     const { readers, batch } = this;
     const { m } = this.ctx.arena;
-    const want = Math.min(max, batch.skbs.length);
+    const want = Math.max(1, Math.min(Math.trunc(max) || 1, batch.skbs.length));
     for (let k = 0; k < readers.length; k++) {
       const i = this.nextReader;
       this.nextReader = i + 1 === readers.length ? 0 : i + 1;

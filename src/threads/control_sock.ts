@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Opening and closing sockets, in process context. */
+import { simNicBuffersFreed } from '../drivers/net/sim_nic_driver.js';
 import { ENOMEM } from '../kernel/errno.js';
 import { synchronizeRcu } from '../kernel/rcu.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
-import { AF_PACKET, SOCK, sockCreate, sockDestroy, sockShutdown } from '../net/core/sock_queue.js';
-import { NET } from '../net/core/softnet_data.js';
+import { PAGE_POOL } from '../net/core/page_pool.js';
+import { countDrops } from '../net/core/rx.js';
+import { SKB } from '../net/core/skbuff.js';
+import {
+  AF_PACKET,
+  SOCK,
+  sockCreate,
+  sockDestroy,
+  sockReaderView,
+  sockShutdown,
+} from '../net/core/sock_queue.js';
+import { DROP_SOCKET_CLOSE, NET } from '../net/core/softnet_data.js';
 import { udpBind, udpUnbind } from '../net/ipv4/udp.js';
 import { packetBind, packetUnbind } from '../net/packet/af_packet.js';
 import type { ThreadContext } from './context.js';
@@ -24,6 +35,34 @@ export function openSock(ctx: ThreadContext, op: Extract<ControlOp, { name: 'soc
     return { err, value: null };
   }
   return { err: 0, value: sock };
+}
+
+/**
+ * Frees a socket that is shut down and has no reader (Linux: sk_free). Frames left in its queue go back to their pools
+ * and are counted as dropped.
+ */
+export function freeSock(ctx: ThreadContext, sock: number): number {
+  const { net, cur, driver } = ctx;
+  const { m } = cur;
+  const { consumer } = sockReaderView(m, sock);
+  consumer.begin();
+  const one = new Int32Array(1);
+  const left = consumer.available(m[sock + SOCK.capacity]);
+  for (let i = 0; i < left; i++) {
+    for (let skb = m[consumer.slot(i)]; skb !== 0; ) {
+      const next = m[skb + SKB.frags];
+      m[skb + SKB.frags] = 0;
+      one[0] = skb;
+      const pool = m[skb + SKB.pool];
+      net.pool(pool).recycle(one, 0, 1);
+      simNicBuffersFreed(cur, driver.queue(m[pool + PAGE_POOL.queue]));
+      skb = next;
+    }
+  }
+  if (left > 0) countDrops(net, DROP_SOCKET_CLOSE, left);
+  synchronizeRcu(cur);
+  sockDestroy(m, sock);
+  return 0;
 }
 
 /**

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A worker as process context: carries one control operation out with plain blocking code. */
 import { kthreadExit, taskListAdd } from '../kernel/kthread.js';
-import { synchronizeRcu } from '../kernel/rcu.js';
 import { setCurrentState, TASK_RUNNING } from '../kernel/task.js';
-import { sockDestroy } from '../net/core/sock_queue.js';
 import { threadContext } from './context.js';
 import { bootCpus, shutdownCpus } from './control_cpus.js';
 import { addNetdev, changeNetdev, delNetdev, napiGet } from './control_netdev.js';
 import type { ControlResult } from './control_ops.js';
-import { openSock, shutdownSock } from './control_sock.js';
+import { freeSock, openSock, shutdownSock } from './control_sock.js';
 import type { ControlTask } from './tasks.js';
 
 /** Runs one operation. @returns its errno or value */
@@ -41,9 +39,7 @@ export function runControlThread(task: ControlTask): ControlResult {
       result = { err: shutdownSock(ctx, op.sock, op.dev), value: null };
       break;
     case 'sock-free':
-      synchronizeRcu(ctx.cur);
-      sockDestroy(ctx.arena.m, op.sock);
-      result = { err: 0, value: null };
+      result = { err: freeSock(ctx, op.sock), value: null };
       break;
     default:
       result = { err: changeNetdev(ctx, op), value: null };

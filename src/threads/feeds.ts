@@ -38,6 +38,16 @@ export interface NicResult extends Fed {
 /** Bytes of arena in which frames stand before they are copied into buffers. */
 export const STAGING_BYTES = 1 << 20;
 
+/** Bytes of staging that a made-up frame takes: whole cache lines. */
+export function frameStride(frameBytes: number): number {
+  return (frameBytes + 63) & ~63;
+}
+
+/** @returns how many flows of such frames fit the staging buffer */
+export function maxFlows(frameBytes: number): number {
+  return Math.min(4096, Math.floor(STAGING_BYTES / frameStride(frameBytes)));
+}
+
 /** What a feed reports. */
 export interface Fed {
   readonly frames: number;

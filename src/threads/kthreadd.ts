@@ -43,6 +43,7 @@ export class Kthreadd {
   private requests = 0;
   private failAt: number;
   private stopped = false;
+  private stopping: Promise<void> | null = null;
 
   /**
    * @param failAt the how manieth request for a kernel thread is refused (fault injection), 0: none
@@ -102,14 +103,16 @@ export class Kthreadd {
    * @returns what it left; rejects if it died
    */
   async run(task: ThreadTask, record: ThreadRecord): Promise<ThreadExit> {
-    if (task.kind !== 'control') this.threads.push(record);
-    this.running++;
+    // Control operations have a worker reserved, and are no threads that anybody counts.
+    const counted = task.kind === 'control' ? 0 : 1;
+    if (counted === 1) this.threads.push(record);
+    this.running += counted;
     try {
-      const exit = (await this.pool.run(task)) as ThreadExit;
+      const exit = await this.start(task);
       this.finish(record, exit);
       return exit;
     } finally {
-      this.running--;
+      this.running -= counted;
     }
   }
 
@@ -118,11 +121,18 @@ export class Kthreadd {
     if (!this.stopped) this.onPanic(error);
   }
 
-  /** Ends all workers, whatever they do. */
-  async stop(): Promise<void> {
+  /** Ends all workers, whatever they do. Once: a second call waits for the first. */
+  stop(): Promise<void> {
+    this.stopping ??= this.doStop();
+    return this.stopping;
+  }
+
+  private async doStop(): Promise<void> {
     this.stopped = true;
     Atomics.add(this.m, KERNEL_AT + KERNEL.createDoorbell, 1);
     Atomics.notify(this.m, KERNEL_AT + KERNEL.createDoorbell);
+    // A worker that dies while the pool is being destroyed must not be replaced.
+    (this.pool.options as { minThreads: number }).minThreads = 0;
     await this.pool.destroy();
   }
 
@@ -142,10 +152,10 @@ export class Kthreadd {
     const record = newRecord(taskComm(this.m, t), this.m[t + TASK.kind], t);
     this.threads.push(record);
     this.running++;
-    this.pool.run({ kind: 'kthread', sab: this.sab, taskAt: t } satisfies ThreadTask).then(
+    this.start({ kind: 'kthread', sab: this.sab, taskAt: t }).then(
       (exit) => {
         this.running--;
-        this.finish(record, exit as ThreadExit);
+        this.finish(record, exit);
       },
       (error: unknown) => {
         this.running--;
@@ -154,6 +164,12 @@ export class Kthreadd {
         else this.onPanic(threadDied(record.name, error));
       },
     );
+  }
+
+  /** Async, so that a worker the system refuses (which throws at once) rejects like one that dies later. */
+  private async start(task: ThreadTask): Promise<ThreadExit> {
+    if (this.stopped) throw new Error('the pool of threads is stopped');
+    return (await this.pool.run(task)) as ThreadExit;
   }
 
   private finish(record: ThreadRecord, exit: ThreadExit): void {

@@ -4,7 +4,7 @@ import { writeUdp4 } from '../drivers/net/frame_builder.js';
 import { SIM_NIC } from '../drivers/net/sim_nic.js';
 import type { Wire } from '../drivers/net/sim_nic_wire.js';
 import type { ThreadContext } from './context.js';
-import { type Fed, type GeneratorFeed, STAGING_BYTES } from './feeds.js';
+import { type Fed, frameStride, type GeneratorFeed } from './feeds.js';
 import type { Pacer } from './pacer.js';
 
 /** Frames between two looks at the stop word. */
@@ -21,12 +21,7 @@ export function feedGenerator(
   feed: GeneratorFeed,
 ): Fed {
   const { b, m } = ctx.arena;
-  const stride = (feed.frameBytes + 63) & ~63;
-  if (stride * feed.flows > STAGING_BYTES) {
-    throw new Error(
-      `${feed.flows} flows of ${feed.frameBytes} bytes do not fit; use fewer flows or shorter frames`,
-    );
-  }
+  const stride = frameStride(feed.frameBytes);
   const hashes = new Int32Array(feed.flows);
   for (let i = 0; i < feed.flows; i++) {
     const off = base + i * stride;

@@ -8,7 +8,6 @@ import { Arena } from '../mm/arena.js';
 import { runAppThread } from './app_thread.js';
 import { runControlThread } from './control_thread.js';
 import { runKthread } from './kthread_thread.js';
-import { runNicThread } from './nic_thread.js';
 import { readSchedStat, readTid, setComm } from './os_thread.js';
 import type { ThreadExit, ThreadTask } from './tasks.js';
 
@@ -53,8 +52,11 @@ async function run(task: ThreadTask): Promise<Ran> {
       return { value: null, sleeps: runKthread(task, tid) };
     case 'control':
       return { value: runControlThread(task), sleeps: 0 };
-    case 'nic':
+    case 'nic': {
+      // Reading captures takes modules that no other thread needs: 1 MB a worker.
+      const { runNicThread } = await import('./nic_thread.js');
       return { value: await runNicThread(task, tid), sleeps: 0 };
+    }
     case 'app':
       return runAppThread(task);
   }

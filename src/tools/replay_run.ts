@@ -210,7 +210,8 @@ async function drained(machine: Machine, sockets: readonly Socket[], frames: num
     } else if (nowMs - lastMoveMs > DRAIN_MS) {
       return;
     }
-    await Promise.race([delay(DRAIN_STEP_MS), machine.panic]);
+    await delay(DRAIN_STEP_MS);
+    machine.throwIfDown();
   }
 }
 

@@ -10,7 +10,6 @@
  *   receive ring   producer: the NIC thread; consumer: owner of SCHED; its stamps likewise
  *   pool           as page_pool.ts
  *   starving       set by the driver when the pool was empty; taken by whoever frees enough buffers, by CAS
- *   nicWaiting     set by the NIC thread before it sleeps for buffers; taken by the driver, by CAS
  *   counters       the NIC thread
  *
  * Invariants: a buffer is in the pool, in the fill ring, with the NIC, in the receive ring, or further up. Buffers
@@ -21,13 +20,12 @@
  * Ordering
  *   D1 NIC: descriptor and frame (plain), publish, raiseIrq      pairs with  D2
  *   D2 poll: available, then descriptor and frame (plain)        pairs with  D1
- *   D3 driver: buffers published, then load of nicWaiting        pairs with  D4
- *   D4 NIC: store of nicWaiting, then load of the fill ring      pairs with  D3
- *   D5 driver: store of starving, then look at the pool again    pairs with  D6
- *   D6 free: buffers published in the recycle ring, then load of starving   pairs with  D5
- *   D7 NIC: descriptors published, then buffers released in the fill ring   pairs with  D8
- *   D8 driver: load of the fill ring's consumer, then of the receive ring's producer  pairs with  D7
+ *   D3 driver: store of starving, then look at the pool again    pairs with  D4
+ *   D4 free: buffers published in the recycle ring, then load of starving   pairs with  D3
+ *   D5 NIC: descriptors published, then buffers released in the fill ring   pairs with  D6
+ *   D6 driver: load of the fill ring's consumer, then of the receive ring's producer  pairs with  D5
  */
+import { newObjectId } from '../../kernel/current.js';
 import { IRQ_DESC, IrqDesc } from '../../kernel/irq.js';
 import { RingConsumer, RingProducer, ringWords } from '../../mm/ring.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
@@ -48,6 +46,7 @@ export const NIC_QUEUE = struct(
     rxStamps: word('a double for each slot of the receive ring: when the wire put the frame there, ns'),
     pool: word('page pool of the buffers'),
     irq: word('irq_desc'),
+    id: word('serial number: a view with another one is stale'),
   }),
   line('driver, under the device mutex; read by the NIC thread and, under RCU, by the interrupt handler', {
     napi: word('its NAPI instance, 0 while the link is down'),
@@ -83,6 +82,7 @@ export const SIM_NIC = struct(
 export class NicQueue {
   readonly m: Int32Array;
   readonly at: number;
+  readonly id: number;
   readonly irq: IrqDesc;
   readonly fillProducer: RingProducer;
   readonly fillConsumer: RingConsumer;
@@ -99,6 +99,7 @@ export class NicQueue {
     m: Int32Array,
     at: number,
     w: {
+      id: number;
       ringSize: number;
       fillRing: number;
       rxRing: number;
@@ -110,6 +111,7 @@ export class NicQueue {
   ) {
     this.m = m;
     this.at = at;
+    this.id = w.id;
     this.irq = new IrqDesc(m, w.irq);
     this.fillProducer = new RingProducer(m, w.fillRing, w.ringSize, 1);
     this.fillConsumer = new RingConsumer(m, w.fillRing, w.ringSize, 1);
@@ -125,6 +127,7 @@ export class NicQueue {
 /** Makes a thread's view of a queue. */
 export function nicQueueView(m: Int32Array, at: number): NicQueue {
   return new NicQueue(m, at, {
+    id: m[at + NIC_QUEUE.id],
     ringSize: m[at + NIC_QUEUE.ringSize],
     fillRing: m[at + NIC_QUEUE.fillRing],
     rxRing: m[at + NIC_QUEUE.rxRing],
@@ -180,6 +183,7 @@ function queueCreate(
   poolSize: number,
 ): boolean {
   m[q + NIC_QUEUE.dev] = dev;
+  m[q + NIC_QUEUE.id] = newObjectId(m);
   m[q + NIC_QUEUE.index] = index;
   m[q + NIC_QUEUE.ringSize] = ringSize;
   m[q + NIC_QUEUE.fillRing] = kmalloc(m, ringWords(ringSize, 1));

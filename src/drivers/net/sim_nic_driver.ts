@@ -4,8 +4,16 @@
  */
 import type { Current } from '../../kernel/current.js';
 import { ENOMEM } from '../../kernel/errno.js';
-import { irqDisable, irqEnable, irqMask, irqUnmask, raiseIrq, requestIrq } from '../../kernel/irq.js';
-import { type RingConsumer, ringLength } from '../../mm/ring.js';
+import {
+  IRQ_DESC,
+  irqDisable,
+  irqEnable,
+  irqMask,
+  irqUnmask,
+  raiseIrq,
+  requestIrq,
+} from '../../kernel/irq.js';
+import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
 import { DISSECT_OK, DISSECT_TRUNCATED } from '../../net/core/headers/flow_keys.js';
@@ -17,6 +25,7 @@ import type { NetContext } from '../../net/core/net_context.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
 import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
+import { NET } from '../../net/core/softnet_data.js';
 import { NIC_QUEUE, type NicQueue, nicQueueAt, nicQueueView, RX_DESC, SIM_NIC } from './sim_nic.js';
 
 /** The driver's part of a thread: its queue views. */
@@ -33,7 +42,7 @@ export class SimNicDriver {
   /** @returns this thread's view of the nic_queue at `at` */
   queue(at: number): NicQueue {
     let q = this.queues.get(at);
-    if (q === undefined) {
+    if (q === undefined || q.id !== this.net.m[at + NIC_QUEUE.id]) {
       q = nicQueueView(this.net.m, at);
       this.queues.set(at, q);
     }
@@ -59,16 +68,22 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
   const features = Atomics.load(m, q.dev + NET_DEVICE.features);
   rx.begin();
   const work = rx.available(budget); // D2
-  driver.touched ^= prefetch(m, rx, work);
-  for (let i = 0; i < work; i++) {
-    const desc = rx.slot(i);
-    const skb = m[desc + RX_DESC.skb];
-    m[skb + SKB.seq] = m[desc + RX_DESC.seq];
-    f[(skb + SKB.tstampNs) >> 1] = f[q.stamps + rx.index(i)];
-    readFrame(net, skb, m[desc + RX_DESC.len], m[desc + RX_DESC.hash]);
-    napiGroReceive(net, n, skb, features);
+  for (let done = 0; done < work; ) {
+    const piece = rx.contiguous(work - done);
+    const first = rx.slot(0);
+    const end = first + piece * RX_DESC.WORDS;
+    driver.touched ^= prefetch(m, first, end);
+    let stamp = q.stamps + rx.index(0);
+    for (let desc = first; desc < end; desc += RX_DESC.WORDS) {
+      const skb = m[desc + RX_DESC.skb];
+      m[skb + SKB.seq] = m[desc + RX_DESC.seq];
+      f[(skb + SKB.tstampNs) >> 1] = f[stamp++];
+      readFrame(net, skb, m[desc + RX_DESC.len], m[desc + RX_DESC.hash]);
+      napiGroReceive(net, n, skb, features);
+    }
+    rx.release(piece);
+    done += piece;
   }
-  if (work > 0) rx.release(work);
   refill(net, q);
   if (work < budget && napiCompleteDone(net, n, work)) irqUnmask(net.cur, q.irq);
   return work;
@@ -78,9 +93,9 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
  * Touches the first line of each frame before any is worked on: the loads do not wait for each other, so their cache
  * misses overlap.
  */
-function prefetch(m: Int32Array, rx: RingConsumer, n: number): number {
+function prefetch(m: Int32Array, first: number, end: number): number {
   let sum = 0;
-  for (let i = 0; i < n; i++) sum ^= m[m[rx.slot(i) + RX_DESC.skb] + SKB.SIZE];
+  for (let desc = first; desc < end; desc += RX_DESC.WORDS) sum ^= m[m[desc + RX_DESC.skb] + SKB.SIZE];
   return sum;
 }
 
@@ -105,26 +120,21 @@ function readFrame(net: NetContext, skb: number, len: number, hash: number): voi
   m[skb + SKB.ports] = (keys.srcPort << 16) | keys.dstPort;
   m[skb + SKB.proto] = (flags << 24) | (keys.ipProto << 16) | (keys.ethType & 0xffff);
   m[skb + SKB.vlan] = keys.vlanTci;
-  m[skb + SKB.segs] = 1;
-  m[skb + SKB.fragList] = 0;
 }
 
-/** Posts as many empty buffers as the fill ring has room for, and wakes the NIC if it waits for them. */
+/** Posts as many empty buffers as there is room for. */
 function refill(net: NetContext, q: NicQueue): void {
   const { m } = net;
   const { ringSize } = q;
-  let posted = post(net, q);
-  if (posted * 4 < ringSize) {
+  if (post(net, q) * 4 < ringSize) {
     // The pool is empty: who frees enough has the queue polled again. It may have been freed just now.
     const wanted = m[q.pool + PAGE_POOL.total] >>> 3;
-    Atomics.store(m, q.at + NIC_QUEUE.starving, wanted); // D5
+    Atomics.store(m, q.at + NIC_QUEUE.starving, wanted); // D3
     if (ringLength(m, m[q.pool + PAGE_POOL.ring]) >= wanted) {
       Atomics.store(m, q.at + NIC_QUEUE.starving, 0);
-      posted = post(net, q);
+      post(net, q);
     }
   }
-  // A NIC that waits is woken for half a ring, not for a buffer; its own time-out covers what is less.
-  if (posted * 2 >= ringSize && Atomics.load(m, q.at + NIC_QUEUE.nicWaiting) === 1) wakeNic(m, q.at); // D3
 }
 
 /**
@@ -136,7 +146,7 @@ function post(net: NetContext, q: NicQueue): number {
   const { fillProducer: fill, rxConsumer: rx, ringSize } = q;
   const pool = net.pool(q.pool);
   fill.begin();
-  const free = fill.reserve(ringSize); // D8: first what the NIC took,
+  const free = fill.reserve(ringSize); // D6: first what the NIC took,
   rx.begin();
   const room = free - rx.available(ringSize); // then what it reported
   let n = 0;
@@ -150,12 +160,6 @@ function post(net: NetContext, q: NicQueue): number {
   return ringSize - free + n;
 }
 
-function wakeNic(m: Int32Array, queueAt: number): void {
-  if (Atomics.compareExchange(m, queueAt + NIC_QUEUE.nicWaiting, 1, 0) === 1) {
-    Atomics.notify(m, queueAt + NIC_QUEUE.nicWaiting);
-  }
-}
-
 /**
  * After a thread gave buffers back to the pool of a queue: polls the queue again if it had run out and enough came
  * back (what drivers do with a software-triggered interrupt).
@@ -163,7 +167,7 @@ function wakeNic(m: Int32Array, queueAt: number): void {
 export function simNicBuffersFreed(cur: Current, q: NicQueue): void {
   const { m } = cur;
   const word = q.at + NIC_QUEUE.starving;
-  const wanted = Atomics.load(m, word); // D6
+  const wanted = Atomics.load(m, word); // D4
   if (wanted === 0 || ringLength(m, m[q.pool + PAGE_POOL.ring]) < wanted) return;
   if (Atomics.compareExchange(m, word, wanted, 0) === wanted) raiseIrq(cur, q.irq);
 }
@@ -177,7 +181,9 @@ export function simNicProbe(driver: SimNicDriver, nic: number, rxUsecs: number, 
     const q = driver.queue(at);
     m[at + NIC_QUEUE.rxUsecs] = rxUsecs;
     m[at + NIC_QUEUE.rxFrames] = rxFrames;
-    requestIrq(q.irq, IRQ_SIM_NIC_RX, at, i % net.cur.cpus.length);
+    // Interrupts spread over the CPUs, whichever device they belong to.
+    const cpu = Atomics.add(m, net.at + NET.nextIrqCpu, 1) % net.cur.cpus.length;
+    requestIrq(q.irq, IRQ_SIM_NIC_RX, at, cpu);
     refill(net, q);
   }
 }
@@ -192,7 +198,8 @@ export function simNicOpen(driver: SimNicDriver, dev: number): number {
   const nic = m[dev + NET_DEVICE.priv];
   for (let i = 0; i < m[dev + NET_DEVICE.queues]; i++) {
     const at = nicQueueAt(m, nic, i);
-    const napiAt = netifNapiAdd(net, dev, POLL_SIM_NIC, at, NAPI_POLL_WEIGHT, i);
+    const cpu = Atomics.load(m, m[at + NIC_QUEUE.irq] + IRQ_DESC.affinity);
+    const napiAt = netifNapiAdd(net, dev, POLL_SIM_NIC, at, NAPI_POLL_WEIGHT, i, cpu);
     if (napiAt < 0) {
       simNicStop(driver, dev);
       return -ENOMEM;

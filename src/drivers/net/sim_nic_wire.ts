@@ -18,8 +18,9 @@ import { RssIndirection, Toeplitz } from './toeplitz.js';
 
 /** Frames of a queue that are published at once at most. */
 const BATCH = 64;
-/** A NIC without buffers looks again this often, whoever may have forgotten it. */
-const WAIT_MS = 1;
+/** Pauses of a wire that waits for buffers: about the time a ring lasts, and at most a tick. */
+const MIN_PAUSE_MS = 0.05;
+const MAX_PAUSE_MS = 1;
 
 /** Frames up to this long are copied word by word where they are aligned. */
 const WORD_COPY_BYTES = 256;
@@ -56,6 +57,7 @@ export class Wire {
   private readonly indirection: RssIndirection;
   private readonly whenFull: WhenFull;
   private nowNs = 0;
+  private pauseMs = MIN_PAUSE_MS;
   private seq = 0;
   private sinceFlush = 0;
 
@@ -147,7 +149,8 @@ export class Wire {
     for (const wq of this.queues) {
       if (wq.unsignalled === 0) continue;
       const rxUsecs = this.net.m[wq.q.at + NIC_QUEUE.rxUsecs];
-      const left = (wq.firstUs + rxUsecs - this.cur.platform.nowUs()) | 0;
+      if (rxUsecs === 0 && this.net.m[wq.q.at + NIC_QUEUE.rxFrames] > 1) continue; // only a count bounds it
+      const left = rxUsecs === 0 ? 0 : (wq.firstUs + rxUsecs - this.cur.platform.nowUs()) | 0;
       if (next < 0 || left < next) next = Math.max(left, 0);
     }
     return next;
@@ -201,7 +204,7 @@ export class Wire {
   private publish(wq: WireQueue): void {
     if (wq.written === 0) return;
     const n = wq.written;
-    wq.q.rxProducer.publish(n); // D1, D7
+    wq.q.rxProducer.publish(n); // D1, D5
     this.giveBackTaken(wq);
     wq.written = 0;
     if (wq.unsignalled === 0) wq.firstUs = this.cur.platform.nowUs();
@@ -256,23 +259,27 @@ export class Wire {
         countDrops(this.net, DROP_RX_MISSED, 1);
         return false;
       }
-      this.waitForBuffers(wq, need);
+      this.pause(wq, need);
       wq.avail = fill.available(Math.max(need, BATCH));
     }
     this.tick();
     return true;
   }
 
-  private waitForBuffers(wq: WireQueue, need: number): void {
-    const { m } = this.net;
-    const word = wq.q.at + NIC_QUEUE.nicWaiting;
+  /**
+   * Holds the wire as a sender holds it that was sent a PAUSE frame: for a time, then it looks again, so nobody has to
+   * wake it. A pause that brought nothing is followed by a longer one, and by the interrupt for "few descriptors
+   * left": the driver looks for freed buffers.
+   */
+  private pause(wq: WireQueue, need: number): void {
     // Frames for other queues must not wait for this one.
     this.flush();
-    Atomics.store(m, word, 1); // D4
-    if (wq.q.fillConsumer.available(need) < need && Atomics.wait(m, word, 1, WAIT_MS) === 'timed-out') {
-      // The interrupt for "few descriptors left": the driver looks for freed buffers again.
-      raiseIrq(this.cur, wq.q.irq);
+    Atomics.wait(this.net.m, this.nic + SIM_NIC.stop, 0, this.pauseMs);
+    if (wq.q.fillConsumer.available(need) >= need) {
+      this.pauseMs = MIN_PAUSE_MS;
+      return;
     }
-    Atomics.store(m, word, 0);
+    this.pauseMs = Math.min(this.pauseMs * 2, MAX_PAUSE_MS);
+    raiseIrq(this.cur, wq.q.irq);
   }
 }

@@ -138,7 +138,6 @@ function hold(net: NetContext, n: Napi, bucket: number, skb: number): void {
   const { m, at } = n;
   if (m[at + NAPI.groCount + bucket] >= MAX_GRO_SKBS) complete(net, n, bucket, m[at + NAPI.groHead + bucket]);
   m[skb + SKB.next] = 0;
-  m[skb + SKB.fragList] = 0;
   m[skb + SKB.gro] = skb;
   m[skb + SKB.segs] = 1;
   let link = at + NAPI.groHead + bucket;
@@ -187,6 +186,7 @@ export function groCleanup(net: NetContext, n: Napi): void {
       const nextChain = m[head + SKB.next];
       for (let skb = head; skb !== 0; ) {
         const following = m[skb + SKB.fragList];
+        m[skb + SKB.fragList] = 0;
         dropSkb(net, skb, DROP_DEV_READY);
         skb = following;
       }

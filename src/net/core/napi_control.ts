@@ -48,6 +48,7 @@ const POLL_STATE_US = 50;
  * Adds an instance to the device: listed and disabled (Linux: netif_napi_add_config). If the device is threaded the
  * thread is made now; if that fails the device stops being threaded.
  * @param index queue index: values are kept for it in the device's napi_config
+ * @param cpu simulated CPU its thread counts as running on: where its interrupt goes, so that both use one softnet_data
  * @returns the napi_struct's word index, -ENOMEM, or -EINVAL for a weight out of range
  */
 export function netifNapiAdd(
@@ -57,6 +58,7 @@ export function netifNapiAdd(
   priv: number,
   weight: number,
   index: number,
+  cpu: number = index % net.cur.cpus.length,
 ): number {
   const { m } = net;
   if (weight < 1 || weight > NAPI_POLL_WEIGHT) return -EINVAL;
@@ -71,7 +73,7 @@ export function netifNapiAdd(
   m[at + NAPI.weight] = weight;
   m[at + NAPI.index] = index;
   m[at + NAPI.config] = config;
-  m[at + NAPI.cpu] = index % net.cur.cpus.length;
+  m[at + NAPI.cpu] = cpu;
   m[at + NAPI.deferHardIrqs] = m[dev + NET_DEVICE.deferHardIrqs];
   m[at + NAPI.groFlushTimeoutNs] = m[dev + NET_DEVICE.groFlushTimeoutNs];
   m[at + NAPI.devNext] = m[dev + NET_DEVICE.napiFirst];
@@ -108,6 +110,8 @@ export function netifNapiDel(net: NetContext, n: Napi): number {
   if (thread !== 0) kthreadStop(net.cur, thread);
   groCleanup(net, n);
   synchronizeRcu(net.cur);
+  // A poll that completed just before the disable may have started the watchdog after the disable cancelled it.
+  hrtimerCancel(net.cur, at + NAPI.timer);
   kfree(m, at, NAPI.SIZE);
   return 0;
 }

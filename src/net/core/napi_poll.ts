@@ -136,9 +136,11 @@ export function napiThreadedPollLoop(net: NetContext, n: Napi): void {
     localBhDisable(cur);
     const left = napiPollOnce(net, n);
     localBhEnable(cur);
-    if (left === POLL_COMPLETED || polls % POLLS_PER_WAKE === 0) wakeSockets(net);
-    // A thread under load never sleeps: grace periods must not wait for it.
-    rcuQuiescentState(cur);
+    if (left === POLL_COMPLETED || polls % POLLS_PER_WAKE === 0) {
+      // First the wake-ups, which hold sockets found under RCU; then: grace periods must not wait for a busy thread.
+      wakeSockets(net);
+      rcuQuiescentState(cur);
+    }
     if (left === POLL_COMPLETED) return;
     condResched(cur);
   }

@@ -9,8 +9,8 @@ import type { Arena } from '../../mm/arena.js';
 import { perCpuPtr } from '../../mm/percpu.js';
 import { FlowKeys } from './flow_dissector.js';
 import { Napi } from './napi.js';
-import { type PagePool, pagePoolView } from './page_pool.js';
-import { type SockQueue, sockQueueView } from './sock_queue.js';
+import { PAGE_POOL, type PagePool, pagePoolView } from './page_pool.js';
+import { SOCK, type SockQueue, sockQueueView } from './sock_queue.js';
 import { NET, SOFTNET_DATA, SoftnetData } from './softnet_data.js';
 
 /** A driver's poll function. @returns packets taken: less than `budget` means that it completed */
@@ -74,7 +74,7 @@ export class NetContext {
   /** @returns this thread's view of the page pool at `at` */
   pool(at: number): PagePool {
     let p = this.pools.get(at);
-    if (p === undefined) {
+    if (p === undefined || p.id !== this.m[at + PAGE_POOL.id]) {
       p = pagePoolView(this.m, at);
       this.pools.set(at, p);
     }
@@ -84,9 +84,10 @@ export class NetContext {
   /** @returns this thread's view of the socket at `at`, the producers' side */
   sock(at: number): SockQueue {
     const last = this.lastSock;
-    if (last !== null && last.at === at) return last;
+    const id = this.m[at + SOCK.id];
+    if (last !== null && last.id === id) return last;
     let s = this.socks.get(at);
-    if (s === undefined) {
+    if (s === undefined || s.id !== id) {
       s = sockQueueView(this.m, at);
       this.socks.set(at, s);
     }

@@ -15,6 +15,7 @@
  *   P1 free: link words (plain), lock, ring publish     pairs with  P2
  *   P2 allocate: ring available, then buffer (plain)    pairs with  P1
  */
+import { newObjectId } from '../../kernel/current.js';
 import { spinLock, spinUnlock } from '../../kernel/locking/spinlock.js';
 import { RingConsumer, RingProducer, ringLength, ringWords } from '../../mm/ring.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
@@ -29,6 +30,7 @@ export const PAGE_POOL = struct(
     ring: word('recycle ring, one word a slot'),
     cache: word('stack of buffers, `total` words'),
     queue: word('receive queue of the driver it feeds'),
+    id: word('serial number: a view with another one is stale'),
   }),
   line('lock holders', { lock: word('spin lock of those who free') }),
   line('NAPI owner', { cacheCount: word('buffers in the cache') }),
@@ -57,6 +59,7 @@ export function pagePoolCreate(m: Int32Array, total: number): number {
   m[at + PAGE_POOL.buffers] = buffers;
   m[at + PAGE_POOL.ring] = ring;
   m[at + PAGE_POOL.cache] = cache;
+  m[at + PAGE_POOL.id] = newObjectId(m);
   for (let i = 0; i < total; i++) {
     const skb = buffers + i * SKB_STRIDE;
     m[skb + SKB.pool] = at;
@@ -79,6 +82,7 @@ export function pagePoolDestroy(m: Int32Array, at: number): void {
 export class PagePool {
   readonly m: Int32Array;
   readonly at: number;
+  readonly id: number;
   /** Where the buffers of the last `take` stand. */
   taken = 0;
   private readonly lock: number;
@@ -87,10 +91,11 @@ export class PagePool {
   private readonly producer: RingProducer;
   private readonly consumer: RingConsumer;
 
-  /** `total`, `ring` and `cache` are the words of the same names, read by the caller. */
-  constructor(m: Int32Array, at: number, total: number, ring: number, cache: number) {
+  /** `id`, `total`, `ring` and `cache` are the words of the same names, read by the caller. */
+  constructor(m: Int32Array, at: number, id: number, total: number, ring: number, cache: number) {
     this.m = m;
     this.at = at;
+    this.id = id;
     this.lock = at + PAGE_POOL.lock;
     this.cacheCount = at + PAGE_POOL.cacheCount;
     this.cache = cache;
@@ -144,7 +149,14 @@ export class PagePool {
 
 /** Makes a thread's view. */
 export function pagePoolView(m: Int32Array, at: number): PagePool {
-  return new PagePool(m, at, m[at + PAGE_POOL.total], m[at + PAGE_POOL.ring], m[at + PAGE_POOL.cache]);
+  return new PagePool(
+    m,
+    at,
+    m[at + PAGE_POOL.id],
+    m[at + PAGE_POOL.total],
+    m[at + PAGE_POOL.ring],
+    m[at + PAGE_POOL.cache],
+  );
 }
 
 /** @returns buffers that are in the pool now; racy unless everything rests */

@@ -34,7 +34,7 @@ function netifReceiveSkb(net: NetContext, n: Napi, head: number): void {
   for (let i = 0; i < sockLookups.length && sock === null; i++) sock = sockLookups[i](net, n, head);
   for (let skb = head; skb !== 0; ) {
     const following = m[skb + SKB.fragList];
-    m[skb + SKB.fragList] = 0;
+    if (following !== 0) m[skb + SKB.fragList] = 0;
     if (sock === null) dropSkb(net, skb, DROP_NO_SOCKET);
     else stage(net, sock, skb);
     skb = following;

@@ -24,8 +24,8 @@ export const SKB = struct(
     ports: word('source and destination port, 16 bits each'),
     proto: word('EtherType 16 bits, IP protocol 8 bits, SKB_F_* 8 bits'),
     vlan: word('tag control word, 0: untagged'),
-    segs: word('frames chained here by GRO, itself included'),
-    fragList: word('next frame of those that GRO chained, 0: last'),
+    segs: word('GRO, on a chain’s head: frames in it'),
+    fragList: word('next frame of those that GRO chained, 0: last; 0 outside a chain'),
     gro: word('GRO, on a chain’s head: its last frame'),
   }),
 );

@@ -19,6 +19,7 @@
  *   Y1 producer: skbs (plain), publish, then load the waiter's state   pairs with  Y2
  *   Y2 reader: store its sleeping state, then load the queue's index   pairs with  Y1
  */
+import { newObjectId } from '../../kernel/current.js';
 import { spinLock, spinUnlock } from '../../kernel/locking/spinlock.js';
 import { TASK, TASK_RUNNING, wakeUpProcess } from '../../kernel/task.js';
 import { RingConsumer, RingProducer, ringLength, ringWords } from '../../mm/ring.js';
@@ -35,6 +36,7 @@ export const SOCK = struct(
     capacity: word('slots of the queue, a power of two'),
     rcvbuf: word('most frames queued; more are dropped'),
     ring: word('queue of skbs, one word a slot'),
+    id: word('serial number: a view with another one is stale'),
   }),
   line('any thread, atomically', { flags: word('SOCK_CLOSED') }),
   line('lock holders', { lock: word('spin lock of the producers') }),
@@ -71,6 +73,7 @@ export function sockCreate(
   m[at + SOCK.capacity] = capacity;
   m[at + SOCK.rcvbuf] = rcvbuf;
   m[at + SOCK.ring] = ring;
+  m[at + SOCK.id] = newObjectId(m);
   return at;
 }
 
@@ -84,6 +87,7 @@ export function sockDestroy(m: Int32Array, at: number): void {
 export class SockQueue {
   readonly m: Int32Array;
   readonly at: number;
+  readonly id: number;
   readonly stage = new Int32Array(STAGE_SLOTS);
   /** Frames staged. */
   staged = 0;
@@ -93,10 +97,11 @@ export class SockQueue {
   private readonly rcvbuf: number;
   private readonly producer: RingProducer;
 
-  /** `capacity`, `rcvbuf` and `ring` are the words of the same names, read by the caller. */
-  constructor(m: Int32Array, at: number, capacity: number, rcvbuf: number, ring: number) {
+  /** `id`, `capacity`, `rcvbuf` and `ring` are the words of the same names, read by the caller. */
+  constructor(m: Int32Array, at: number, id: number, capacity: number, rcvbuf: number, ring: number) {
     this.m = m;
     this.at = at;
+    this.id = id;
     this.lock = at + SOCK.lock;
     this.rcvbuf = Math.min(rcvbuf, capacity);
     this.producer = new RingProducer(m, ring, capacity, 1);
@@ -144,7 +149,7 @@ export function sockShutdown(m: Int32Array, at: number): void {
 
 /** Makes a thread's producers' view. */
 export function sockQueueView(m: Int32Array, at: number): SockQueue {
-  return new SockQueue(m, at, m[at + SOCK.capacity], m[at + SOCK.rcvbuf], m[at + SOCK.ring]);
+  return new SockQueue(m, at, m[at + SOCK.id], m[at + SOCK.capacity], m[at + SOCK.rcvbuf], m[at + SOCK.ring]);
 }
 
 /** The reader's view of a socket. Make once, in the thread that reads. */

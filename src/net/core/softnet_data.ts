@@ -49,6 +49,7 @@ export const DROP_PKT_TOO_BIG = 1;
 export const DROP_SOCKET_RCVBUFF = 2;
 export const DROP_NO_SOCKET = 3;
 export const DROP_DEV_READY = 4;
+export const DROP_SOCKET_CLOSE = 5;
 /** Names of the reasons, as the JSON shows them. */
 export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'rx_missed',
@@ -56,6 +57,7 @@ export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'socket_rcvbuff',
   'no_socket',
   'dev_ready',
+  'socket_close',
 ]);
 
 /** Most network devices of a machine. */
@@ -81,6 +83,9 @@ export const NET = struct(
     nextIfindex: word('ifindex of the next device'),
     nextNapiId: word('id of the next NAPI instance'),
     netdevs: words(MAX_NETDEVS, 'net_device by slot, 0: free'),
+  }),
+  line('any control thread, atomic add', {
+    nextIrqCpu: word('interrupts set up so far: they go round the CPUs'),
   }),
   line('any thread, atomic add', { drops: words(16, 'frames dropped, by reason') }),
 );

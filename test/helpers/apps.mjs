@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Applications for tests: functions of a module of the user's own, run in threads of a machine.
+
+/** Reads everything, and keeps what it sees of each frame. */
+export default function recorder(app) {
+  const seen = [];
+  for (let batch = app.recv(app.args?.max); batch !== null; batch = app.recv(app.args?.max)) {
+    for (let i = 0; i < batch.count; i++) {
+      seen.push({
+        socket: batch.socket,
+        length: batch.length(i),
+        srcPort: batch.srcPort(i),
+        dstPort: batch.dstPort(i),
+        payload: [...batch.payload(i)],
+        payloadLength: batch.payloadLength(i),
+        headers: [...batch.bytes.subarray(batch.offset(i), batch.offset(i) + 14)],
+        tstampNs: batch.tstampNs(i),
+        seq: batch.seq(i),
+      });
+    }
+  }
+  return { name: app.name, args: app.args, nrSockets: app.nrSockets, nowNs: app.nowNs(), seen };
+}
+
+/** Waits for a word to be set before it reads, so that frames pile up; counts them. */
+export function counter(app) {
+  const { gate } = app.args;
+  if (gate !== undefined) Atomics.wait(gate, 0, 0);
+  let frames = 0;
+  for (let batch = app.recv(256); batch !== null; batch = app.recv(256)) frames += batch.count;
+  return frames;
+}
+
+/** Reads `n` frames and leaves the rest. Answers their numbers. */
+export function early(app) {
+  const seqs = [];
+  while (seqs.length < app.args.n) {
+    const batch = app.recv(app.args.n - seqs.length);
+    if (batch === null) break;
+    for (let i = 0; i < batch.count; i++) seqs.push(batch.seq(i));
+  }
+  return seqs;
+}
+
+/** An asynchronous function. */
+export async function sleepy(app) {
+  await new Promise((resolve) => setImmediate(resolve));
+  const batch = app.recv();
+  return batch === null ? 'closed' : 'open';
+}
+
+export function throws() {
+  throw new Error('what a day');
+}
+
+export function exits() {
+  process.exit(3);
+}
+
+/** Never looks whether its socket was closed. */
+export function deaf(app) {
+  const word = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    app.tryRecv();
+    Atomics.wait(word, 0, 0, 1);
+  }
+}
+
+export const notAFunction = 5;
