@@ -2,9 +2,11 @@
 /** Litmus tests of the locks: kernel/locking/spinlock.ts, kernel/locking/mutex.ts, and the BH lock of kernel/bh.ts. */
 import { type Litmus, litmus, must } from '../check/index.js';
 import { condResched, localBhDisable, localBhEnable } from '../kernel/bh.js';
+import { CPU } from '../kernel/cpu.js';
+import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { mutexLock, mutexTryLock, mutexUnlock } from '../kernel/locking/mutex.js';
 import { spinLock, spinTryLock, spinUnlock } from '../kernel/locking/spinlock.js';
-import { ARENA_WORDS, addRunningTask, boot, currentOf } from './world.js';
+import { ARENA_WORDS, addRunningTask, addWord, boot, clockAt, currentOf } from './world.js';
 
 const LOCK = 0;
 const OWNER = 1;
@@ -97,12 +99,13 @@ export const bhLock: Litmus = litmus({
     return {
       poller: addRunningTask(m, label, 'poller'),
       other: addRunningTask(m, label, 'other'),
-      count: addRunningTask(m, label, 'count'),
+      count: addWord(m, label, 'count'),
+      clock: addWord(m, label, 'clock'),
     };
   },
   threads: {
     poller(m, s) {
-      const cur = currentOf(m, s.poller);
+      const cur = currentOf(m, s.poller, 0, clockAt(m, s.clock));
       for (let i = 0; i < 2; i++) {
         localBhDisable(cur);
         m[s.count]++;
@@ -111,16 +114,23 @@ export const bhLock: Litmus = litmus({
       }
     },
     other(m, s) {
-      const cur = currentOf(m, s.other);
+      const cur = currentOf(m, s.other, 0, clockAt(m, s.clock));
       localBhDisable(cur);
       localBhDisable(cur);
       m[s.count]++;
       localBhEnable(cur);
       localBhEnable(cur);
     },
+    clock(m, s) {
+      Atomics.store(m, s.clock, 2000); // more than a tick has passed
+    },
   },
   final(m, s) {
     must(m[s.count] === 3, `the count is ${m[s.count]}`);
+    must(
+      m[m[KERNEL_AT + KERNEL.cpus] + CPU.bhYield] === 0,
+      'a request to give way is left: loops heed it for ever',
+    );
   },
   forbids: 'two threads in softirq context on one CPU, or one left asleep',
   why: 'a waiter that asked for its turn takes the request back and wakes who gave way',

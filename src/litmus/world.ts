@@ -20,6 +20,15 @@ export const STILL: Platform = Object.freeze({
   usleep: () => undefined,
 });
 
+/** A clock that another thread moves: the word at `at`, in microseconds. */
+export function clockAt(m: Int32Array, at: number): Platform {
+  return {
+    nowNs: () => Atomics.load(m, at) * 1e3,
+    nowUs: () => Atomics.load(m, at),
+    usleep: () => undefined,
+  };
+}
+
 /** Boots the kernel's words: allocator, roots, `nrCpus` CPUs. */
 export function boot(m: Int32Array, label: Label, nrCpus: number): void {
   mmInit(m);
@@ -53,6 +62,6 @@ export function addWord(m: Int32Array, label: Label, name: string): number {
 }
 
 /** What a thread's code calls `current`. */
-export function currentOf(m: Int32Array, task: number, cpu = 0): Current {
-  return new Current(m, STILL, task, cpuViews(m), cpu);
+export function currentOf(m: Int32Array, task: number, cpu = 0, platform: Platform = STILL): Current {
+  return new Current(m, platform, task, cpuViews(m), cpu);
 }

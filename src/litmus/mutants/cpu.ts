@@ -126,8 +126,8 @@ export const CPU_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: IRQ,
-        find: '(v & (IRQ_MASKED | IRQ_DISABLED | IRQ_INPROGRESS)) !== 0',
-        replace: '(v & (IRQ_MASKED | IRQ_DISABLED)) !== 0',
+        find: '(v & (IRQ_OBSTACLES | IRQ_INPROGRESS)) !== 0',
+        replace: '(v & IRQ_OBSTACLES) !== 0',
       },
     ],
     test: 'irq-mask-unmask',
@@ -151,7 +151,7 @@ export const CPU_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'disable-irq-does-not-nest',
     commit: 'own',
     why: 'the first enable of two lets the handler run',
-    edits: [{ file: IRQ, find: 'if (Atomics.sub(d.m, d.at + IRQ_DESC.depth, 1) === 1)', replace: '' }],
+    edits: [{ file: IRQ, find: 'v - IRQ_DEPTH;', replace: 'v & ~IRQ_DEPTH_MASK;' }],
     test: 'irq-disable-enable',
     verdict: 'race',
   },
@@ -213,8 +213,8 @@ export const CPU_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: HRTIMER,
-        find: 'while (Atomics.load(m, timer + HRTIMER.running) !== 0)',
-        replace: 'while (false)',
+        find: ['if (running === 0)', '            return was;'].join('\n'),
+        replace: 'return was;',
       },
     ],
     test: 'hrtimer-start-cancel',

@@ -10,16 +10,21 @@ const SLAB = 'mm/slab.js';
 
 export const MEMORY_MUTANTS: readonly Mutant[] = Object.freeze([
   {
+    name: 'bh-yield-kept',
+    commit: 'own',
+    why: 'a waiter that had its turn does not take its request back: loops give way for ever',
+    edits: [{ file: BH, find: 'Atomics.sub(m, cpu.at + CPU.bhYield, 1);', replace: '' }],
+    test: 'bh-lock-yield',
+    verdict: 'assertion',
+  },
+  {
     name: 'poll-without-bh-lock',
     commit: 'own',
     why: 'a threaded poll does not take the BH lock',
     edits: [
       {
         file: BH,
-        find: [
-          'if (!spinTryLock(cur.m, cur.cpu.bhLock))',
-          '            bhLockSlow(cur.m, cur.cpu); // B2',
-        ].join('\n'),
+        find: ['if (!spinTryLock(cur.m, cur.cpu.bhLock))', '            bhLockSlow(cur); // B2'].join('\n'),
         replace: '',
       },
     ],
@@ -129,14 +134,15 @@ export const MEMORY_MUTANTS: readonly Mutant[] = Object.freeze([
     verdict: 'race',
   },
   {
-    name: 'kmalloc-pop-one',
+    name: 'kmalloc-unlocked',
     commit: 'own',
-    why: 'the head of a free list is popped by itself: it may have been recycled (ABA)',
+    why: 'the free list is popped without the lock',
     edits: [
+      { file: SLAB, find: 'spinLock(m, MM_AT + MM_STRUCT.lock); // S2', replace: '' },
       {
         file: SLAB,
-        find: 'const first = Atomics.exchange(m, head, 0); // S2',
-        replace: ['const first = Atomics.load(m, head);', '    Atomics.store(m, head, 0);'].join('\n'),
+        find: ['spinUnlock(m, MM_AT + MM_STRUCT.lock);', '    // Memory never used'].join('\n'),
+        replace: '// Memory never used',
       },
     ],
     test: 'kmalloc-kfree',
