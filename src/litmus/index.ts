@@ -7,3 +7,4 @@ export * from './locks.js';
 export * from './napi.js';
 export * from './napi_control.js';
 export * from './rings.js';
+export * from './sockets.js';

@@ -10,7 +10,7 @@ import { CheckUsageError, RefusedError } from '../check/refuse.js';
 import { traceText, verdictJson, verdictText } from '../check/report.js';
 import { check, parseReplay, replayTrace, type Verdict } from '../check/verdict.js';
 import { EDITS } from '../litmus/edits.js';
-import { checkMutants } from './check_mutants.js';
+import { checkMutants, OWN_TESTS } from './check_mutants.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_UNTRUSTED, EXIT_USAGE } from './exit_codes.js';
 
 /** Options of the command. */
@@ -25,9 +25,6 @@ export interface CheckOptions {
   readonly trace?: string;
   readonly mutants: boolean;
 }
-
-/** The litmus tests of this project. */
-export const OWN_TESTS = new URL('../litmus/index.js', import.meta.url);
 
 /**
  * Runs the command.

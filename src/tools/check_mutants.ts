@@ -8,9 +8,11 @@ import { CheckUsageError } from '../check/refuse.js';
 import { check } from '../check/verdict.js';
 import { EDITS } from '../litmus/edits.js';
 import { MUTANTS, type Mutant } from '../litmus/mutants/index.js';
-import { OWN_TESTS } from './check.js';
 import { EXIT_CHECK_FAILED, EXIT_OK } from './exit_codes.js';
 import { table } from './table.js';
+
+/** The litmus tests of this project. */
+export const OWN_TESTS = new URL('../litmus/index.js', import.meta.url);
 
 interface Row {
   readonly mutant: Mutant;

@@ -16,12 +16,15 @@ import { hiddenCode, lineOf, readSources, readText, type Source, walk } from '..
 
 /** From the bottom to the top; a file may import from its own layer and from those below. */
 const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
+  // Knows nothing of what it checks.
+  ['check', /^src\/check\//],
   ['locks', /^src\/kernel\/(locking\/(spinlock|mutex)|cpu_relax)\.ts$/],
   ['mm', /^src\/mm\//],
   ['kernel', /^src\/kernel\//],
   ['errors', /^src\/errors\.ts$/],
   ['net/core', /^src\/net\/core\//],
   ['protocols and drivers', /^src\/(net\/(?!core\/)|drivers\/)/],
+  ['litmus', /^src\/litmus\//],
   ['threads', /^src\/threads\//],
   ['library', /^src\/(machine|socket|net_device|index|app)\.ts$/],
   ['tools', /^src\/tools\//],

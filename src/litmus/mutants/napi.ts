@@ -3,6 +3,7 @@
 import type { Mutant } from './mutant.js';
 
 const POLL = 'net/core/napi_poll.js';
+const SOCK_QUEUE = 'net/core/sock_queue.js';
 const SCHEDULE = 'net/core/napi_schedule.js';
 const CONTROL = 'net/core/napi_control.js';
 
@@ -392,5 +393,30 @@ export const NAPI_MUTANTS: readonly Mutant[] = Object.freeze([
     ],
     test: 'napi-threaded',
     verdict: 'lost-wakeup',
+  },
+  {
+    name: 'sock-producers-unlocked',
+    commit: 'own',
+    why: 'two polls queue to one socket without its lock',
+    edits: [
+      { file: SOCK_QUEUE, find: 'spinLock(m, this.lock);', replace: '' },
+      { file: SOCK_QUEUE, find: 'spinUnlock(m, this.lock);', replace: '' },
+    ],
+    test: 'sock-queue-two-producers',
+    verdict: 'race',
+  },
+  {
+    name: 'sock-reader-not-woken',
+    commit: 'own',
+    why: 'who queues does not wake the reader',
+    edits: [
+      {
+        file: SOCK_QUEUE,
+        find: 'Atomics.load(m, waiter + TASK.state) !== TASK_RUNNING)',
+        replace: 'Atomics.load(m, waiter + TASK.state) === -1)',
+      },
+    ],
+    test: 'sock-queue-two-producers',
+    verdict: 'asleep',
   },
 ]);

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Litmus tests of socket queues: net/core/sock_queue.ts, several producers and the reader that sleeps. */
+import { type Litmus, litmus, must } from '../check/index.js';
+import { schedule } from '../kernel/sched.js';
+import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
+import {
+  AF_INET,
+  SOCK,
+  SOCK_CLOSED,
+  sockCreate,
+  sockQueueView,
+  sockReaderView,
+  sockShutdown,
+  sockWake,
+} from '../net/core/sock_queue.js';
+import { ARENA_WORDS, addRunningTask, addWord, boot, currentOf } from './world.js';
+
+interface SockSetup {
+  readonly reader: number;
+  readonly sock: number;
+  /** Sum of what was read. */
+  readonly sum: number;
+}
+
+/** Queues one frame (its number) and wakes the reader. */
+function produce(m: Int32Array, s: SockSetup, frame: number): void {
+  const q = sockQueueView(m, s.sock);
+  q.stage[q.staged++] = frame;
+  q.flush();
+  sockWake(m, s.sock);
+}
+
+export const sockQueue: Litmus = litmus({
+  name: 'sock-queue-two-producers',
+  memory: () => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4)),
+  setup(m, label): SockSetup {
+    boot(m, label, 1);
+    const sock = sockCreate(m, AF_INET, 7, 2, 2);
+    label(m, sock, SOCK);
+    const reader = addRunningTask(m, label, 'reader');
+    m[sock + SOCK.waiter] = reader;
+    return { reader, sock, sum: addWord(m, label, 'sum') };
+  },
+  threads: {
+    pollA: (m, s) => produce(m, s, 1),
+    pollB: (m, s) => produce(m, s, 2),
+    closer: (m, s) => sockShutdown(m, s.sock),
+    reader(m, s) {
+      const cur = currentOf(m, s.reader);
+      const r = sockReaderView(m, s.sock);
+      for (;;) {
+        setCurrentState(cur.task, TASK_INTERRUPTIBLE); // Y2
+        // Closed is looked at first: what was queued before it is still read.
+        const closed = r.closed();
+        const n = r.consumer.available(2);
+        if (n === 0 && closed) break;
+        if (n === 0) {
+          schedule(cur);
+          continue;
+        }
+        setCurrentState(cur.task, TASK_RUNNING);
+        for (let i = 0; i < n; i++) m[s.sum] = m[s.sum] + m[r.consumer.slot(i)];
+        r.consumer.release(n);
+      }
+      setCurrentState(cur.task, TASK_RUNNING);
+    },
+  },
+  final(m, s) {
+    must(m[s.sum] <= 3, `the reader got ${m[s.sum]}: a frame twice`);
+    must((m[s.sock + SOCK.flags] & SOCK_CLOSED) !== 0, 'the socket is open at the end');
+  },
+  forbids:
+    'a reader asleep with frames queued or the socket closed; a frame twice; two producers in the queue at once',
+  why: 'frames are published before the reader’s state is looked at (Y1, Y2); producers hold the lock',
+});
