@@ -11,9 +11,13 @@ const SUB = 1 << SUB_BITS;
 const OCTAVES = 42 - SUB_BITS;
 const BUCKETS = (OCTAVES + 1) * SUB;
 
+/** Values from here on count in the last bucket. */
+const LIMIT = 2 ** 42;
+
 /** @returns the bucket of a value, a number from 0 up */
 function bucketOf(value: number): number {
   if (value < SUB) return value < 0 ? 0 : value | 0;
+  if (value >= LIMIT) return BUCKETS - 1;
   // Above 31 bits the shifts would wrap: halve first.
   let v = value;
   let octave = 0;

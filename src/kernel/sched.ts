@@ -37,7 +37,13 @@ export function scheduleTimeout(cur: Current, timeoutUs: number): boolean {
   rcuIdleEnter(cur);
   cur.nvcsw++;
   m[task.at + TASK.nvcsw] = cur.nvcsw;
-  Atomics.wait(m, task.state, state, timeoutUs / 1e3);
+  const deadlineUs = (cur.platform.nowUs() + timeoutUs) | 0;
+  let leftUs = timeoutUs;
+  // A notification meant for an earlier sleep may come late: only the state, or the clock, ends this one.
+  while (leftUs > 0 && Atomics.wait(m, task.state, state, leftUs / 1e3) === 'ok') {
+    if (Atomics.load(m, task.state) !== state) break;
+    leftUs = (deadlineUs - cur.platform.nowUs()) | 0;
+  }
   const was = Atomics.compareExchange(m, task.state, state, TASK_RUNNING);
   rcuIdleExit(cur);
   return was === TASK_RUNNING;

@@ -126,7 +126,7 @@ describe('a device in the place of another', () => {
       [ring1, pool1],
       [ring2, pool2],
     ]) {
-      const params = netdevParams({ name: 'eth0', ringSize, poolSize }, bm.cpus);
+      const params = netdevParams({ name: 'eth0', ringSize, poolSize });
       const { err, value } = addNetdev(control, params);
       expect(err).toBe(0);
       const nic = new BareNic(bm, ctx, { poolSize }, value as number);

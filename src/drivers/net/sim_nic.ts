@@ -9,6 +9,7 @@
  *   fill ring      producer: owner of SCHED (the driver); consumer: the NIC thread
  *   receive ring   producer: the NIC thread; consumer: owner of SCHED; its stamps likewise
  *   pool           as page_pool.ts
+ *   nicWaiting     set by the NIC thread before it sleeps for buffers; taken by the driver, by CAS
  *   starving       set by the driver when the pool was empty; taken by whoever frees enough buffers, by CAS
  *   counters       the NIC thread
  *
@@ -24,6 +25,8 @@
  *   D4 free: buffers published in the recycle ring, then load of starving   pairs with  D3
  *   D5 NIC: descriptors published, then buffers released in the fill ring   pairs with  D6
  *   D6 driver: load of the fill ring's consumer, then of the receive ring's producer  pairs with  D5
+ *   D7 driver: buffers published, then load of nicWaiting        pairs with  D8
+ *   D8 NIC: store of nicWaiting, then load of the fill ring      pairs with  D7
  */
 import { newObjectId } from '../../kernel/current.js';
 import { IRQ_DESC, IrqDesc } from '../../kernel/irq.js';

@@ -122,18 +122,27 @@ function readFrame(net: NetContext, skb: number, len: number, hash: number): voi
   m[skb + SKB.vlan] = keys.vlanTci;
 }
 
-/** Posts as many empty buffers as there is room for. */
+/** Posts as many empty buffers as there is room for, and wakes the NIC if it waits for them. */
 function refill(net: NetContext, q: NicQueue): void {
   const { m } = net;
   const { ringSize } = q;
-  if (post(net, q) * 4 < ringSize) {
+  let posted = post(net, q);
+  if (posted * 4 < ringSize) {
     // The pool is empty: who frees enough has the queue polled again. It may have been freed just now.
     const wanted = m[q.pool + PAGE_POOL.total] >>> 3;
     Atomics.store(m, q.at + NIC_QUEUE.starving, wanted); // D3
     if (ringLength(m, m[q.pool + PAGE_POOL.ring]) >= wanted) {
       Atomics.store(m, q.at + NIC_QUEUE.starving, 0);
-      post(net, q);
+      posted = post(net, q);
     }
+  }
+  // A NIC that waits is woken for half a ring, not for a buffer; its own time-out covers what is less.
+  if (posted * 2 >= ringSize && Atomics.load(m, q.at + NIC_QUEUE.nicWaiting) === 1) wakeNic(m, q.at); // D7
+}
+
+function wakeNic(m: Int32Array, queueAt: number): void {
+  if (Atomics.compareExchange(m, queueAt + NIC_QUEUE.nicWaiting, 1, 0) === 1) {
+    Atomics.notify(m, queueAt + NIC_QUEUE.nicWaiting);
   }
 }
 

@@ -18,9 +18,8 @@ import { RssIndirection, Toeplitz } from './toeplitz.js';
 
 /** Frames of a queue that are published at once at most. */
 const BATCH = 64;
-/** Pauses of a wire that waits for buffers: about the time a ring lasts, and at most a tick. */
-const MIN_PAUSE_MS = 0.05;
-const MAX_PAUSE_MS = 1;
+/** A NIC without buffers looks again this often, whoever may have forgotten it. */
+const WAIT_MS = 1;
 
 /** Frames up to this long are copied word by word where they are aligned. */
 const WORD_COPY_BYTES = 256;
@@ -57,7 +56,6 @@ export class Wire {
   private readonly indirection: RssIndirection;
   private readonly whenFull: WhenFull;
   private nowNs = 0;
-  private pauseMs = MIN_PAUSE_MS;
   private seq = 0;
   private sinceFlush = 0;
 
@@ -259,7 +257,7 @@ export class Wire {
         countDrops(this.net, DROP_RX_MISSED, 1);
         return false;
       }
-      this.pause(wq, need);
+      this.waitForBuffers(wq, need);
       wq.avail = fill.available(Math.max(need, BATCH));
     }
     this.tick();
@@ -267,19 +265,18 @@ export class Wire {
   }
 
   /**
-   * Holds the wire as a sender holds it that was sent a PAUSE frame: for a time, then it looks again, so nobody has to
-   * wake it. A pause that brought nothing is followed by a longer one, and by the interrupt for "few descriptors
-   * left": the driver looks for freed buffers.
+   * Waits until the driver has posted half a ring. If nobody wakes it, it raises the interrupt for "few descriptors
+   * left", and the driver looks for freed buffers.
    */
-  private pause(wq: WireQueue, need: number): void {
+  private waitForBuffers(wq: WireQueue, need: number): void {
+    const { m } = this.net;
+    const word = wq.q.at + NIC_QUEUE.nicWaiting;
     // Frames for other queues must not wait for this one.
     this.flush();
-    Atomics.wait(this.net.m, this.nic + SIM_NIC.stop, 0, this.pauseMs);
-    if (wq.q.fillConsumer.available(need) >= need) {
-      this.pauseMs = MIN_PAUSE_MS;
-      return;
+    Atomics.store(m, word, 1); // D8
+    if (wq.q.fillConsumer.available(need) < need && Atomics.wait(m, word, 1, WAIT_MS) === 'timed-out') {
+      raiseIrq(this.cur, wq.q.irq);
     }
-    this.pauseMs = Math.min(this.pauseMs * 2, MAX_PAUSE_MS);
-    raiseIrq(this.cur, wq.q.irq);
+    Atomics.store(m, word, 0);
   }
 }
