@@ -6,20 +6,17 @@
 import { checkInt, OptionError, SoftnetError } from './errors.js';
 import { CPU } from './kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from './kernel/current.js';
+import { ENOMEM } from './kernel/errno.js';
 import { allocTask } from './kernel/kthread.js';
-import { rcuInit } from './kernel/rcu.js';
 import { TASK } from './kernel/task.js';
+import { layOut } from './lay_out.js';
 import { Arena } from './mm/arena.js';
-import { initListHead } from './mm/list.js';
-import { allocPercpu, perCpuPtr } from './mm/percpu.js';
-import { kfree, kmalloc, mmInit } from './mm/slab.js';
+import { perCpuPtr } from './mm/percpu.js';
+import { kfree } from './mm/slab.js';
 import { TASK_KIND_APP, TASK_KIND_CONTROL } from './net/core/ids.js';
 import { AF_INET, AF_PACKET } from './net/core/sock_queue.js';
 import {
-  DEV_WEIGHT,
   DROP_REASON_NAMES,
-  GRO_NORMAL_BATCH,
-  MIN_NAPI_ID,
   NET,
   NETDEV_BUDGET,
   NETDEV_BUDGET_USECS,
@@ -211,7 +208,7 @@ export class Machine {
   async runApp<T = unknown>(module: string | URL, options: AppOptions): Promise<App<T>> {
     this.throwIfEnding();
     if (!this.kthreadd.hasRoom()) {
-      throw new SoftnetError(`running app/${options.name}`, -12, 'allow more threads (maxThreads)');
+      throw new SoftnetError(`running app/${options.name}`, ENOMEM, 'allow more threads (maxThreads)');
     }
     const sockets = options.sockets ?? [];
     sockets.forEach((s, i) => {
@@ -353,7 +350,8 @@ export class Machine {
   /** Makes the task_struct of a thread that is no kernel thread. */
   newTask(kind: number, name: string, cpu: number): number {
     const taskAt = allocTask(this.arena.m, 0, 0, cpu, kind, name);
-    if (taskAt === 0) throw new SoftnetError(`starting ${name}`, -12, 'boot with more memory (memoryBytes)');
+    if (taskAt === 0)
+      throw new SoftnetError(`starting ${name}`, ENOMEM, 'boot with more memory (memoryBytes)');
     return taskAt;
   }
 
@@ -437,33 +435,4 @@ async function whenSet(m: Int32Array, at: number): Promise<void> {
     const w = Atomics.waitAsync(m, at, 0);
     if (w.async) await w.value;
   }
-}
-
-/** Lays the roots out. @returns the network layer's root */
-function layOut(m: Int32Array, cpus: number, sysctl: { budget: number; budgetUsecs: number }): number {
-  mmInit(m);
-  rcuInit(m);
-  m[KERNEL_AT + KERNEL.nrCpus] = cpus;
-  m[KERNEL_AT + KERNEL.cpus] = allocPercpu(m, CPU, cpus);
-  const net = kmalloc(m, NET.SIZE);
-  const softnetData = allocPercpu(m, SOFTNET_DATA, cpus);
-  const udpTable = kmalloc(m, NR_PORTS);
-  if (net === 0 || softnetData === 0 || udpTable === 0) {
-    throw new SoftnetError('laying out the machine', -12, 'boot with more memory (memoryBytes)');
-  }
-  m[KERNEL_AT + KERNEL.net] = net;
-  m[net + NET.softnetData] = softnetData;
-  m[net + NET.udpTable] = udpTable;
-  m[net + NET.netdevBudget] = sysctl.budget;
-  m[net + NET.netdevBudgetUsecs] = sysctl.budgetUsecs;
-  m[net + NET.groNormalBatch] = GRO_NORMAL_BATCH;
-  m[net + NET.devWeight] = DEV_WEIGHT;
-  m[net + NET.nextNapiId] = MIN_NAPI_ID;
-  for (let i = 0; i < cpus; i++) {
-    const sd = perCpuPtr(softnetData, SOFTNET_DATA, i);
-    initListHead(m, sd + SOFTNET_DATA.pollList);
-    initListHead(m, sd + SOFTNET_DATA.roundList);
-    initListHead(m, sd + SOFTNET_DATA.repollList);
-  }
-  return net;
 }

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
 import { NIC_QUEUE, nicQueueAt, SIM_NIC } from './drivers/net/sim_nic.js';
 import { checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
+import { EBUSY, ENOMEM } from './kernel/errno.js';
 import { IRQ_DESC } from './kernel/irq.js';
 import type { Machine } from './machine.js';
 import { ringLength } from './mm/ring.js';
@@ -275,12 +276,12 @@ export class NetDevice {
     if (this.feeding !== null) {
       throw new SoftnetError(
         `feeding ${this.name}`,
-        -16,
+        EBUSY,
         'wait for the run under way, or stop it (stopWire)',
       );
     }
     if (!this.machine.hasRoom()) {
-      throw new SoftnetError(`feeding ${this.name}`, -12, 'allow more threads (maxThreads)');
+      throw new SoftnetError(`feeding ${this.name}`, ENOMEM, 'allow more threads (maxThreads)');
     }
     const { arena } = this.machine;
     const nic = arena.m[this.at + NET_DEVICE.priv];

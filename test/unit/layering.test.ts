@@ -26,7 +26,7 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ['protocols and drivers', /^src\/(net\/(?!core\/)|drivers\/)/],
   ['litmus', /^src\/litmus\//],
   ['threads', /^src\/threads\//],
-  ['library', /^src\/(machine|socket|net_device|index|app)\.ts$/],
+  ['library', /^src\/(machine|lay_out|socket|net_device|index|app)\.ts$/],
   ['tools', /^src\/tools\//],
   ['cli', /^src\/cli\.ts$/],
 ];

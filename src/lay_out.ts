@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What a machine's arena holds before its first thread starts: the roots of memory, kernel and network. */
+import { SoftnetError } from './errors.js';
+import { CPU } from './kernel/cpu.js';
+import { KERNEL, KERNEL_AT } from './kernel/current.js';
+import { ENOMEM } from './kernel/errno.js';
+import { rcuInit } from './kernel/rcu.js';
+import { initListHead } from './mm/list.js';
+import { allocPercpu, perCpuPtr } from './mm/percpu.js';
+import { kmalloc, mmInit } from './mm/slab.js';
+import {
+  DEV_WEIGHT,
+  GRO_NORMAL_BATCH,
+  MIN_NAPI_ID,
+  NET,
+  NR_PORTS,
+  SOFTNET_DATA,
+} from './net/core/softnet_data.js';
+
+/**
+ * Lays a machine's roots out in an empty arena. Before any thread starts.
+ * @returns the network layer's root (struct net)
+ * @throws SoftnetError (ENOMEM) if the arena is too small
+ */
+export function layOut(m: Int32Array, cpus: number, sysctl: { budget: number; budgetUsecs: number }): number {
+  mmInit(m);
+  rcuInit(m);
+  m[KERNEL_AT + KERNEL.nrCpus] = cpus;
+  m[KERNEL_AT + KERNEL.cpus] = allocPercpu(m, CPU, cpus);
+  const net = kmalloc(m, NET.SIZE);
+  const softnetData = allocPercpu(m, SOFTNET_DATA, cpus);
+  const udpTable = kmalloc(m, NR_PORTS);
+  if (net === 0 || softnetData === 0 || udpTable === 0) {
+    throw new SoftnetError('laying out the machine', ENOMEM, 'boot with more memory (memoryBytes)');
+  }
+  m[KERNEL_AT + KERNEL.net] = net;
+  m[net + NET.softnetData] = softnetData;
+  m[net + NET.udpTable] = udpTable;
+  m[net + NET.netdevBudget] = sysctl.budget;
+  m[net + NET.netdevBudgetUsecs] = sysctl.budgetUsecs;
+  m[net + NET.groNormalBatch] = GRO_NORMAL_BATCH;
+  m[net + NET.devWeight] = DEV_WEIGHT;
+  m[net + NET.nextNapiId] = MIN_NAPI_ID;
+  for (let i = 0; i < cpus; i++) {
+    const sd = perCpuPtr(softnetData, SOFTNET_DATA, i);
+    initListHead(m, sd + SOFTNET_DATA.pollList);
+    initListHead(m, sd + SOFTNET_DATA.roundList);
+    initListHead(m, sd + SOFTNET_DATA.repollList);
+  }
+  return net;
+}
