@@ -8,6 +8,7 @@ const NAPI_CONTROL = 'net/core/napi_control.js';
 const NAPI_POLL = 'net/core/napi_poll.js';
 const NAPI_SCHEDULE = 'net/core/napi_schedule.js';
 const SOCK_QUEUE = 'net/core/sock_queue.js';
+const PAGE_POOL = 'net/core/page_pool.js';
 
 export const ORDER_NET_MUTANTS: readonly Mutant[] = Object.freeze([
   {
@@ -269,6 +270,17 @@ export const ORDER_NET_MUTANTS: readonly Mutant[] = Object.freeze([
       },
     ],
     test: 'kmalloc-kfree',
+    verdict: 'race',
+  },
+  {
+    name: 'recycle-unlocked',
+    commit: 'own',
+    why: 'two threads free into the recycle ring at once (P1)',
+    edits: [
+      { file: PAGE_POOL, find: 'spinLock(m, this.lock);', replace: '' },
+      { file: PAGE_POOL, find: 'spinUnlock(m, this.lock);', replace: '' },
+    ],
+    test: 'page-pool-recycle-take',
     verdict: 'race',
   },
 ]);
