@@ -2,9 +2,13 @@
 /** All litmus tests of this project. */
 
 export * from './kernel_cpu.js';
+export * from './kernel_handover.js';
 export * from './kernel_tasks.js';
 export * from './locks.js';
 export * from './napi.js';
 export * from './napi_control.js';
+export * from './napi_service.js';
+export * from './napi_watchdog.js';
+export * from './page_pools.js';
 export * from './rings.js';
 export * from './sockets.js';

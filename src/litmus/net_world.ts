@@ -4,6 +4,7 @@ import type { Label } from '../check/index.js';
 import { CPU } from '../kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { kthread, taskListAdd } from '../kernel/kthread.js';
+import type { Platform } from '../kernel/platform.js';
 import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
 import { TASK } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
@@ -23,7 +24,7 @@ import {
   NETDEV_BUDGET_USECS,
   SOFTNET_DATA,
 } from '../net/core/softnet_data.js';
-import { ARENA_WORDS, addRunningTask, addTask, addWord, boot, currentOf } from './world.js';
+import { ARENA_WORDS, addRunningTask, addTask, addWord, boot, currentOf, STILL } from './world.js';
 
 /** Where everything of the small network lies. */
 export interface NetSetup {
@@ -86,7 +87,7 @@ export function netSetup(
   };
   m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = tasks.cpu;
   const net = netContext(currentOf(m, tasks.control), arena);
-  const dev = allocNetdev(m, 'eth0', 0, 1);
+  const dev = allocNetdev(m, 'eth0', 0, 2);
   label(m, dev, NET_DEVICE, 'dev');
   label(m, m[dev + NET_DEVICE.napiConfigs], NAPI_CONFIG, 'config');
   const napi = netifNapiAdd(net, dev, 0, 0, weight, 0);
@@ -123,8 +124,8 @@ function pollRing(net: NetContext, n: Napi, budget: number, s: NetSetup): number
 }
 
 /** Makes a thread's context, with the poll function and the softirq in their tables. */
-export function netFor(arena: Arena, s: NetSetup, task: number): NetContext {
-  const net = netContext(currentOf(arena.m, task), arena);
+export function netFor(arena: Arena, s: NetSetup, task: number, platform: Platform = STILL): NetContext {
+  const net = netContext(currentOf(arena.m, task, 0, platform), arena);
   net.napiPollFns.push((c, n, budget) => pollRing(c, n, budget, s));
   net.cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   net.cur.hrtimerFns.push((_cur, at) => napiWatchdog(net, net.napi(at)));

@@ -7,6 +7,10 @@ import { CPU_MUTANTS } from './cpu.js';
 import { MEMORY_MUTANTS } from './memory.js';
 import type { Mutant } from './mutant.js';
 import { NAPI_MUTANTS } from './napi.js';
+import { ORDER_CPU_MUTANTS } from './order_cpu.js';
+import { ORDER_NET_MUTANTS } from './order_net.js';
+import { ORDER_TASKS_MUTANTS } from './order_tasks.js';
+import { SERVICE_MUTANTS } from './service.js';
 import { TASKS_MUTANTS } from './tasks.js';
 
 export type { Mutant } from './mutant.js';
@@ -16,4 +20,8 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...TASKS_MUTANTS,
   ...CPU_MUTANTS,
   ...MEMORY_MUTANTS,
+  ...SERVICE_MUTANTS,
+  ...ORDER_TASKS_MUTANTS,
+  ...ORDER_CPU_MUTANTS,
+  ...ORDER_NET_MUTANTS,
 ]);

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Litmus test of buffer pools: net/core/page_pool.ts, two threads that free against the owner that takes. */
+import { type Litmus, litmus, must } from '../check/index.js';
+import { PAGE_POOL, pagePoolCreate, pagePoolInside, pagePoolView } from '../net/core/page_pool.js';
+import { SKB_STRIDE } from '../net/core/skbuff.js';
+import { ARENA_WORDS, addWord, boot } from './world.js';
+
+interface PoolSetup {
+  readonly pool: number;
+  readonly first: number;
+  /** Buffers that the owner got back. */
+  readonly got: number;
+}
+
+/** A word of a buffer that whoever owns it may write plainly. */
+const CONTENT = SKB_STRIDE - 1;
+
+function free(m: Int32Array, s: PoolSetup, which: number): void {
+  const list = new Int32Array(1);
+  const skb = s.first + which * SKB_STRIDE;
+  list[0] = skb;
+  m[skb + CONTENT] = 7; // still ours
+  pagePoolView(m, s.pool).recycle(list, 0, 1);
+}
+
+export const pagePool: Litmus = litmus({
+  name: 'page-pool-recycle-take',
+  memory: () => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4)),
+  setup(m, label): PoolSetup {
+    boot(m, label, 1);
+    const pool = pagePoolCreate(m, 2);
+    label(m, pool, PAGE_POOL, 'pool');
+    const view = pagePoolView(m, pool);
+    view.take(2); // both are out
+    return { pool, first: m[pool + PAGE_POOL.buffers], got: addWord(m, label, 'got') };
+  },
+  threads: {
+    freeA: (m, s) => free(m, s, 0),
+    freeB: (m, s) => free(m, s, 1),
+    owner(m, s) {
+      const pool = pagePoolView(m, s.pool);
+      for (let i = 0; i < 2; i++) {
+        const n = pool.take(1);
+        if (n === 0) continue;
+        const skb = m[pool.taken];
+        must(m[skb + CONTENT] === 7, 'a buffer was taken before it was freed, or twice');
+        m[skb + CONTENT] = 0;
+        m[s.got]++;
+      }
+    },
+  },
+  final(m, s) {
+    const inside = pagePoolInside(m, s.pool);
+    must(inside + m[s.got] === 2, `${inside} buffers in the pool and ${m[s.got]} out, of 2`);
+  },
+  forbids: 'a buffer lost, in two places, or taken while who frees it still writes it',
+  why: 'who frees holds the lock and publishes (P1); the owner looks at the index before the slot (P2)',
+});
