@@ -39,6 +39,18 @@ export function checkInt(
   return v;
 }
 
+/** Checks an option that is one of a few words. @returns the value, or `fallback` where it is undefined */
+export function checkChoice<T extends string>(
+  option: string,
+  value: T | undefined,
+  choices: readonly T[],
+  fallback: T,
+): T {
+  const v = value ?? fallback;
+  if (!choices.includes(v)) throw new OptionError(option, v, choices.join(', '));
+  return v;
+}
+
 /** Checks an integer option that must be a power of two. */
 export function checkPowerOfTwo(
   option: string,

@@ -8,21 +8,18 @@ import { rcuInit } from './kernel/rcu.js';
 import { initListHead } from './mm/list.js';
 import { allocPercpu, perCpuPtr } from './mm/percpu.js';
 import { kmalloc, mmInit } from './mm/slab.js';
-import {
-  DEV_WEIGHT,
-  GRO_NORMAL_BATCH,
-  MIN_NAPI_ID,
-  NET,
-  NR_PORTS,
-  SOFTNET_DATA,
-} from './net/core/softnet_data.js';
+import { DEV_WEIGHT, GRO_NORMAL_BATCH, NET, NR_PORTS, SOFTNET_DATA } from './net/core/softnet_data.js';
 
 /**
  * Lays a machine's roots out in an empty arena. Before any thread starts.
  * @returns the network layer's root (struct net)
  * @throws SoftnetError (ENOMEM) if the arena is too small
  */
-export function layOut(m: Int32Array, cpus: number, sysctl: { budget: number; budgetUsecs: number }): number {
+export function layOut(
+  m: Int32Array,
+  cpus: number,
+  boot: { budget: number; budgetUsecs: number; napiKthreadPersist: number },
+): number {
   mmInit(m);
   rcuInit(m);
   m[KERNEL_AT + KERNEL.nrCpus] = cpus;
@@ -36,11 +33,11 @@ export function layOut(m: Int32Array, cpus: number, sysctl: { budget: number; bu
   m[KERNEL_AT + KERNEL.net] = net;
   m[net + NET.softnetData] = softnetData;
   m[net + NET.udpTable] = udpTable;
-  m[net + NET.netdevBudget] = sysctl.budget;
-  m[net + NET.netdevBudgetUsecs] = sysctl.budgetUsecs;
+  m[net + NET.netdevBudget] = boot.budget;
+  m[net + NET.netdevBudgetUsecs] = boot.budgetUsecs;
   m[net + NET.groNormalBatch] = GRO_NORMAL_BATCH;
   m[net + NET.devWeight] = DEV_WEIGHT;
-  m[net + NET.nextNapiId] = MIN_NAPI_ID;
+  m[net + NET.napiKthreadPersist] = boot.napiKthreadPersist;
   for (let i = 0; i < cpus; i++) {
     const sd = perCpuPtr(softnetData, SOFTNET_DATA, i);
     initListHead(m, sd + SOFTNET_DATA.pollList);

@@ -3,7 +3,7 @@
  * A machine: one arena, one pool of threads, simulated CPUs, devices, sockets, applications. The main thread's face
  * of it all: every operation is a promise here and blocking code in a control worker.
  */
-import { checkInt, OptionError, SoftnetError } from './errors.js';
+import { checkChoice, checkInt, OptionError, SoftnetError } from './errors.js';
 import { CPU } from './kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from './kernel/current.js';
 import { ENOMEM } from './kernel/errno.js';
@@ -17,6 +17,9 @@ import { TASK_KIND_APP, TASK_KIND_CONTROL } from './net/core/ids.js';
 import { AF_INET, AF_PACKET } from './net/core/sock_queue.js';
 import {
   DROP_REASON_NAMES,
+  NAPI_KTHREAD_PERSIST_FIXED,
+  NAPI_KTHREAD_PERSIST_OFF,
+  NAPI_KTHREAD_PERSIST_V1,
   NET,
   NETDEV_BUDGET,
   NETDEV_BUDGET_USECS,
@@ -49,6 +52,8 @@ export interface BootOptions {
   readonly netdevBudget?: number;
   /** Microseconds of one softirq round; 2000 (sysctl net.core.netdev_budget_usecs). */
   readonly netdevBudgetUsecs?: number;
+  /** What becomes of a NAPI thread when its instance is deleted (boot parameter napi_kthread_persist); 'fixed'. */
+  readonly napiKthreadPersist?: keyof typeof PERSIST;
   /** Fault injection: this request for a kernel thread is refused, counted from 1. */
   readonly failKthread?: number;
 }
@@ -86,6 +91,12 @@ export interface ThreadStats {
   readonly kind: number;
 }
 
+const PERSIST = Object.freeze({
+  off: NAPI_KTHREAD_PERSIST_OFF,
+  v1: NAPI_KTHREAD_PERSIST_V1,
+  fixed: NAPI_KTHREAD_PERSIST_FIXED,
+});
+const PERSIST_NAMES = Object.keys(PERSIST) as (keyof typeof PERSIST)[];
 const MIB = 1 << 20;
 const SHUT_DOWN = 'the machine is shut down; boot another one';
 /** How long applications get to return after their sockets were closed. */
@@ -115,6 +126,8 @@ export class Machine {
     this.net = layOut(this.arena.m, this.cpus, {
       budget: checkInt('netdevBudget', options.netdevBudget, NETDEV_BUDGET, 1, 1 << 30),
       budgetUsecs: checkInt('netdevBudgetUsecs', options.netdevBudgetUsecs, NETDEV_BUDGET_USECS, 1, 1 << 30),
+      napiKthreadPersist:
+        PERSIST[checkChoice('napiKthreadPersist', options.napiKthreadPersist, PERSIST_NAMES, 'fixed')],
     });
     let reject: (error: Error) => void = () => {};
     this.died = new Promise<never>((_, r) => {

@@ -2,8 +2,8 @@
 /** A network device, as the main thread sees it: control operations, and the wire that feeds it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
-import { NIC_QUEUE, nicQueueAt, SIM_NIC } from './drivers/net/sim_nic.js';
-import { checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
+import { NIC_QUEUE, NIC_STOP, nicQueueAt, SIM_NIC } from './drivers/net/sim_nic.js';
+import { checkChoice, checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
 import { EBUSY, ENOMEM } from './kernel/errno.js';
 import { IRQ_DESC } from './kernel/irq.js';
 import type { Machine } from './machine.js';
@@ -11,7 +11,13 @@ import { ringLength } from './mm/ring.js';
 import { NETIF_F_GRO, NETIF_F_GRO_FRAGLIST } from './net/core/gro.js';
 import { TASK_KIND_NIC } from './net/core/ids.js';
 import { NAPI, NAPIF_STATE_SCHED } from './net/core/napi.js';
-import { NET_DEVICE } from './net/core/net_device.js';
+import {
+  NET_DEVICE,
+  netdevName,
+  RECONFIG_DELTA,
+  RECONFIG_REBUILD,
+  RECONFIG_SAFE_SWITCH,
+} from './net/core/net_device.js';
 import { pagePoolInside } from './net/core/page_pool.js';
 import type { NapiInfo, NetdevParams } from './threads/control_ops.js';
 import {
@@ -28,13 +34,21 @@ import { newRecord } from './threads/kthreadd.js';
 export interface NetDeviceOptions {
   /** Up to 15 characters. */
   readonly name: string;
-  /** Receive queues, each with a NAPI instance; 1. */
+  /** Receive queues in use (channels), each with a NAPI instance; 1. */
   readonly queues?: number;
+  /** Most receive queues (ethtool -L); as many as `queues`. */
+  readonly maxQueues?: number;
+  /** What the driver keeps of a deleted instance: a napi_config for each queue index, or nothing; 'persistent'. */
+  readonly config?: 'persistent' | 'none';
+  /** How it changes its channels: deletes and adds all, only the difference, or adds the new ones first; 'delta'. */
+  readonly reconfig?: keyof typeof RECONFIG;
   /** Start threaded (true) or in softirq (false); false. */
   readonly threaded?: boolean;
-  /** Slots of each queue's rings, a power of two; 1024. */
+  /** Descriptors of each queue's ring in use, a power of two; 1024. */
   readonly ringSize?: number;
-  /** Buffers of each queue, a power of two, at least twice ringSize; 4096. */
+  /** Most descriptors (ethtool -G), a power of two; as many as `ringSize`. */
+  readonly ringMax?: number;
+  /** Buffers of each queue, a power of two, at least twice ringMax; 4096. */
   readonly poolSize?: number;
   /** Interrupt moderation: at the latest so many microseconds after a frame; 0. */
   readonly rxUsecs?: number;
@@ -50,17 +64,31 @@ export interface NetDeviceOptions {
   readonly groFlushTimeoutNs?: number;
 }
 
+/** Ways of changing channels that drivers have. */
+const RECONFIG = Object.freeze({
+  rebuild: RECONFIG_REBUILD,
+  delta: RECONFIG_DELTA,
+  'safe-switch': RECONFIG_SAFE_SWITCH,
+});
+const RECONFIG_NAMES = Object.keys(RECONFIG) as (keyof typeof RECONFIG)[];
+
 /** Checks the options and fills the defaults in. */
 export function netdevParams(o: NetDeviceOptions): NetdevParams {
   if (!/^[^\s/]{1,15}$/.test(o.name)) {
     throw new OptionError('name', o.name, 'a device name of 1 to 15 characters without spaces or slashes');
   }
   const ringSize = checkPowerOfTwo('ringSize', o.ringSize, 1024, 8, 1 << 16);
+  const ringMax = checkPowerOfTwo('ringMax', o.ringMax, ringSize, ringSize, 1 << 16);
+  const queues = checkInt('queues', o.queues, 1, 1, 128);
   return {
     name: o.name,
-    queues: checkInt('queues', o.queues, 1, 1, 128),
+    queues,
+    maxQueues: checkInt('maxQueues', o.maxQueues, queues, queues, 128),
+    persistentConfig: checkChoice('config', o.config, ['persistent', 'none'], 'persistent') === 'persistent',
+    reconfig: RECONFIG[checkChoice('reconfig', o.reconfig, RECONFIG_NAMES, 'delta')],
     ringSize,
-    poolSize: checkPowerOfTwo('poolSize', o.poolSize, Math.max(4096, 2 * ringSize), 2 * ringSize, 1 << 20),
+    ringMax,
+    poolSize: checkPowerOfTwo('poolSize', o.poolSize, Math.max(4096, 2 * ringMax), 2 * ringMax, 1 << 20),
     rxUsecs: checkInt('rxUsecs', o.rxUsecs, 0, 0, 1_000_000),
     rxFrames: checkInt('rxFrames', o.rxFrames, 0, 0, 1 << 16),
     features: (o.gro === false ? 0 : NETIF_F_GRO) | (o.rxGroList === true ? NETIF_F_GRO_FRAGLIST : 0),
@@ -92,18 +120,58 @@ export interface QueueStats {
 }
 
 export class NetDevice {
-  readonly name: string;
   /** Word index of its net_device. */
   readonly at: number;
-  readonly queues: number;
+  /** Most channels it can have. */
+  readonly maxQueues: number;
   private readonly machine: Machine;
   private feeding: Promise<unknown> | null = null;
 
   constructor(machine: Machine, params: NetdevParams, at: number) {
     this.machine = machine;
-    this.name = params.name;
-    this.queues = params.queues;
+    this.maxQueues = params.maxQueues;
     this.at = at;
+  }
+
+  /** Its name now. */
+  get name(): string {
+    return netdevName(this.machine.arena.m, this.at);
+  }
+
+  /** Channels in use. */
+  get queues(): number {
+    return this.machine.arena.m[this.at + NET_DEVICE.queues];
+  }
+
+  /** Another number of channels, under traffic or not (ethtool -L combined). */
+  async setChannels(combined: number): Promise<void> {
+    await this.machine.control(
+      {
+        name: 'netdev-channels',
+        dev: this.at,
+        combined: checkInt('combined', combined, 1, 1, this.maxQueues),
+      },
+      `changing the channels of ${this.name}`,
+      'boot with more memory, or allow more threads (maxThreads)',
+    );
+  }
+
+  /** Another number of descriptors a receive ring, under traffic or not (ethtool -G rx). */
+  async setRing(rx: number): Promise<void> {
+    const max = this.machine.arena.m[this.at + NET_DEVICE.rxMax];
+    await this.machine.control(
+      { name: 'netdev-ring', dev: this.at, rx: checkInt('rx', rx, max, 1, max) },
+      `changing the rings of ${this.name}`,
+    );
+  }
+
+  /** Another name (ip link set DEV name NAME). */
+  async rename(name: string): Promise<void> {
+    await this.machine.control(
+      { name: 'netdev-rename', dev: this.at, to: name },
+      `renaming ${this.name} to ${name}`,
+      'take a name of 1 to 15 characters without spaces, slashes and colons, that no other device has',
+    );
   }
 
   /** Switches every instance between softirq (false) and a thread of its own (true), under traffic or not. */
@@ -224,8 +292,8 @@ export class NetDevice {
   /** Ends a run that is under way; resolves when its thread has ended. */
   async stopWire(): Promise<void> {
     if (this.feeding === null) return;
-    const word = this.machine.arena.m[this.at + NET_DEVICE.priv] + SIM_NIC.stop;
-    Atomics.store(this.machine.arena.m, word, 1);
+    const word = this.machine.arena.m[this.at + NET_DEVICE.priv] + SIM_NIC.doorbell;
+    Atomics.or(this.machine.arena.m, word, NIC_STOP);
     Atomics.notify(this.machine.arena.m, word);
     await this.feeding.catch(() => {});
   }
@@ -244,7 +312,7 @@ export class NetDevice {
   private idle(): boolean {
     const { m } = this.machine.arena;
     const nic = m[this.at + NET_DEVICE.priv];
-    for (let i = 0; i < this.queues; i++) {
+    for (let i = 0; i < this.maxQueues; i++) {
       const q = nicQueueAt(m, nic, i);
       const napi = Atomics.load(m, q + NIC_QUEUE.napi);
       if (napi === 0) continue; // link down: what is in the ring waits for the link
@@ -255,11 +323,11 @@ export class NetDevice {
     return true;
   }
 
-  /** Counters of each queue; exact while no run is under way. */
+  /** Counters of each queue, those not in use too; exact while no run is under way. */
   queueStats(): QueueStats[] {
     const { m } = this.machine.arena;
     const nic = m[this.at + NET_DEVICE.priv];
-    return Array.from({ length: this.queues }, (_, i) => {
+    return Array.from({ length: this.maxQueues }, (_, i) => {
       const q = nicQueueAt(m, nic, i);
       const fill = m[q + NIC_QUEUE.fillRing];
       return {
@@ -285,7 +353,7 @@ export class NetDevice {
     }
     const { arena } = this.machine;
     const nic = arena.m[this.at + NET_DEVICE.priv];
-    Atomics.store(arena.m, nic + SIM_NIC.stop, 0);
+    Atomics.and(arena.m, nic + SIM_NIC.doorbell, ~NIC_STOP);
     Atomics.store(arena.m, nic + SIM_NIC.frames, 0);
     const name = `nic/${this.name}`;
     const taskAt = this.machine.newTask(TASK_KIND_NIC, name, 0);

@@ -6,6 +6,7 @@ export const EINTR = 4;
 export const ENOMEM = 12;
 export const EBUSY = 16;
 export const ENODEV = 19;
+export const EEXIST = 17;
 export const EINVAL = 22;
 export const ERANGE = 34;
 export const ENOSYS = 38;

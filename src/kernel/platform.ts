@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * Time, as protocol code sees it. The model checker brings another implementation.
+ * Time and the operating system, as protocol code sees them. The model checker brings another implementation.
  *
  * Shared time is CLOCK_MONOTONIC: `performance.now()` counts from each thread's own start, so every thread keeps its
  * distance to the monotonic clock. Timers count in microseconds in a wrapping 32-bit word (as jiffies do): compare by
@@ -13,16 +13,21 @@ export interface Platform {
   nowUs(): number;
   /** Sleeps about `us` microseconds (Linux: usleep_range): for loops that poll a condition nobody signals. */
   usleep(us: number): void;
+  /** Names a thread for the operating system's tools; its kernel id, 0: not available. */
+  setComm(tid: number, comm: string): void;
 }
 
 const CLOCK_READINGS = 16;
 
 /** The real clock. Make one a thread. */
 export class NodePlatform implements Platform {
+  readonly setComm: Platform['setComm'];
   private readonly offsetMs: number;
   private readonly parking = new Int32Array(new SharedArrayBuffer(4));
 
-  constructor() {
+  /** @param setComm what names a thread; protocol code itself knows no operating system */
+  constructor(setComm: Platform['setComm'] = () => {}) {
+    this.setComm = setComm;
     // The two clocks cannot be read at one moment, and the first use of either is slow: the narrowest of several
     // readings tells their distance.
     let narrowest = Number.POSITIVE_INFINITY;

@@ -33,8 +33,8 @@ export const TASK_DEAD = 128;
 /** What wakeUpProcess wakes. */
 export const TASK_NORMAL = TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE;
 
-/** Words of a task's name: 16 bytes, the last one NUL. */
-export const TASK_COMM_WORDS = 4;
+/** Words of a task's name: 32 bytes, the last one NUL. The operating system's tools show the first 15. */
+export const TASK_COMM_WORDS = 8;
 
 /** struct task_struct, with struct kthread behind it. */
 export const TASK = struct(

@@ -10,9 +10,10 @@ import { cpuIdleLoop } from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
 import { NAPI, NAPIF_STATE_SCHED, NAPIF_STATE_SCHED_THREADED } from '../net/core/napi.js';
-import { napiDisable, napiEnable, napiSetThreaded, napiStopKthread } from '../net/core/napi_control.js';
+import { napiDisable, napiEnable } from '../net/core/napi_control.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
 import { napiWatchdog } from '../net/core/napi_schedule.js';
+import { napiSetThreaded, napiStopKthread } from '../net/core/napi_threaded.js';
 import type { NetContext } from '../net/core/net_context.js';
 import {
   event,
@@ -46,7 +47,7 @@ function listed(arena: Arena, label: Label, threaded: boolean): NetSetup {
 }
 
 /** kthreadd and the worker it gives a request to, in one thread: a single request. */
-function kthreadd(arena: Arena, s: NetSetup, start: (net: NetContext) => number): void {
+function kthreadd(arena: Arena, s: NetSetup, start: (net: NetContext, data: number) => number): void {
   const { m } = arena;
   while (Atomics.load(m, KERNEL_AT + KERNEL.createList) === 0) {
     const seen = Atomics.load(m, DOORBELL);
@@ -54,7 +55,7 @@ function kthreadd(arena: Arena, s: NetSetup, start: (net: NetContext) => number)
   }
   const t = kthreaddTakeRequests(m);
   const net = netFor(arena, s, t);
-  kthread(net.cur, () => start(net));
+  kthread(net.cur, (_cur, data) => start(net, data));
 }
 
 export const napiThreadOff: Litmus = litmus({
@@ -94,7 +95,7 @@ export const napiThreadOn: Litmus = litmus({
       const net = netFor(arena, s, s.control);
       must(napiSetThreaded(net, net.napi(s.napi), 1) === 0, 'no thread could be had');
     },
-    kthreadd: (arena, s) => kthreadd(arena, s, (net) => napiThreadedPoll(net, net.napi(s.napi))),
+    kthreadd: (arena, s) => kthreadd(arena, s, (net, node) => napiThreadedPoll(net, node)),
     cpu: idleCpu,
   },
   daemons: ['cpu', 'kthreadd'],

@@ -8,16 +8,10 @@ import { cpuIdleLoop } from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
 import { NAPI } from '../net/core/napi.js';
-import {
-  napiDisable,
-  napiEnable,
-  napiStopKthread,
-  netifNapiAdd,
-  netifNapiDel,
-  netifSetThreaded,
-} from '../net/core/napi_control.js';
+import { napiDisable, napiEnable, netifNapiAdd, netifNapiDel } from '../net/core/napi_control.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
 import { napiSchedule } from '../net/core/napi_schedule.js';
+import { napiStopKthread, netifSetThreaded } from '../net/core/napi_threaded.js';
 import { netContext } from '../net/core/net_context.js';
 import {
   event,
@@ -27,6 +21,7 @@ import {
   netFor,
   netMemory,
   netSetup,
+  nodeOf,
   pollThread,
 } from './net_world.js';
 import { addWord, currentOf } from './world.js';
@@ -72,7 +67,7 @@ export const disableFullPolls: Litmus = litmus({
       const net = netContext(currentOf(arena.m, s.thread), arena);
       // Traffic without end: every poll uses its whole weight.
       net.napiPollFns.push((_net, _n, budget) => budget);
-      napiThreadedPoll(net, net.napi(s.napi));
+      napiThreadedPoll(net, nodeOf(arena, s));
     },
   },
   daemons: ['napi'],
@@ -98,7 +93,7 @@ export const stopDisabled: Litmus = litmus({
       event(net, s);
       must(napiDisable(net, n) === 0, 'disable was refused');
       napiStopKthread(net, n);
-      must(arena.m[s.napi + NAPI.thread] === 0, 'the thread is still published');
+      must(arena.m[s.napi + NAPI.threadNode] === 0, 'the thread is still published');
     },
     napi: napiThread,
   },
@@ -129,7 +124,7 @@ export const configOverride: Litmus = litmus({
       must(netifSetThreaded(net, s.dev, 0) === 0, 'the device cannot be switched');
       const again = netifNapiAdd(net, s.dev, 0, 0, 4, 0);
       must(napiEnable(net, net.napi(again)) === 0, 'enable was refused');
-      must(m[again + NAPI.thread] === 0, 'the old mode came back');
+      must(m[again + NAPI.threadNode] === 0, 'the old mode came back');
       Atomics.add(m, s.ring, 1);
       napiSchedule(net, net.napi(again));
     },

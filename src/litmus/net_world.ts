@@ -11,14 +11,16 @@ import { Arena } from '../mm/arena.js';
 import { initListHead } from '../mm/list.js';
 import { allocPercpu, perCpuPtr } from '../mm/percpu.js';
 import { kmalloc } from '../mm/slab.js';
-import { NAPI, NAPIF_STATE_THREADED, type Napi } from '../net/core/napi.js';
+import { NAPI, type Napi } from '../net/core/napi.js';
 import { napiEnable, netifNapiAdd } from '../net/core/napi_control.js';
 import { napiThreadedPoll, netRxAction } from '../net/core/napi_poll.js';
 import { napiCompleteDone, napiSchedule, napiWatchdog } from '../net/core/napi_schedule.js';
+import { NAPI_THREAD_NODE } from '../net/core/napi_thread.js';
 import { type NetContext, netContext } from '../net/core/net_context.js';
 import { allocNetdev, NAPI_CONFIG, NET_DEVICE } from '../net/core/net_device.js';
 import {
   GRO_NORMAL_BATCH,
+  NAPI_KTHREAD_PERSIST_OFF,
   NET,
   NETDEV_BUDGET,
   NETDEV_BUDGET_USECS,
@@ -63,6 +65,7 @@ export function netSetup(
   threaded: boolean,
   weight: number,
   counting = true,
+  persist = NAPI_KTHREAD_PERSIST_OFF,
 ): NetSetup {
   const { m } = arena;
   boot(m, label, 1);
@@ -75,7 +78,7 @@ export function netSetup(
   m[at + NET.netdevBudget] = NETDEV_BUDGET;
   m[at + NET.netdevBudgetUsecs] = NETDEV_BUDGET_USECS;
   m[at + NET.groNormalBatch] = GRO_NORMAL_BATCH;
-  m[at + NET.nextNapiId] = 1;
+  m[at + NET.napiKthreadPersist] = persist;
   label(m, at, NET);
   label(m, sd, SOFTNET_DATA, 'softnet_data0');
   const tasks = {
@@ -93,13 +96,11 @@ export function netSetup(
   const napi = netifNapiAdd(net, dev, 0, 0, weight, 0);
   label(m, napi, NAPI, 'napi');
   if (threaded) {
-    m[napi + NAPI.thread] = tasks.thread;
+    m[napi + NAPI.threadNode] = addNode(m, label, tasks.thread, napi);
     m[m[dev + NET_DEVICE.napiConfigs] + NAPI_CONFIG.threaded] = 1;
-    m[m[dev + NET_DEVICE.napiConfigs] + NAPI_CONFIG.saved] = 1;
     m[tasks.thread + TASK.state] = 0;
   }
   napiEnable(net, net.napi(napi));
-  if (threaded) Atomics.or(m, napi + NAPI.state, NAPIF_STATE_THREADED);
   return {
     ...tasks,
     dev,
@@ -141,13 +142,28 @@ export function event(net: NetContext, s: NetSetup): void {
 /** Body of the instance's thread, from the creation of the task on. */
 export function napiThread(arena: Arena, s: NetSetup): void {
   const net = netFor(arena, s, s.thread);
-  kthread(net.cur, () => napiThreadedPoll(net, net.napi(s.napi)));
+  kthread(net.cur, () => napiThreadedPoll(net, nodeOf(arena, s)));
 }
 
 /** Body of a thread that was woken before: without the handshake of its creation. */
 export function pollThread(arena: Arena, s: NetSetup): void {
   const net = netFor(arena, s, s.thread);
-  napiThreadedPoll(net, net.napi(s.napi));
+  napiThreadedPoll(net, nodeOf(arena, s));
+}
+
+/** The node of the instance's thread; constant, so the thread may look it up at any time. */
+export function nodeOf({ m }: Arena, s: NetSetup): number {
+  return m[s.thread + TASK.data];
+}
+
+/** Makes the node between a task and an instance. @returns its word index */
+export function addNode(m: Int32Array, label: Label, task: number, napi: number, name = 'node'): number {
+  const node = kmalloc(m, NAPI_THREAD_NODE.SIZE);
+  m[node + NAPI_THREAD_NODE.task] = task;
+  m[node + NAPI_THREAD_NODE.napi] = napi;
+  m[task + TASK.data] = node;
+  label(m, node, NAPI_THREAD_NODE, name);
+  return node;
 }
 
 /** Puts tasks into the list that grace periods look at. */

@@ -18,6 +18,7 @@ export const STILL: Platform = Object.freeze({
   nowNs: () => 0,
   nowUs: () => 0,
   usleep: () => undefined,
+  setComm: () => undefined,
 });
 
 /** A clock that another thread moves: the word at `at`, in microseconds. */
@@ -26,6 +27,7 @@ export function clockAt(m: Int32Array, at: number): Platform {
     nowNs: () => Atomics.load(m, at) * 1e3,
     nowUs: () => Atomics.load(m, at),
     usleep: () => undefined,
+    setComm: () => undefined,
   };
 }
 

@@ -4,17 +4,19 @@
  * refers to by number (src/net/core/ids.ts). Every thread of a machine fills them in the same way.
  */
 import { SimNicDriver, simNicInterrupt, simNicPoll } from '../drivers/net/sim_nic_driver.js';
+import { simNicOps } from '../drivers/net/sim_nic_main.js';
 import { Current, cpuViews } from '../kernel/current.js';
 import { NodePlatform } from '../kernel/platform.js';
 import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
 import { TASK } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
-import { HRTIMER_NAPI_WATCHDOG, IRQ_SIM_NIC_RX, POLL_SIM_NIC } from '../net/core/ids.js';
+import { DRIVER_SIM_NIC, HRTIMER_NAPI_WATCHDOG, IRQ_SIM_NIC_RX, POLL_SIM_NIC } from '../net/core/ids.js';
 import { netRxAction } from '../net/core/napi_poll.js';
 import { napiWatchdog } from '../net/core/napi_schedule.js';
 import { type NetContext, netContext } from '../net/core/net_context.js';
 import { udpLookup } from '../net/ipv4/udp.js';
 import { packetLookup } from '../net/packet/af_packet.js';
+import { setComm } from './os_thread.js';
 
 /** Everything a thread of a machine works with. */
 export interface ThreadContext {
@@ -25,7 +27,7 @@ export interface ThreadContext {
 }
 
 /** The clock of this worker: made once, it measures its distance to the monotonic clock. */
-const platform = new NodePlatform();
+const platform = new NodePlatform(setComm);
 
 /**
  * Makes the context of the running thread.
@@ -42,6 +44,7 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
   cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
   net.napiPollFns[POLL_SIM_NIC] = (nc, n, budget) => simNicPoll(driver, nc, n, budget);
+  net.netDevOps[DRIVER_SIM_NIC] = simNicOps(driver);
   net.sockLookups.push(udpLookup, packetLookup);
   return { arena, cur, net, driver };
 }

@@ -1,37 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Control operations on network devices, in process context, under the device mutex. */
 import { NIC_QUEUE, nicQueueAt, SIM_NIC, simNicCreate, simNicDestroy } from '../drivers/net/sim_nic.js';
-import { simNicOpen, simNicProbe, simNicStop } from '../drivers/net/sim_nic_driver.js';
-import { EBUSY, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from '../kernel/errno.js';
+import { simNicProbe } from '../drivers/net/sim_nic_main.js';
+import { EBUSY, EINVAL, ENOENT, ENOMEM } from '../kernel/errno.js';
 import { irqSetAffinity } from '../kernel/irq.js';
 import { synchronizeRcu } from '../kernel/rcu.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
 import { TASK } from '../kernel/task.js';
+import {
+  devChangeName,
+  devClose,
+  devOpen,
+  netdevNapiExit,
+  netdevSetChannels,
+  netdevSetDeferHardIrqs,
+  netdevSetGroFlushTimeout,
+  netdevSetRing,
+  netdevThreadedStore,
+} from '../net/core/dev.js';
 import { DRIVER_SIM_NIC } from '../net/core/ids.js';
 import { NAPI, NAPIF_STATE_THREADED, napiStateText } from '../net/core/napi.js';
-import { napiSetThreaded, netifSetThreaded } from '../net/core/napi_control.js';
+import { NAPI_THREAD_NODE } from '../net/core/napi_thread.js';
+import { napiSetThreaded, netifSetThreaded } from '../net/core/napi_threaded.js';
 import {
   allocNetdev,
   devGetByName,
   freeNetdev,
-  IFF_UP,
   listNetdevice,
   NAPI_CONFIG,
   NET_DEVICE,
-  NETDEV_NAPI_THREADED_ENABLED,
   unlistNetdevice,
 } from '../net/core/net_device.js';
 import { NET } from '../net/core/softnet_data.js';
 import type { ThreadContext } from './context.js';
 import type { ControlOp, ControlResult, NapiInfo, NetdevParams } from './control_ops.js';
 
+/** Sleep between two looks at a device's reference count, us. */
+const REFCNT_US = 50;
+
 /** Makes a device, puts it into the list and brings its link up. The value is its word index. */
 export function addNetdev(ctx: ThreadContext, p: NetdevParams): ControlResult {
   const { net, cur, driver } = ctx;
   const { m } = cur;
-  const dev = allocNetdev(m, p.name, DRIVER_SIM_NIC, p.queues);
+  const dev = allocNetdev(m, p.name, DRIVER_SIM_NIC, p.maxQueues, p.persistentConfig);
   if (dev < 0) return { err: dev, value: null };
-  const nic = simNicCreate(m, dev, p.queues, p.ringSize, p.poolSize);
+  const nic = simNicCreate(m, dev, p.maxQueues, p.ringMax, p.poolSize);
   if (nic === 0) {
     freeNetdev(m, dev);
     return { err: -ENOMEM, value: null };
@@ -39,9 +52,13 @@ export function addNetdev(ctx: ThreadContext, p: NetdevParams): ControlResult {
   m[dev + NET_DEVICE.priv] = nic;
   m[dev + NET_DEVICE.queues] = p.queues;
   m[dev + NET_DEVICE.features] = p.features;
-  m[dev + NET_DEVICE.threaded] = p.threaded;
-  m[dev + NET_DEVICE.deferHardIrqs] = p.deferHardIrqs;
-  m[dev + NET_DEVICE.groFlushTimeoutNs] = p.groFlushTimeoutNs;
+  m[dev + NET_DEVICE.rxMax] = p.ringMax;
+  m[dev + NET_DEVICE.rxPending] = p.ringSize;
+  m[dev + NET_DEVICE.reconfig] = p.reconfig;
+  // No instances yet: these set what the first ones start with.
+  netifSetThreaded(net, dev, p.threaded);
+  netdevSetDeferHardIrqs(net, dev, p.deferHardIrqs);
+  netdevSetGroFlushTimeout(net, dev, p.groFlushTimeoutNs);
   simNicProbe(driver, nic, p.rxUsecs, p.rxFrames);
 
   sleepOnMutex(cur, net.at + NET.rtnl);
@@ -51,7 +68,7 @@ export function addNetdev(ctx: ThreadContext, p: NetdevParams): ControlResult {
   releaseMutex(cur, net.at + NET.rtnl);
   if (err === 0) {
     sleepOnMutex(cur, dev + NET_DEVICE.lock);
-    err = devOpen(ctx, dev);
+    err = devOpen(net, dev);
     // A thread that could not be had has turned threading off: the user asked for it, so that is an error here.
     if (err === 0 && m[dev + NET_DEVICE.threaded] !== p.threaded) err = -ENOMEM;
     releaseMutex(cur, dev + NET_DEVICE.lock);
@@ -71,30 +88,18 @@ export function delNetdev(ctx: ThreadContext, dev: number): number {
   const { net, cur } = ctx;
   const { m } = cur;
   sleepOnMutex(cur, dev + NET_DEVICE.lock);
-  devClose(ctx, dev);
+  devClose(net, dev);
+  netdevNapiExit(net, dev);
   releaseMutex(cur, dev + NET_DEVICE.lock);
   sleepOnMutex(cur, net.at + NET.rtnl);
   unlistNetdevice(net, dev);
   releaseMutex(cur, net.at + NET.rtnl);
   synchronizeRcu(cur);
+  // Whoever found it before and waits for its mutex finds no instances, and gives it back.
+  while (Atomics.load(m, dev + NET_DEVICE.refcnt) !== 0) cur.platform.usleep(REFCNT_US);
   simNicDestroy(m, m[dev + NET_DEVICE.priv]);
   freeNetdev(m, dev);
   return 0;
-}
-
-function devOpen(ctx: ThreadContext, dev: number): number {
-  const { m } = ctx.cur;
-  if ((m[dev + NET_DEVICE.flags] & IFF_UP) !== 0) return 0;
-  const err = simNicOpen(ctx.driver, dev);
-  if (err === 0) m[dev + NET_DEVICE.flags] |= IFF_UP;
-  return err;
-}
-
-function devClose(ctx: ThreadContext, dev: number): void {
-  const { m } = ctx.cur;
-  if ((m[dev + NET_DEVICE.flags] & IFF_UP) === 0) return;
-  simNicStop(ctx.driver, dev);
-  m[dev + NET_DEVICE.flags] &= ~IFF_UP;
 }
 
 /** The operations that change a device in place. @returns 0 or a negative errno */
@@ -102,6 +107,7 @@ export function changeNetdev(ctx: ThreadContext, op: ControlOp): number {
   if (!('dev' in op)) return -EINVAL;
   const { cur } = ctx;
   const { dev } = op;
+  if (op.name === 'netdev-rename') return devChangeName(ctx.net, dev, op.to);
   sleepOnMutex(cur, dev + NET_DEVICE.lock);
   const err = changeLocked(ctx, dev, op);
   releaseMutex(cur, dev + NET_DEVICE.lock);
@@ -113,15 +119,16 @@ function changeLocked(ctx: ThreadContext, dev: number, op: ControlOp): number {
   const { m } = ctx.cur;
   switch (op.name) {
     case 'netdev-up':
-      return devOpen(ctx, dev);
+      return devOpen(net, dev);
     case 'netdev-down':
-      devClose(ctx, dev);
+      devClose(net, dev);
       return 0;
     case 'netdev-threaded':
-      // The order of Linux's checks: no instances first, then the value (net-sysfs.c).
-      if (m[dev + NET_DEVICE.napiFirst] === 0) return -EOPNOTSUPP;
-      if (op.threaded > NETDEV_NAPI_THREADED_ENABLED) return -EOPNOTSUPP;
-      return netifSetThreaded(net, dev, op.threaded);
+      return netdevThreadedStore(net, dev, op.threaded);
+    case 'netdev-channels':
+      return netdevSetChannels(net, dev, op.combined);
+    case 'netdev-ring':
+      return netdevSetRing(net, dev, op.rx);
     case 'netdev-features':
       Atomics.store(m, dev + NET_DEVICE.features, op.features);
       return 0;
@@ -155,11 +162,11 @@ function napiSet(ctx: ThreadContext, dev: number, op: Extract<ControlOp, { name:
   const config = m[at + NAPI.config];
   if (op.deferHardIrqs !== undefined) {
     m[at + NAPI.deferHardIrqs] = op.deferHardIrqs;
-    m[config + NAPI_CONFIG.deferHardIrqs] = op.deferHardIrqs;
+    if (config !== 0) m[config + NAPI_CONFIG.deferHardIrqs] = op.deferHardIrqs;
   }
   if (op.groFlushTimeoutNs !== undefined) {
     m[at + NAPI.groFlushTimeoutNs] = op.groFlushTimeoutNs;
-    m[config + NAPI_CONFIG.groFlushTimeoutNs] = op.groFlushTimeoutNs;
+    if (config !== 0) m[config + NAPI_CONFIG.groFlushTimeoutNs] = op.groFlushTimeoutNs;
   }
   return op.threaded === undefined ? 0 : napiSetThreaded(net, net.napi(at), op.threaded);
 }
@@ -172,13 +179,13 @@ export function napiGet(ctx: ThreadContext, dev: number): NapiInfo[] {
   sleepOnMutex(cur, dev + NET_DEVICE.lock);
   for (let at = m[dev + NET_DEVICE.napiFirst]; at !== 0; at = m[at + NAPI.devNext]) {
     const state = Atomics.load(m, at + NAPI.state);
-    const thread = m[at + NAPI.thread];
+    const node = m[at + NAPI.threadNode];
     list.push({
       id: m[at + NAPI.napiId],
       index: m[at + NAPI.index],
       state: napiStateText(state),
       threaded: (state & NAPIF_STATE_THREADED) !== 0,
-      tid: thread === 0 ? null : m[thread + TASK.tid],
+      tid: node === 0 ? null : m[m[node + NAPI_THREAD_NODE.task] + TASK.tid],
       deferHardIrqs: m[at + NAPI.deferHardIrqs],
       groFlushTimeoutNs: m[at + NAPI.groFlushTimeoutNs],
       polls: m[at + NAPI.polls] >>> 0,

@@ -4,9 +4,12 @@
 /** Parameters of a simulated NIC. */
 export interface NetdevParams {
   readonly name: string;
+  /** Channels at first, and at most. */
   readonly queues: number;
-  /** Slots of each ring, a power of two. */
+  readonly maxQueues: number;
+  /** Descriptors of each ring in use, and slots it has: the latter a power of two. */
   readonly ringSize: number;
+  readonly ringMax: number;
   /** Buffers of each queue's pool, a power of two. */
   readonly poolSize: number;
   readonly rxUsecs: number;
@@ -16,6 +19,10 @@ export interface NetdevParams {
   readonly threaded: number;
   readonly deferHardIrqs: number;
   readonly groFlushTimeoutNs: number;
+  /** true: the driver has a napi_config for each queue index. */
+  readonly persistentConfig: boolean;
+  /** RECONFIG_* */
+  readonly reconfig: number;
 }
 
 export type ControlOp =
@@ -26,6 +33,9 @@ export type ControlOp =
   | { readonly name: 'netdev-up'; readonly dev: number }
   | { readonly name: 'netdev-down'; readonly dev: number }
   | { readonly name: 'netdev-threaded'; readonly dev: number; readonly threaded: number }
+  | { readonly name: 'netdev-channels'; readonly dev: number; readonly combined: number }
+  | { readonly name: 'netdev-ring'; readonly dev: number; readonly rx: number }
+  | { readonly name: 'netdev-rename'; readonly dev: number; readonly to: string }
   | { readonly name: 'netdev-features'; readonly dev: number; readonly features: number }
   | {
       readonly name: 'netdev-coalesce';

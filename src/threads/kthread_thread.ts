@@ -17,7 +17,7 @@ function threadFunction(ctx: ThreadContext, fn: number): KthreadFn {
     case KTHREAD_KSOFTIRQD:
       return (cur, cpu) => smpbootThreadFn(cur, KSOFTIRQD, cpu);
     case KTHREAD_NAPI_POLL:
-      return (_cur, napiAt) => napiThreadedPoll(ctx.net, ctx.net.napi(napiAt));
+      return (_cur, node) => napiThreadedPoll(ctx.net, node);
     default:
       throw new Error(`kernel thread with unknown function ${fn}`);
   }

@@ -140,7 +140,9 @@ async function sendOnce(
   const source = openCapture(file);
   const parser = new CaptureParser(workBuf, source.fileName);
   state.beginLoop();
+  wire.rest();
   for await (const chunk of kept.whole ? kept.chunks : source) {
+    wire.resume();
     parser.compressed = source.gzip;
     kept.keep(chunk);
     for (let at = 0; at < chunk.length && !state.ended; ) {
@@ -148,9 +150,10 @@ async function sendOnce(
       while (!state.ended && parser.next(rec)) state.ended = !state.send(rec);
     }
     // The next chunk may take its time to come (a pipe, a disk).
-    wire.flush();
+    wire.rest();
     if (state.ended) return;
   }
+  wire.resume();
   kept.end();
   parser.end();
   while (!state.ended && parser.next(rec)) state.ended = !state.send(rec);

@@ -25,9 +25,9 @@ export async function runNicThread(task: NicTask, tid: number): Promise<NicResul
   const staging = kmalloc(m, STAGING_BYTES / 4);
   if (staging === 0)
     throw new Error('the arena is full: no room for the wire’s staging buffer; boot with more memory');
-  const wire = new Wire(ctx.net, nic, m[nic + SIM_NIC.nrQueues], task.whenFull);
+  const wire = new Wire(ctx.net, nic, task.whenFull);
   wire.begin();
-  const pacer = new Pacer(ctx.cur, wire, nic + SIM_NIC.stop);
+  const pacer = new Pacer(ctx.cur, wire, nic + SIM_NIC.doorbell);
   const startNs = wire.tick();
   const fed =
     task.source.type === 'capture'

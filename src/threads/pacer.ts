@@ -11,20 +11,20 @@ import type { Current } from '../kernel/current.js';
 /** A sleep ends about this late: the rest is spun away where there are cores to spare. */
 const SPIN_NS = 60_000;
 const MIN_CORES_TO_SPIN = 4;
-/** Sleeps are cut into pieces so that a request to stop is seen. */
+/** Sleeps are cut into pieces, whoever may have forgotten to ring. */
 const MAX_SLEEP_MS = 100;
 
 export class Pacer {
   private readonly cur: Current;
   private readonly wire: Wire;
-  private readonly stopWord: number;
+  private readonly doorbell: number;
   private readonly spinNs = availableParallelism() >= MIN_CORES_TO_SPIN ? SPIN_NS : 0;
   private nowNs = 0;
 
-  constructor(cur: Current, wire: Wire, stopWord: number) {
+  constructor(cur: Current, wire: Wire, doorbell: number) {
     this.cur = cur;
     this.wire = wire;
-    this.stopWord = stopWord;
+    this.doorbell = doorbell;
   }
 
   /**
@@ -42,9 +42,10 @@ export class Pacer {
       let sleepNs = leftNs - this.spinNs;
       const irqUs = this.wire.nextInterruptUs();
       if (irqUs >= 0 && irqUs * 1000 < sleepNs) sleepNs = irqUs * 1000;
-      if (sleepNs > 0) Atomics.wait(this.cur.m, this.stopWord, 0, Math.min(sleepNs / 1e6, MAX_SLEEP_MS));
+      if (sleepNs > 0)
+        Atomics.wait(this.cur.m, this.doorbell, this.wire.bell, Math.min(sleepNs / 1e6, MAX_SLEEP_MS));
       else cpuRelax();
-      if (irqUs >= 0) this.wire.flush();
+      this.wire.flush();
     }
   }
 }

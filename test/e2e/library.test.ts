@@ -298,7 +298,7 @@ describe('what is not possible', () => {
   });
 
   it('is answered as Linux does', async () => {
-    await using machine = await boot({ cpus: 1 });
+    await using machine = await boot({ cpus: 1, napiKthreadPersist: 'off' });
     const eth0 = await machine.addDevice({ name: 'eth0' });
     const codeOf = (operation: Promise<unknown>): Promise<string> =>
       operation.then(

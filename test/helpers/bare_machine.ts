@@ -5,6 +5,7 @@
  * thread" does meanwhile happens at a place of the test's choice.
  */
 import { SimNicDriver, simNicInterrupt, simNicPoll } from '../../dist/drivers/net/sim_nic_driver.js';
+import { simNicOps } from '../../dist/drivers/net/sim_nic_main.js';
 import { CPU } from '../../dist/kernel/cpu.js';
 import { Current, cpuViews, KERNEL, KERNEL_AT } from '../../dist/kernel/current.js';
 import { allocTask } from '../../dist/kernel/kthread.js';
@@ -17,6 +18,7 @@ import { initListHead } from '../../dist/mm/list.js';
 import { allocPercpu, perCpuPtr } from '../../dist/mm/percpu.js';
 import { kmalloc, mmInit } from '../../dist/mm/slab.js';
 import {
+  DRIVER_SIM_NIC,
   HRTIMER_NAPI_WATCHDOG,
   IRQ_SIM_NIC_RX,
   POLL_SIM_NIC,
@@ -26,12 +28,13 @@ import {
 import { NAPI, type Napi, napiStateText } from '../../dist/net/core/napi.js';
 import { netRxAction } from '../../dist/net/core/napi_poll.js';
 import { napiWatchdog } from '../../dist/net/core/napi_schedule.js';
+import { NAPI_THREAD_NODE } from '../../dist/net/core/napi_thread.js';
 import { netContext } from '../../dist/net/core/net_context.js';
 import { allocNetdev, listNetdevice } from '../../dist/net/core/net_device.js';
 import {
   DROP_REASON_NAMES,
   GRO_NORMAL_BATCH,
-  MIN_NAPI_ID,
+  NAPI_KTHREAD_PERSIST_OFF,
   NET,
   NETDEV_BUDGET,
   NETDEV_BUDGET_USECS,
@@ -67,6 +70,8 @@ export class FakePlatform implements Platform {
     this.us += this.stepUs;
     return this.us | 0;
   }
+
+  setComm(): void {}
 
   usleep(us: number): void {
     this.us += us;
@@ -109,7 +114,7 @@ export class BareMachine {
     m[this.at + NET.netdevBudget] = options.netdevBudget ?? NETDEV_BUDGET;
     m[this.at + NET.netdevBudgetUsecs] = options.netdevBudgetUsecs ?? NETDEV_BUDGET_USECS;
     m[this.at + NET.groNormalBatch] = GRO_NORMAL_BATCH;
-    m[this.at + NET.nextNapiId] = MIN_NAPI_ID;
+    m[this.at + NET.napiKthreadPersist] = NAPI_KTHREAD_PERSIST_OFF;
     for (let i = 0; i < this.cpus; i++) {
       initListHead(m, this.softnet(i) + SOFTNET_DATA.pollList);
       initListHead(m, this.softnet(i) + SOFTNET_DATA.roundList);
@@ -132,6 +137,7 @@ export class BareMachine {
     cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
     cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
     cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
+    net.netDevOps[DRIVER_SIM_NIC] = simNicOps(driver);
     net.napiPollFns[POLL_SIM_NIC] = (nc, n, budget) => simNicPoll(driver, nc, n, budget);
     net.sockLookups.push(udpLookup, packetLookup);
     return { arena, cur, net, driver };
@@ -147,10 +153,13 @@ export class BareMachine {
   /** Gives an instance a thread that nobody runs: it sleeps, and counts as exited for whoever stops it. */
   giveThread(n: Napi): number {
     const { m } = this;
-    const task = allocTask(m, 0, n.at, m[n.at + NAPI.cpu], TASK_KIND_NAPI, 'napi/test');
+    const node = kmalloc(m, NAPI_THREAD_NODE.SIZE);
+    const task = allocTask(m, 0, node, m[n.at + NAPI.cpu], TASK_KIND_NAPI, 'napi/test');
     m[task + TASK.state] = TASK_INTERRUPTIBLE;
     m[task + TASK.exited] = 1;
-    Atomics.store(m, n.at + NAPI.thread, task);
+    m[node + NAPI_THREAD_NODE.task] = task;
+    m[node + NAPI_THREAD_NODE.napi] = n.at;
+    Atomics.store(m, n.at + NAPI.threadNode, node);
     return task;
   }
 

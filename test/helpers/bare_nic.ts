@@ -7,11 +7,12 @@ import {
   nicQueueView,
   simNicCreate,
 } from '../../dist/drivers/net/sim_nic.js';
-import { simNicOpen, simNicProbe, simNicStop } from '../../dist/drivers/net/sim_nic_driver.js';
+import { simNicOpen, simNicProbe, simNicStop } from '../../dist/drivers/net/sim_nic_main.js';
 import { type WhenFull, Wire } from '../../dist/drivers/net/sim_nic_wire.js';
 import { doSoftirq } from '../../dist/kernel/softirq.js';
 import { ringLength } from '../../dist/mm/ring.js';
 import { kmalloc } from '../../dist/mm/slab.js';
+import { netdevSetDeferHardIrqs, netdevSetGroFlushTimeout } from '../../dist/net/core/dev.js';
 import { DRIVER_SIM_NIC } from '../../dist/net/core/ids.js';
 import type { Napi } from '../../dist/net/core/napi.js';
 import { allocNetdev, listNetdevice, NET_DEVICE } from '../../dist/net/core/net_device.js';
@@ -57,6 +58,7 @@ export class BareNic {
   readonly queues: NicQueue[] = [];
   readonly poolSize: number;
   private readonly staging: number;
+  private readonly wires: Wire[] = [];
 
   /** Makes the device, its link down; or takes over one that addNetdev made. */
   constructor(bm: BareMachine, ctx: ThreadContext, options: NicOptions = {}, made = 0) {
@@ -83,19 +85,43 @@ export class BareNic {
     m[dev + NET_DEVICE.priv] = nic;
     m[dev + NET_DEVICE.queues] = nrQueues;
     m[dev + NET_DEVICE.features] = options.features ?? 0;
-    m[dev + NET_DEVICE.deferHardIrqs] = options.deferHardIrqs ?? 0;
-    m[dev + NET_DEVICE.groFlushTimeoutNs] = options.groFlushTimeoutNs ?? 0;
+    m[dev + NET_DEVICE.rxMax] = ringSize;
+    m[dev + NET_DEVICE.rxPending] = ringSize;
+    netdevSetDeferHardIrqs(ctx.net, dev, options.deferHardIrqs ?? 0);
+    netdevSetGroFlushTimeout(ctx.net, dev, options.groFlushTimeoutNs ?? 0);
     simNicProbe(ctx.driver, nic, options.rxUsecs ?? 0, options.rxFrames ?? 0);
     listNetdevice(ctx.net, dev);
     return dev;
   }
 
   up(): void {
-    if (simNicOpen(this.ctx.driver, this.dev) !== 0) throw new Error('the link does not come up');
+    const err = this.changing(() => simNicOpen(this.ctx.driver, this.dev));
+    if (err !== 0) throw new Error('the link does not come up');
   }
 
   down(): void {
-    simNicStop(this.ctx.driver, this.dev);
+    this.changing(() => simNicStop(this.ctx.driver, this.dev));
+  }
+
+  private readonly cpuThreads: ThreadContext[] = [];
+
+  private onCpu(cpu: number): ThreadContext {
+    this.cpuThreads[cpu] ??= this.bm.thread(cpu);
+    return this.cpuThreads[cpu];
+  }
+
+  /** A change of the device: the NIC, here in the same thread, acts on the doorbell while control waits for it. */
+  private changing<T>(change: () => T): T {
+    const { clock } = this.bm;
+    const was = clock.onSleep;
+    clock.onSleep = () => {
+      for (const wire of this.wires) wire.flush();
+      for (let cpu = 0; cpu < this.bm.cpus; cpu++)
+        if (this.bm.softirqPending(cpu)) doSoftirq(this.onCpu(cpu).cur);
+    };
+    const result = change();
+    clock.onSleep = was;
+    return result;
   }
 
   /** The instance of a queue while the link is up. */
@@ -105,7 +131,8 @@ export class BareNic {
 
   /** The hardware, in a thread of its own. */
   wire(whenFull: WhenFull = 'wait'): Wire {
-    const wire = new Wire(this.bm.thread(0).net, this.nic, this.queues.length, whenFull);
+    const wire = new Wire(this.bm.thread(0).net, this.nic, whenFull);
+    this.wires.push(wire);
     wire.begin();
     return wire;
   }

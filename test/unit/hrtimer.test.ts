@@ -30,6 +30,8 @@ class TestClock implements Platform {
   nowUs(): number {
     return this.us | 0;
   }
+  setComm(): void {}
+
   usleep(): void {}
 }
 

@@ -16,17 +16,11 @@ import {
   NAPIF_STATE_THREADED,
   type Napi,
 } from '../../dist/net/core/napi.js';
-import {
-  napiDisable,
-  napiEnable,
-  napiSetThreaded,
-  napiStopKthread,
-  netifNapiAdd,
-  netifNapiDel,
-  netifSetThreaded,
-} from '../../dist/net/core/napi_control.js';
+import { napiDisable, napiEnable, netifNapiAdd, netifNapiDel } from '../../dist/net/core/napi_control.js';
 import { napiThreadedPollLoop, napiThreadWait } from '../../dist/net/core/napi_poll.js';
 import { napiCompleteDone, napiSchedule } from '../../dist/net/core/napi_schedule.js';
+import { NAPI_THREAD_NODE } from '../../dist/net/core/napi_thread.js';
+import { napiSetThreaded, napiStopKthread, netifSetThreaded } from '../../dist/net/core/napi_threaded.js';
 import { NAPI_CONFIG, NET_DEVICE } from '../../dist/net/core/net_device.js';
 import type { ThreadContext } from '../../dist/threads/context.js';
 import { beforeNext, hookAtomics } from '../helpers/atomics.js';
@@ -232,7 +226,7 @@ describe('switching between softirq and threads', () => {
     expect(stateOf(n)).toBe('LISTED|THREADED');
     expect(napiSetThreaded(ctx.net, n, 0)).toBe(0);
     expect(stateOf(n)).toBe('LISTED');
-    expect(bm.m[n.at + NAPI.thread]).toBe(0);
+    expect(bm.m[n.at + NAPI.threadNode]).toBe(0);
     expect(bm.m[task + TASK.kthreadFlags] & KTHREAD_SHOULD_STOP).toBe(KTHREAD_SHOULD_STOP);
   });
 
@@ -258,7 +252,7 @@ describe('switching between softirq and threads', () => {
     bm.clock.onSleep = () => {
       seen.push(stateOf(n));
       expect(bm.m[task + TASK.kthreadFlags]).toBe(0);
-      expect(bm.m[n.at + NAPI.thread]).toBe(task);
+      expect(bm.m[bm.m[n.at + NAPI.threadNode] + NAPI_THREAD_NODE.task]).toBe(task);
       napiThreadedPollLoop(poller.net, n);
     };
     napiStopKthread(ctx.net, n);
@@ -291,7 +285,7 @@ describe('switching between softirq and threads', () => {
     napiDisable(ctx.net, n);
     napiStopKthread(ctx.net, n);
     expect(bm.clock.sleeps).toBe(0);
-    expect(bm.m[n.at + NAPI.thread]).toBe(0);
+    expect(bm.m[n.at + NAPI.threadNode]).toBe(0);
     expect(stateOf(n)).toBe('SCHED|NPSVC|LISTED');
   });
 
@@ -325,7 +319,10 @@ describe('napi_thread_wait', () => {
       bm.m[cur.task.at + TASK.state] = TASK_RUNNING;
       return 'ok';
     }) as typeof Atomics.wait);
-    return napiThreadWait(cur, n);
+    if (bm.m[n.at + NAPI.threadNode] === 0) bm.giveThread(n);
+    const got = napiThreadWait(poller.net, bm.m[n.at + NAPI.threadNode]);
+    expect(got === null || got.at === n.at).toBe(true);
+    return got !== null;
   }
 
   it('polls when SCHED_THREADED says that the thread owns the instance', () => {

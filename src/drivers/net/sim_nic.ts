@@ -12,6 +12,7 @@
  *   nicWaiting     set by the NIC thread before it sleeps for buffers; taken by the driver, by CAS
  *   starving       set by the driver when the pool was empty; taken by whoever frees enough buffers, by CAS
  *   counters       the NIC thread
+ *   rxActive, linkUp   holder of the device mutex, who then rings the doorbell; the NIC thread acts on them and says so
  *
  * Invariants: a buffer is in the pool, in the fill ring, with the NIC, in the receive ring, or further up. Buffers
  * posted and descriptors not yet read are at most ringSize together, so the NIC never overruns the receive ring. A queue that ran out of buffers is
@@ -25,6 +26,8 @@
  *   D4 free: buffers published in the recycle ring, then load of starving   pairs with  D3
  *   D5 NIC: descriptors published, then buffers released in the fill ring   pairs with  D6
  *   D6 driver: load of the fill ring's consumer, then of the receive ring's producer  pairs with  D5
+ *   D9 control: rxActive, linkUp, then add to doorbell, then load of running  pairs with  D10
+ *   D10 NIC: store of running, then load of doorbell; what it wrote published, then store of seen  pairs with  D9
  *   D7 driver: buffers published, then load of nicWaiting        pairs with  D8
  *   D8 NIC: store of nicWaiting, then load of the fill ring      pairs with  D7
  */
@@ -32,7 +35,7 @@ import { newObjectId } from '../../kernel/current.js';
 import { IRQ_DESC, IrqDesc } from '../../kernel/irq.js';
 import { RingConsumer, RingProducer, ringWords } from '../../mm/ring.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
-import { line, struct, word } from '../../mm/struct.js';
+import { f64, line, struct, word } from '../../mm/struct.js';
 import { PAGE_POOL, pagePoolCreate, pagePoolDestroy } from '../../net/core/page_pool.js';
 
 /** Words of a receive descriptor: 16 bytes. */
@@ -65,8 +68,15 @@ export const NIC_QUEUE = struct(
   line('NIC thread', {
     rxFramesTotal: word('frames put into the ring (wraps)'),
     interrupts: word('interrupts raised (wraps)'),
+    rxMissed: word('frames dropped for want of a posted buffer (wraps)'),
+    rxBytes: f64('bytes put into the ring'),
   }),
 );
+
+/** Bit of the doorbell: end the run now. */
+export const NIC_STOP = 1;
+/** What a change adds to the doorbell. */
+export const NIC_CHANGE = 2;
 
 export const SIM_NIC = struct(
   'sim_nic',
@@ -74,11 +84,22 @@ export const SIM_NIC = struct(
     nrQueues: word('queues'),
     queues: word('nic_queue of queue 0; the others follow'),
   }),
+  line('holder of the device mutex; read by the NIC thread', {
+    rxActive: word('queues that frames are spread over'),
+    linkUp: word('0: frames are dropped at the wire'),
+  }),
   line('NIC thread', {
     seq: word('frames that came over the wire so far (wraps): the number each one carries'),
     frames: word('frames read from the source in this run'),
+    rxDropped: word('frames dropped because the link was down or no ring could hold them (wraps)'),
+    running: word('1 while it may touch the rings'),
+    seen: word('the doorbell it acted upon last'),
   }),
-  line('main thread', { stop: word('1: end the run now') }),
+  line('any thread, atomic add and or', {
+    doorbell: word(
+      'NIC_STOP, and a count of changes to the words of the device mutex above it; the NIC sleeps on it',
+    ),
+  }),
 );
 
 /** A thread's view of a queue. Make once, keep. */

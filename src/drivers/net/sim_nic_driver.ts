@@ -1,32 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * The simulated NIC's driver: interrupt handler, poll, open and stop. Who owns what is said in sim_nic.ts.
+ * The simulated NIC's driver, the data path: interrupt handler, poll, refill. Who owns what is said in sim_nic.ts.
  */
 import type { Current } from '../../kernel/current.js';
-import { ENOMEM } from '../../kernel/errno.js';
-import {
-  IRQ_DESC,
-  irqDisable,
-  irqEnable,
-  irqMask,
-  irqUnmask,
-  raiseIrq,
-  requestIrq,
-} from '../../kernel/irq.js';
+import { irqMask, irqUnmask, raiseIrq } from '../../kernel/irq.js';
 import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
 import { DISSECT_OK, DISSECT_TRUNCATED } from '../../net/core/headers/flow_keys.js';
-import { IRQ_SIM_NIC_RX, POLL_SIM_NIC } from '../../net/core/ids.js';
-import { NAPI, NAPI_POLL_WEIGHT, type Napi } from '../../net/core/napi.js';
-import { napiDisable, napiEnable, netifNapiAdd, netifNapiDel } from '../../net/core/napi_control.js';
+import { NAPI, type Napi } from '../../net/core/napi.js';
 import { napiCompleteDone, napiScheduleOn, napiSchedulePrep } from '../../net/core/napi_schedule.js';
 import type { NetContext } from '../../net/core/net_context.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
 import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
-import { NET } from '../../net/core/softnet_data.js';
-import { NIC_QUEUE, type NicQueue, nicQueueAt, nicQueueView, RX_DESC, SIM_NIC } from './sim_nic.js';
+import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
 
 /** The driver's part of a thread: its queue views. */
 export class SimNicDriver {
@@ -123,21 +111,21 @@ function readFrame(net: NetContext, skb: number, len: number, hash: number): voi
 }
 
 /** Posts as many empty buffers as there is room for, and wakes the NIC if it waits for them. */
-function refill(net: NetContext, q: NicQueue): void {
+export function refill(net: NetContext, q: NicQueue): void {
   const { m } = net;
-  const { ringSize } = q;
-  let posted = post(net, q);
-  if (posted * 4 < ringSize) {
+  const pending = Atomics.load(m, q.dev + NET_DEVICE.rxPending);
+  let posted = post(net, q, pending);
+  if (posted * 4 < pending) {
     // The pool is empty: who frees enough has the queue polled again. It may have been freed just now.
     const wanted = m[q.pool + PAGE_POOL.total] >>> 3;
     Atomics.store(m, q.at + NIC_QUEUE.starving, wanted); // D3
     if (ringLength(m, m[q.pool + PAGE_POOL.ring]) >= wanted) {
       Atomics.store(m, q.at + NIC_QUEUE.starving, 0);
-      posted = post(net, q);
+      posted = post(net, q, pending);
     }
   }
   // A NIC that waits is woken for half a ring, not for a buffer; its own time-out covers what is less.
-  if (posted * 2 >= ringSize && Atomics.load(m, q.at + NIC_QUEUE.nicWaiting) === 1) wakeNic(m, q.at); // D7
+  if (posted * 2 >= pending && Atomics.load(m, q.at + NIC_QUEUE.nicWaiting) === 1) wakeNic(m, q.at); // D7
 }
 
 function wakeNic(m: Int32Array, queueAt: number): void {
@@ -147,17 +135,19 @@ function wakeNic(m: Int32Array, queueAt: number): void {
 }
 
 /**
- * Posts what the pool has, so that buffers posted and descriptors not yet read together never exceed the ring.
+ * Posts what the pool has, so that buffers posted and descriptors not yet read together never exceed the ring, or the
+ * part of it in use.
+ * @param pending descriptors in use (ethtool -G)
  * @returns buffers in the fill ring afterwards
  */
-function post(net: NetContext, q: NicQueue): number {
+function post(net: NetContext, q: NicQueue, pending: number): number {
   const { m } = net;
   const { fillProducer: fill, rxConsumer: rx, ringSize } = q;
   const pool = net.pool(q.pool);
   fill.begin();
   const free = fill.reserve(ringSize); // D6: first what the NIC took,
   rx.begin();
-  const room = free - rx.available(ringSize); // then what it reported
+  const room = pending - (ringSize - free) - rx.available(ringSize); // then what it reported
   let n = 0;
   while (n < room) {
     const got = pool.take(room - n);
@@ -179,67 +169,4 @@ export function simNicBuffersFreed(cur: Current, q: NicQueue): void {
   const wanted = Atomics.load(m, word); // D4
   if (wanted === 0 || ringLength(m, m[q.pool + PAGE_POOL.ring]) < wanted) return;
   if (Atomics.compareExchange(m, word, wanted, 0) === wanted) raiseIrq(cur, q.irq);
-}
-
-/** Posts the first buffers and sets the interrupts up. Before the device is in the list. */
-export function simNicProbe(driver: SimNicDriver, nic: number, rxUsecs: number, rxFrames: number): void {
-  const { net } = driver;
-  const { m } = net;
-  for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
-    const at = nicQueueAt(m, nic, i);
-    const q = driver.queue(at);
-    m[at + NIC_QUEUE.rxUsecs] = rxUsecs;
-    m[at + NIC_QUEUE.rxFrames] = rxFrames;
-    // Interrupts spread over the CPUs, whichever device they belong to.
-    const cpu = Atomics.add(m, net.at + NET.nextIrqCpu, 1) % net.cur.cpus.length;
-    requestIrq(q.irq, IRQ_SIM_NIC_RX, at, cpu);
-    refill(net, q);
-  }
-}
-
-/**
- * Link up: adds and enables an instance a queue (Linux: ndo_open). Device mutex held.
- * @returns 0 or -ENOMEM; after an error nothing is left up
- */
-export function simNicOpen(driver: SimNicDriver, dev: number): number {
-  const { net } = driver;
-  const { m } = net;
-  const nic = m[dev + NET_DEVICE.priv];
-  for (let i = 0; i < m[dev + NET_DEVICE.queues]; i++) {
-    const at = nicQueueAt(m, nic, i);
-    const cpu = Atomics.load(m, m[at + NIC_QUEUE.irq] + IRQ_DESC.affinity);
-    const napiAt = netifNapiAdd(net, dev, POLL_SIM_NIC, at, NAPI_POLL_WEIGHT, i, cpu);
-    if (napiAt < 0) {
-      simNicStop(driver, dev);
-      return -ENOMEM;
-    }
-    const n = net.napi(napiAt);
-    m[napiAt + NAPI.irq] = m[at + NIC_QUEUE.irq];
-    napiEnable(net, n);
-    Atomics.store(m, at + NIC_QUEUE.napi, napiAt);
-    // Frames may have come, or the mask may stand, from before.
-    const { irq } = driver.queue(at);
-    irqUnmask(net.cur, irq);
-    raiseIrq(net.cur, irq);
-  }
-  return 0;
-}
-
-/** Link down: disables and deletes the instances (Linux: ndo_stop). Device mutex held. */
-export function simNicStop(driver: SimNicDriver, dev: number): void {
-  const { net } = driver;
-  const { m } = net;
-  const nic = m[dev + NET_DEVICE.priv];
-  for (let i = 0; i < m[dev + NET_DEVICE.queues]; i++) {
-    const at = nicQueueAt(m, nic, i);
-    const napiAt = Atomics.load(m, at + NIC_QUEUE.napi);
-    if (napiAt === 0) continue;
-    const q = driver.queue(at);
-    const n = net.napi(napiAt);
-    irqDisable(net.cur, q.irq);
-    napiDisable(net, n);
-    Atomics.store(m, at + NIC_QUEUE.napi, 0);
-    netifNapiDel(net, n);
-    irqEnable(net.cur, q.irq);
-  }
 }

@@ -10,10 +10,11 @@ import type { Current } from '../../kernel/current.js';
 import { raiseIrq } from '../../kernel/irq.js';
 import { dissect, FlowKeys } from '../../net/core/flow_dissector.js';
 import type { NetContext } from '../../net/core/net_context.js';
+import { NET_DEVICE } from '../../net/core/net_device.js';
 import { countDrops } from '../../net/core/rx.js';
 import { SKB, SKB_DATA_BYTES, skbBuffersFor, skbData } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, DROP_PKT_TOO_BIG, DROP_RX_MISSED } from '../../net/core/softnet_data.js';
-import { NIC_QUEUE, type NicQueue, nicQueueAt, nicQueueView, RX_DESC, SIM_NIC } from './sim_nic.js';
+import { NIC_QUEUE, NIC_STOP, type NicQueue, nicQueueAt, nicQueueView, RX_DESC, SIM_NIC } from './sim_nic.js';
 import { RssIndirection, Toeplitz } from './toeplitz.js';
 
 /** Frames of a queue that are published at once at most. */
@@ -37,8 +38,7 @@ class WireQueue {
   /** Frames published since the last interrupt, and when the first of them was. */
   unsignalled = 0;
   firstUs = 0;
-  interrupts = 0;
-  frames = 0;
+  bytes = 0;
 
   constructor(q: NicQueue) {
     this.q = q;
@@ -55,16 +55,19 @@ export class Wire {
   private readonly rss = new Toeplitz();
   private readonly indirection: RssIndirection;
   private readonly whenFull: WhenFull;
+  /** The doorbell as it was acted upon. */
+  bell = 0;
+  private linkUp = false;
   private nowNs = 0;
   private seq = 0;
   private sinceFlush = 0;
 
-  constructor(net: NetContext, nic: number, nrQueues: number, whenFull: WhenFull) {
+  constructor(net: NetContext, nic: number, whenFull: WhenFull) {
     this.net = net;
     this.cur = net.cur;
     this.nic = nic;
     this.whenFull = whenFull;
-    this.indirection = new RssIndirection(nrQueues);
+    this.indirection = new RssIndirection(1);
   }
 
   /** Takes the hardware's ends of the rings over. Before the first frame. */
@@ -79,11 +82,46 @@ export class Wire {
     }
     this.seq = Atomics.load(m, this.nic + SIM_NIC.seq);
     this.nowNs = this.cur.platform.nowNs();
+    this.resume();
+  }
+
+  /** The source may take its time: until `resume` the rings are not touched, and nobody waits for this thread. */
+  rest(): void {
+    this.flush();
+    Atomics.store(this.net.m, this.nic + SIM_NIC.running, 0);
+  }
+
+  /** Goes on after `rest`. */
+  resume(): void {
+    Atomics.store(this.net.m, this.nic + SIM_NIC.running, 1); // D10
+    this.bell = Atomics.load(this.net.m, this.nic + SIM_NIC.doorbell);
+    this.configure();
+  }
+
+  /** Acts on changes of the device: where frames go, whether the link is up. @returns true if there were any */
+  private look(): boolean {
+    const bell = Atomics.load(this.net.m, this.nic + SIM_NIC.doorbell); // D10
+    if (bell === this.bell) return false;
+    // What was written under the old settings goes out under them.
+    for (const wq of this.queues) {
+      this.publish(wq);
+      this.signal(wq, true);
+    }
+    this.bell = bell;
+    this.configure();
+    return true;
+  }
+
+  private configure(): void {
+    const { m } = this.net;
+    this.indirection.setDefault(Math.max(1, Atomics.load(m, this.nic + SIM_NIC.rxActive)));
+    this.linkUp = Atomics.load(m, this.nic + SIM_NIC.linkUp) !== 0;
+    Atomics.store(m, this.nic + SIM_NIC.seen, this.bell); // D10
   }
 
   /** @returns true once the main thread wants the run to end */
   stopped(): boolean {
-    return Atomics.load(this.net.m, this.nic + SIM_NIC.stop) !== 0;
+    return (Atomics.load(this.net.m, this.nic + SIM_NIC.doorbell) & NIC_STOP) !== 0;
   }
 
   /** The RSS hash of the frame at byte `off` of the arena. */
@@ -99,11 +137,21 @@ export class Wire {
    */
   receive(off: number, len: number, hash: number): void {
     const { m } = this.net;
-    const wq = this.queues[this.indirection.queue(hash)];
+    if (this.sinceFlush === BATCH) {
+      this.sinceFlush = 0;
+      this.nowNs = this.cur.platform.nowNs();
+      this.look();
+    }
+    this.sinceFlush++;
     const seq = this.seq;
     this.seq = (seq + 1) | 0;
     const need = skbBuffersFor(len);
-    if (wq.avail - wq.used < need && !this.takeBuffers(wq, need)) return;
+    let wq = this.queues[this.indirection.queue(hash)];
+    while (!this.linkUp || wq.avail - wq.used < need) {
+      if (!this.takeBuffers(wq, need)) return;
+      // The device may have been changed while the frame waited for a buffer: then it is steered again.
+      wq = this.queues[this.indirection.queue(hash)];
+    }
     const head = this.copyIn(wq, off, len, need);
     const rx = wq.q.rxProducer;
     this.net.f[wq.q.stamps + rx.index(wq.written)] = this.nowNs;
@@ -113,20 +161,20 @@ export class Wire {
     m[desc + RX_DESC.hash] = hash;
     m[desc + RX_DESC.seq] = seq;
     wq.written++;
-    wq.frames++;
+    wq.bytes += len;
     if (wq.written === BATCH) {
       this.publish(wq);
       this.signal(wq, false);
     }
-    this.sinceFlush++;
-    if (this.sinceFlush === BATCH) {
-      this.sinceFlush = 0;
-      this.nowNs = this.cur.platform.nowNs();
-    }
   }
 
-  /** Publishes everything written and sees to the interrupts that are due. */
+  /** Publishes everything written and sees to the interrupts that are due. Between two frames. */
   flush(): void {
+    this.look();
+    this.flushQueues();
+  }
+
+  private flushQueues(): void {
     for (const wq of this.queues) {
       this.publish(wq);
       this.signal(wq, false);
@@ -159,15 +207,11 @@ export class Wire {
     for (const wq of this.queues) {
       this.publish(wq);
       this.signal(wq, true);
-      const { m } = this.net;
-      m[wq.q.at + NIC_QUEUE.rxFramesTotal] += wq.frames;
-      m[wq.q.at + NIC_QUEUE.interrupts] += wq.interrupts;
-      wq.frames = 0;
-      wq.interrupts = 0;
       // Buffers taken and not used stay posted: only what was used is given back to the ring.
       this.giveBackTaken(wq);
     }
     Atomics.store(this.net.m, this.nic + SIM_NIC.seq, this.seq);
+    Atomics.store(this.net.m, this.nic + SIM_NIC.running, 0);
   }
 
   private copyIn(wq: WireQueue, off: number, len: number, need: number): number {
@@ -202,6 +246,10 @@ export class Wire {
   private publish(wq: WireQueue): void {
     if (wq.written === 0) return;
     const n = wq.written;
+    const { m, f } = this.net;
+    m[wq.q.at + NIC_QUEUE.rxFramesTotal] += n;
+    f[(wq.q.at + NIC_QUEUE.rxBytes) >> 1] += wq.bytes;
+    wq.bytes = 0;
     wq.q.rxProducer.publish(n); // D1, D5
     this.giveBackTaken(wq);
     wq.written = 0;
@@ -228,20 +276,16 @@ export class Wire {
       if (!enough && !late) return;
     }
     wq.unsignalled = 0;
-    wq.interrupts++;
+    m[wq.q.at + NIC_QUEUE.interrupts]++;
     raiseIrq(this.cur, wq.q.irq); // D1
   }
 
   /**
-   * Gets `need` posted buffers, waiting for them or not.
+   * Gets `need` posted buffers, waiting for them or not; or finds that the device was changed.
    * @returns false if the frame was dropped, and counted
    */
   private takeBuffers(wq: WireQueue, need: number): boolean {
-    const { m } = this.net;
-    if (need > wq.q.ringSize) {
-      countDrops(this.net, DROP_PKT_TOO_BIG, 1);
-      return false;
-    }
+    if (!this.linkUp) return this.drop(DROP_DEV_READY);
     const fill = wq.q.fillConsumer;
     wq.avail = fill.available(Math.max(wq.used + need, BATCH));
     if (wq.avail - wq.used >= need) return true;
@@ -249,34 +293,46 @@ export class Wire {
     this.signal(wq, true);
     wq.avail = fill.available(Math.max(need, BATCH));
     while (wq.avail < need) {
-      if (Atomics.load(m, wq.q.at + NIC_QUEUE.napi) === 0) {
-        countDrops(this.net, DROP_DEV_READY, 1);
-        return false;
-      }
+      if (need > Atomics.load(this.net.m, wq.q.dev + NET_DEVICE.rxPending))
+        return this.drop(DROP_PKT_TOO_BIG);
       if (this.whenFull === 'drop' || this.stopped()) {
+        this.net.m[wq.q.at + NIC_QUEUE.rxMissed]++;
         countDrops(this.net, DROP_RX_MISSED, 1);
         return false;
       }
-      this.waitForBuffers(wq, need);
+      if (this.waitForBuffers(wq, need)) {
+        wq.avail = 0;
+        return true;
+      }
       wq.avail = fill.available(Math.max(need, BATCH));
     }
     this.tick();
     return true;
   }
 
+  /** A frame is dropped at the wire, and counted. */
+  private drop(reason: number): false {
+    this.net.m[this.nic + SIM_NIC.rxDropped]++;
+    countDrops(this.net, reason, 1);
+    return false;
+  }
+
   /**
    * Waits until the driver has posted half a ring. If nobody wakes it, it raises the interrupt for "few descriptors
    * left", and the driver looks for freed buffers.
+   * @returns true if the device was changed meanwhile
    */
-  private waitForBuffers(wq: WireQueue, need: number): void {
+  private waitForBuffers(wq: WireQueue, need: number): boolean {
     const { m } = this.net;
     const word = wq.q.at + NIC_QUEUE.nicWaiting;
     // Frames for other queues must not wait for this one.
-    this.flush();
+    this.flushQueues();
+    if (this.look()) return true;
     Atomics.store(m, word, 1); // D8
     if (wq.q.fillConsumer.available(need) < need && Atomics.wait(m, word, 1, WAIT_MS) === 'timed-out') {
       raiseIrq(this.cur, wq.q.irq);
     }
     Atomics.store(m, word, 0);
+    return this.look();
   }
 }

@@ -6,12 +6,14 @@
  *   napi_schedule.ts  schedule, complete, watchdog
  *   napi_poll.ts      the poll loops
  *   napi_control.ts   add, delete, enable, disable, threaded on and off
+ *   napi_thread.ts    the thread that stands behind it
  *
  * Owners
  *   state                   anybody, by CAS
  *   pollList, listOwner     the irqLock of the CPU whose list it is in; unlinked: the owner of SCHED
  *   receive and GRO lines   the owner of SCHED
- *   control line            holder of the device mutex; `thread` is read by schedulers under RCU
+ *   control line            holder of the device mutex; `threadNode` is read by schedulers under RCU
+ *   id line                 holder of napiHashLock; read under RCU
  */
 import { HRTIMER } from '../../kernel/hrtimer.js';
 import { listHead } from '../../mm/list.js';
@@ -79,19 +81,24 @@ export const NAPI = struct(
   }),
   line('see struct hrtimer', { timer: words(HRTIMER.SIZE, 'the watchdog timer') }),
   line('holder of the device mutex', {
-    thread: word('task_struct of its thread, 0: none; read under RCU'),
+    threadNode: word('napi_thread_node of its thread, 0: none; read under RCU'),
     dev: word('net_device it belongs to'),
-    devNext: word('next instance of the device, newest first'),
+    devNext: word('next instance of the device, descending id'),
     pollFn: word('which poll function (an entry of napiPollFns)'),
     priv: word('the driver’s queue'),
     weight: word('most packets of one poll'),
     index: word('queue index, -1: none'),
     config: word('napi_config that outlives it, 0: none'),
-    napiId: word('id shown to the user, 0 until enabled'),
     deferHardIrqs: word('empty polls to stay masked for'),
     groFlushTimeoutNs: word('watchdog, ns; 0: off'),
+    irqSuspendTimeoutNs: word('longest suspension of its interrupt by busy polling, ns; 0: off'),
     irq: word('irq_desc, 0: not set'),
     cpu: word('simulated CPU its thread counts as running on'),
+  }),
+  line('holder of napiHashLock', {
+    napiId: word('id shown to the user, 0 until first enabled'),
+    hashNext: word('next instance of its hash bucket'),
+    hashed: word('1 while it can be found by id: while it is enabled'),
   }),
 );
 

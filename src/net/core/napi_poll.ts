@@ -15,10 +15,10 @@
  *
  * Ordering
  *   N4 thread: store of its sleeping state, then load of `state`  pairs with  N3 (napi_schedule.ts)
+ *   P3 thread: leaves kthreadParkme, then load of the node's `napi`  pairs with  P1, P2 (napi_thread.ts)
  *   N8 net_rx_action: store inNetRxAction = 0, then look at the poll list under irqLock  pairs with  N7
  */
 import { condResched, irqLockCpu, irqUnlockCpu, localBhDisable, localBhEnable } from '../../kernel/bh.js';
-import type { Current } from '../../kernel/current.js';
 import { kthreadParkme, kthreadShouldPark, kthreadShouldStop } from '../../kernel/kthread.js';
 import { rcuQuiescentState } from '../../kernel/rcu.js';
 import { schedule } from '../../kernel/sched.js';
@@ -28,6 +28,7 @@ import { listAddTail, listDelInit, listEmpty, listSpliceTailInit } from '../../m
 import { groFlushNormal } from './gro.js';
 import { NAPI, NAPIF_STATE_SCHED_THREADED, type Napi, napiDisablePending, napiIsScheduled } from './napi.js';
 import { napiCompleteDone } from './napi_schedule.js';
+import { NAPI_THREAD_NODE } from './napi_thread.js';
 import type { NetContext } from './net_context.js';
 import { wakeSockets } from './rx.js';
 import { NET, SOFTNET_DATA } from './softnet_data.js';
@@ -147,28 +148,43 @@ export function napiThreadedPollLoop(net: NetContext, n: Napi): void {
 }
 
 /**
- * Sleeps until this thread owns its instance (Linux: napi_thread_wait).
- * @returns true to poll, false to stop
+ * Sleeps until this thread owns the instance that its node names (Linux: napi_thread_wait). Parks when asked to; the
+ * instance may be another one afterwards.
+ * @returns the instance to poll, or null to stop
  */
-export function napiThreadWait(cur: Current, n: Napi): boolean {
-  const { m, state } = n;
+export function napiThreadWait(net: NetContext, node: number): Napi | null {
+  const { m, cur } = net;
+  let n = servedBy(net, node);
   setCurrentState(cur.task, TASK_INTERRUPTIBLE); // N4
   while (!kthreadShouldStop(cur)) {
-    // SCHED alone would not do: disable or another poller may hold it.
-    if ((Atomics.load(m, state) & NAPIF_STATE_SCHED_THREADED) !== 0) {
+    if (kthreadShouldPark(cur)) {
+      kthreadParkme(cur);
+      // Woken to be stopped, it serves nobody.
+      if (!kthreadShouldStop(cur)) n = servedBy(net, node); // P3
+    } else if ((Atomics.load(m, n.state) & NAPIF_STATE_SCHED_THREADED) !== 0) {
+      // SCHED alone would not do: disable or another poller may hold it.
       setCurrentState(cur.task, TASK_RUNNING);
-      return true;
+      return n;
+    } else {
+      schedule(cur);
     }
-    if (kthreadShouldPark(cur)) kthreadParkme(cur);
-    else schedule(cur);
     setCurrentState(cur.task, TASK_INTERRUPTIBLE); // N4
   }
   setCurrentState(cur.task, TASK_RUNNING);
-  return false;
+  return null;
+}
+
+function servedBy(net: NetContext, node: number): Napi {
+  const at = Atomics.load(net.m, node + NAPI_THREAD_NODE.napi);
+  if (at === 0) throw new Error('a napi thread runs without an instance');
+  return net.napi(at);
 }
 
 /** Body of an instance's thread (Linux: napi_threaded_poll). @returns 0 when stopped */
-export function napiThreadedPoll(net: NetContext, n: Napi): number {
-  while (napiThreadWait(net.cur, n)) napiThreadedPollLoop(net, n);
-  return 0;
+export function napiThreadedPoll(net: NetContext, node: number): number {
+  for (;;) {
+    const n = napiThreadWait(net, node);
+    if (n === null) return 0;
+    napiThreadedPollLoop(net, n);
+  }
 }

@@ -21,8 +21,8 @@
  *   N2 complete: CAS clears SCHED, or sees MISSED; the poll after it looks at the ring   pairs with  N1
  *   N3 scheduler: or of SCHED_THREADED, then load of the thread's state   pairs with  N4
  *   N4 thread: store of its sleeping state, then load of `state`          pairs with  N3
- *   N5 starting a thread: store of `thread`, then or of THREADED          pairs with  N6
- *   N6 scheduler: load of THREADED, then load of `thread`                 pairs with  N5
+ *   N5 starting a thread: store of `threadNode`, then or of THREADED (napi_thread.ts)  pairs with  N6
+ *   N6 scheduler: load of THREADED, then load of `threadNode`             pairs with  N5
  *   N7 scheduler: list add, load of inNetRxAction, under irqLock          pairs with  N8 (napi_poll.ts)
  */
 import { irqLockCpu, irqUnlockCpu } from '../../kernel/bh.js';
@@ -44,6 +44,7 @@ import {
   NAPIF_STATE_THREADED,
   type Napi,
 } from './napi.js';
+import { NAPI_THREAD_NODE } from './napi_thread.js';
 import type { NetContext } from './net_context.js';
 
 /**
@@ -70,10 +71,10 @@ export function napiSchedulePrep(n: Napi): boolean {
 export function napiScheduleOn(net: NetContext, cpu: Cpu, n: Napi): void {
   const { m } = n;
   if ((Atomics.load(m, n.state) & NAPIF_STATE_THREADED) !== 0) {
-    const thread = Atomics.load(m, n.at + NAPI.thread); // N6
-    if (thread !== 0) {
+    const node = Atomics.load(m, n.at + NAPI.threadNode); // N6
+    if (node !== 0) {
       Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED); // N3
-      wakeUpProcess(m, thread);
+      wakeUpProcess(m, m[node + NAPI_THREAD_NODE.task]);
       return;
     }
   }

@@ -7,6 +7,7 @@ import type { Current } from '../../kernel/current.js';
 import { KERNEL, KERNEL_AT } from '../../kernel/current.js';
 import type { Arena } from '../../mm/arena.js';
 import { perCpuPtr } from '../../mm/percpu.js';
+import type { NetDevOps } from './dev.js';
 import { FlowKeys } from './flow_dissector.js';
 import { Napi } from './napi.js';
 import { PAGE_POOL, type PagePool, pagePoolView } from './page_pool.js';
@@ -30,6 +31,8 @@ export class NetContext {
   readonly at: number;
   readonly softnet: readonly SoftnetData[];
   readonly napiPollFns: NapiPollFn[] = [];
+  /** Drivers, by NET_DEVICE.driver. */
+  readonly netDevOps: NetDevOps[] = [];
   /** Asked in turn who takes a frame. */
   readonly sockLookups: SockLookup[] = [];
   /** Dissection of the frame in hand. */

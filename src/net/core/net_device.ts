@@ -16,6 +16,11 @@ export const IFF_UP = 1;
 /** Words of a device name: 16 bytes, the last one NUL (Linux: IFNAMSIZ). */
 export const IFNAME_WORDS = 4;
 
+/** How a driver changes its channels: deletes all and adds all; only the difference; adds the new before it deletes the old. */
+export const RECONFIG_REBUILD = 0;
+export const RECONFIG_DELTA = 1;
+export const RECONFIG_SAFE_SWITCH = 2;
+
 /** Values of `threaded` (Linux: enum netdev_napi_threaded). */
 export const NETDEV_NAPI_THREADED_DISABLED = 0;
 export const NETDEV_NAPI_THREADED_ENABLED = 1;
@@ -24,18 +29,25 @@ export const NET_DEVICE = struct(
   'net_device',
   line('creator, before it is in the list', {
     ifindex: word('number shown to the user'),
-    name: words(IFNAME_WORDS, 'name'),
     driver: word('which driver (an entry of netDevOps)'),
     priv: word('the driver’s own struct'),
     maxQueues: word('queues it can have'),
-    napiConfigs: word('napi_config of each queue index'),
+    napiConfigs: word('napi_config of each queue index; 0: the driver keeps none'),
+    reconfig: word('RECONFIG_*: how the driver changes its channels'),
+    rxMax: word('most descriptors of a receive ring'),
   }),
   line('lock holders', { lock: words(2, 'the device mutex') }),
+  line('any control thread, atomic add', {
+    refcnt: word('threads that hold a pointer to it beyond an RCU section'),
+  }),
+  line('rtnl and the device mutex', { name: words(IFNAME_WORDS, 'name') }),
   line('holder of the device mutex', {
     flags: word('IFF_UP'),
     threaded: word('device-level NAPI mode: instances added later start with it'),
-    napiFirst: word('newest NAPI instance'),
-    queues: word('queues in use'),
+    napiFirst: word('NAPI instance with the highest id'),
+    queues: word('channels in use'),
+    rxPending: word('descriptors of each receive ring in use'),
+    carrier: word('1 while the link has a carrier'),
     deferHardIrqs: word('default of instances added later'),
     groFlushTimeoutNs: word('default of instances added later, ns'),
   }),
@@ -51,16 +63,28 @@ export const NAPI_CONFIG = struct(
     threaded: word('mode to restore'),
     deferHardIrqs: word('value to restore'),
     groFlushTimeoutNs: word('value to restore, ns'),
+    irqSuspendTimeoutNs: word('value to restore, ns'),
     napiId: word('id the instance gets again, 0: none given yet'),
-    saved: word('1 once an instance stored its values here'),
+    threadNode: word('napi_thread_node whose thread is parked here, 0: none (seed 000)'),
   }),
 );
 
-/** Makes a device that is in no list yet. @returns its word index, or -ENOMEM */
-export function allocNetdev(m: Int32Array, name: string, driver: number, maxQueues: number): number {
+/**
+ * Makes a device that is in no list yet.
+ * @param persistent give it a napi_config for each queue index (Linux: netif_napi_add_config); without, instances
+ *   start afresh each time they are added
+ * @returns its word index, or -ENOMEM
+ */
+export function allocNetdev(
+  m: Int32Array,
+  name: string,
+  driver: number,
+  maxQueues: number,
+  persistent: boolean = true,
+): number {
   const dev = kmalloc(m, NET_DEVICE.SIZE);
-  const configs = kmalloc(m, NAPI_CONFIG.SIZE * maxQueues);
-  if (dev === 0 || configs === 0) {
+  const configs = persistent ? kmalloc(m, NAPI_CONFIG.SIZE * maxQueues) : 0;
+  if (dev === 0 || (persistent && configs === 0)) {
     kfree(m, configs, NAPI_CONFIG.SIZE * maxQueues);
     kfree(m, dev, NET_DEVICE.SIZE);
     return -ENOMEM;
@@ -72,10 +96,26 @@ export function allocNetdev(m: Int32Array, name: string, driver: number, maxQueu
   return dev;
 }
 
-/** Frees a device that is in no list and has no instances. */
+/** Frees a device that is in no list, has no instances, and whose parked threads were stopped (netdevNapiExit). */
 export function freeNetdev(m: Int32Array, dev: number): void {
   kfree(m, m[dev + NET_DEVICE.napiConfigs], NAPI_CONFIG.SIZE * m[dev + NET_DEVICE.maxQueues]);
   kfree(m, dev, NET_DEVICE.SIZE);
+}
+
+/** @returns the napi_config of a queue index, or 0 if the device keeps none */
+export function napiConfigAt(m: Int32Array, dev: number, index: number): number {
+  const configs = m[dev + NET_DEVICE.napiConfigs];
+  return configs === 0 ? 0 : configs + index * NAPI_CONFIG.SIZE;
+}
+
+/** Keeps a device from being freed until devPut. Caller is in an RCU read section or holds it already. */
+export function devHold(m: Int32Array, dev: number): void {
+  Atomics.add(m, dev + NET_DEVICE.refcnt, 1);
+}
+
+/** Gives a device back. */
+export function devPut(m: Int32Array, dev: number): void {
+  Atomics.sub(m, dev + NET_DEVICE.refcnt, 1);
 }
 
 /** @returns the device's name. Cold path. */
@@ -103,7 +143,17 @@ export function unlistNetdevice(net: NetContext, dev: number): void {
   }
 }
 
-/** @returns the device of that name, or 0. Caller holds rtnl, or only looks. */
+/** @returns the device of that ifindex, or 0. Caller holds rtnl, or is in an RCU read section. */
+export function devGetByIndex(net: NetContext, ifindex: number): number {
+  const { m, at } = net;
+  for (let i = 0; i < MAX_NETDEVS; i++) {
+    const dev = Atomics.load(m, at + NET.netdevs + i);
+    if (dev !== 0 && m[dev + NET_DEVICE.ifindex] === ifindex) return dev;
+  }
+  return 0;
+}
+
+/** @returns the device of that name, or 0. Caller holds rtnl, or is in an RCU read section. */
 export function devGetByName(net: NetContext, name: string): number {
   const { m, at } = net;
   for (let i = 0; i < MAX_NETDEVS; i++) {

@@ -65,11 +65,20 @@ export const MAX_NETDEVS = 64;
 /** Ports of a protocol. */
 export const NR_PORTS = 65536;
 
+/** Buckets of the instances by id. */
+export const NAPI_HASH_SIZE = 64;
+
+/** Values of the boot parameter `napi_kthread_persist`: see napi_thread.ts. */
+export const NAPI_KTHREAD_PERSIST_OFF = 0;
+export const NAPI_KTHREAD_PERSIST_V1 = 1;
+export const NAPI_KTHREAD_PERSIST_FIXED = 2;
+
 export const NET = struct(
   'net',
   line('main thread, before any other starts', {
     softnetData: word('per-CPU softnet_data, CPU 0 first'),
     udpTable: word('UDP sockets by port, NR_PORTS words; written under rtnl, read under RCU'),
+    napiKthreadPersist: word('NAPI_KTHREAD_PERSIST_*: what becomes of a thread when its instance is deleted'),
   }),
   line('sysctl: any control thread', {
     netdevBudget: word('packets of one softirq round (300)'),
@@ -81,8 +90,12 @@ export const NET = struct(
   line('rtnl', {
     udpAny: word('UDP socket for every port that has none of its own, 0: none'),
     nextIfindex: word('ifindex of the next device'),
-    nextNapiId: word('id of the next NAPI instance'),
     netdevs: words(MAX_NETDEVS, 'net_device by slot, 0: free'),
+  }),
+  line('lock holders', { napiHashLock: word('spin lock of the instances by id') }),
+  line('napiHashLock; read under RCU', {
+    lastNapiId: word('id given out last'),
+    napiHash: words(NAPI_HASH_SIZE, 'enabled instances by id'),
   }),
   line('any control thread, atomic add', {
     nextIrqCpu: word('interrupts set up so far: they go round the CPUs'),

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * The simulated NIC's driver, the control path: probe, open, stop, channels, ring size. Device mutex held throughout,
+ * but for probe. Who owns what is said in sim_nic.ts.
+ *
+ * Channels change in one of three ways that drivers have (NET_DEVICE.reconfig): delete all and add all; add or delete
+ * only the difference; add the new ones before the old ones are deleted. In each of them frames are first steered away
+ * from queues that go, and what these still hold is polled: a change of channels loses nothing but what overruns a ring.
+ */
+import { ENOMEM } from '../../kernel/errno.js';
+import { IRQ_DESC, irqDisable, irqEnable, irqUnmask, raiseIrq, requestIrq } from '../../kernel/irq.js';
+import { synchronizeRcu } from '../../kernel/rcu.js';
+import { ringLength } from '../../mm/ring.js';
+import type { NetDevOps } from '../../net/core/dev.js';
+import { IRQ_SIM_NIC_RX, POLL_SIM_NIC } from '../../net/core/ids.js';
+import { NAPI, NAPI_POLL_WEIGHT } from '../../net/core/napi.js';
+import {
+  napiDisable,
+  napiEnable,
+  netifNapiAdd,
+  netifNapiFree,
+  netifNapiUnlist,
+} from '../../net/core/napi_control.js';
+import type { NetContext } from '../../net/core/net_context.js';
+import {
+  NET_DEVICE,
+  RECONFIG_DELTA,
+  RECONFIG_REBUILD,
+  RECONFIG_SAFE_SWITCH,
+} from '../../net/core/net_device.js';
+import { NET } from '../../net/core/softnet_data.js';
+import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, SIM_NIC } from './sim_nic.js';
+import { refill, type SimNicDriver } from './sim_nic_driver.js';
+
+/** Sleep between two looks at a word that the NIC or a poll changes, us. */
+const LOOK_US = 50;
+
+/** @returns the driver's operations, for the table of the thread whose queue views `driver` holds */
+export function simNicOps(driver: SimNicDriver): NetDevOps {
+  return {
+    open: (_net, dev) => simNicOpen(driver, dev),
+    stop: (_net, dev) => simNicStop(driver, dev),
+    setChannels: (_net, dev, combined) => simNicSetChannels(driver, dev, combined),
+    setRing: (_net, dev, rx) => simNicSetRing(driver, dev, rx),
+  };
+}
+
+/** Posts the first buffers and sets the interrupts up. Before the device is in the list. */
+export function simNicProbe(driver: SimNicDriver, nic: number, rxUsecs: number, rxFrames: number): void {
+  const { net } = driver;
+  const { m } = net;
+  for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
+    const at = nicQueueAt(m, nic, i);
+    const q = driver.queue(at);
+    m[at + NIC_QUEUE.rxUsecs] = rxUsecs;
+    m[at + NIC_QUEUE.rxFrames] = rxFrames;
+    // Interrupts spread over the CPUs, whichever device they belong to.
+    const cpu = Atomics.add(m, net.at + NET.nextIrqCpu, 1) % net.cur.cpus.length;
+    requestIrq(q.irq, IRQ_SIM_NIC_RX, at, cpu);
+    refill(net, q);
+  }
+}
+
+/** Link up: adds and enables an instance a channel (Linux: ndo_open). @returns 0 or -ENOMEM */
+export function simNicOpen(driver: SimNicDriver, dev: number): number {
+  const { net } = driver;
+  const { m } = net;
+  const nic = m[dev + NET_DEVICE.priv];
+  const queues = m[dev + NET_DEVICE.queues];
+  const added = addInstances(driver, dev, 0, queues);
+  if (added === null) return -ENOMEM;
+  enableInstances(driver, dev, 0, added);
+  steer(net, nic, queues, 1);
+  return 0;
+}
+
+/** Link down: disables and deletes the instances (Linux: ndo_stop). What is in the rings waits for the link. */
+export function simNicStop(driver: SimNicDriver, dev: number): void {
+  const { net } = driver;
+  const { m } = net;
+  const nic = m[dev + NET_DEVICE.priv];
+  steer(net, nic, m[dev + NET_DEVICE.queues], 0);
+  closeInstances(driver, dev, 0, m[dev + NET_DEVICE.queues]);
+}
+
+/** ethtool -L. @returns 0, or -ENOMEM: then the channels are as before */
+function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number): number {
+  const { net } = driver;
+  const { m } = net;
+  const nic = m[dev + NET_DEVICE.priv];
+  const old = m[dev + NET_DEVICE.queues];
+  if (m[dev + NET_DEVICE.napiFirst] === 0) {
+    m[dev + NET_DEVICE.queues] = combined;
+    return 0;
+  }
+  if (combined < old) {
+    steer(net, nic, combined, 1);
+    for (let i = combined; i < old; i++) drain(driver, nicQueueAt(m, nic, i));
+  }
+  const err = reopen(driver, dev, old, combined);
+  if (err === 0) m[dev + NET_DEVICE.queues] = combined;
+  steer(net, nic, m[dev + NET_DEVICE.queues], 1);
+  return err;
+}
+
+/** ethtool -G: drivers other than those that change only the difference open their channels anew for it. */
+function simNicSetRing(driver: SimNicDriver, dev: number, rx: number): number {
+  const { m } = driver.net;
+  const queues = m[dev + NET_DEVICE.queues];
+  const was = m[dev + NET_DEVICE.rxPending];
+  Atomics.store(m, dev + NET_DEVICE.rxPending, rx);
+  if (m[dev + NET_DEVICE.napiFirst] === 0 || m[dev + NET_DEVICE.reconfig] === RECONFIG_DELTA) return 0;
+  const err = reopen(driver, dev, queues, queues);
+  if (err !== 0) Atomics.store(m, dev + NET_DEVICE.rxPending, was);
+  return err;
+}
+
+/** Goes from `old` to `now` instances in the device's own way. @returns 0 or -ENOMEM */
+function reopen(driver: SimNicDriver, dev: number, old: number, now: number): number {
+  const { m } = driver.net;
+  switch (m[dev + NET_DEVICE.reconfig]) {
+    case RECONFIG_SAFE_SWITCH: {
+      const added = addInstances(driver, dev, 0, now);
+      if (added === null) return -ENOMEM;
+      closeInstances(driver, dev, 0, old);
+      enableInstances(driver, dev, 0, added);
+      return 0;
+    }
+    case RECONFIG_REBUILD: {
+      closeInstances(driver, dev, 0, old);
+      const added = addInstances(driver, dev, 0, now);
+      enableInstances(driver, dev, 0, added ?? addInstances(driver, dev, 0, old) ?? []);
+      return added === null ? -ENOMEM : 0;
+    }
+    default: {
+      if (now < old) {
+        closeInstances(driver, dev, now, old);
+        return 0;
+      }
+      const added = addInstances(driver, dev, old, now);
+      if (added === null) return -ENOMEM;
+      enableInstances(driver, dev, old, added);
+      return 0;
+    }
+  }
+}
+
+/** Adds an instance for each of the queues from `first` to before `end`. @returns them, or null: then none was added */
+function addInstances(driver: SimNicDriver, dev: number, first: number, end: number): number[] | null {
+  const { net } = driver;
+  const { m } = net;
+  const nic = m[dev + NET_DEVICE.priv];
+  const added: number[] = [];
+  for (let i = first; i < end; i++) {
+    const q = nicQueueAt(m, nic, i);
+    const cpu = Atomics.load(m, m[q + NIC_QUEUE.irq] + IRQ_DESC.affinity);
+    const at = netifNapiAdd(net, dev, POLL_SIM_NIC, q, NAPI_POLL_WEIGHT, i, cpu);
+    if (at < 0) {
+      deleteInstances(net, added);
+      return null;
+    }
+    m[at + NAPI.irq] = m[q + NIC_QUEUE.irq];
+    added.push(at);
+  }
+  return added;
+}
+
+/** Puts instances into service, the first one at queue `first`. */
+function enableInstances(driver: SimNicDriver, dev: number, first: number, added: readonly number[]): void {
+  const { net } = driver;
+  const { m } = net;
+  const nic = m[dev + NET_DEVICE.priv];
+  for (let i = 0; i < added.length; i++) {
+    const q = nicQueueAt(m, nic, first + i);
+    napiEnable(net, net.napi(added[i]));
+    Atomics.store(m, q + NIC_QUEUE.napi, added[i]);
+    // Frames may have come, or the mask may stand, from before.
+    const { irq } = driver.queue(q);
+    irqUnmask(net.cur, irq);
+    raiseIrq(net.cur, irq);
+  }
+}
+
+/** Takes the instances of the queues from `first` to before `end` out of service and deletes them. */
+function closeInstances(driver: SimNicDriver, dev: number, first: number, end: number): void {
+  const { net } = driver;
+  const { m } = net;
+  const nic = m[dev + NET_DEVICE.priv];
+  const closed: number[] = [];
+  for (let i = first; i < end; i++) {
+    const at = nicQueueAt(m, nic, i);
+    const napiAt = Atomics.load(m, at + NIC_QUEUE.napi);
+    if (napiAt === 0) continue;
+    const { irq } = driver.queue(at);
+    irqDisable(net.cur, irq);
+    napiDisable(net, net.napi(napiAt));
+    Atomics.store(m, at + NIC_QUEUE.napi, 0);
+    irqEnable(net.cur, irq);
+    closed.push(napiAt);
+  }
+  deleteInstances(net, closed);
+}
+
+/** Deletes disabled instances that nothing points to any more: one grace period for all. */
+function deleteInstances(net: NetContext, list: readonly number[]): void {
+  if (list.length === 0) return;
+  for (const at of list) netifNapiUnlist(net, net.napi(at));
+  synchronizeRcu(net.cur);
+  for (const at of list) netifNapiFree(net, net.napi(at));
+}
+
+/** Tells the NIC over how many queues to spread frames, and whether the link is up; returns when it does so. */
+function steer(net: NetContext, nic: number, rxActive: number, linkUp: number): void {
+  const { m, cur } = net;
+  Atomics.store(m, nic + SIM_NIC.rxActive, rxActive);
+  Atomics.store(m, nic + SIM_NIC.linkUp, linkUp);
+  const bell = Atomics.add(m, nic + SIM_NIC.doorbell, NIC_CHANGE) + NIC_CHANGE; // D9
+  Atomics.notify(m, nic + SIM_NIC.doorbell);
+  while (Atomics.load(m, nic + SIM_NIC.running) !== 0) {
+    if (((Atomics.load(m, nic + SIM_NIC.seen) ^ bell) & ~NIC_STOP) === 0) return;
+    cur.platform.usleep(LOOK_US);
+  }
+}
+
+/** Has everything polled that is in the ring of a queue that gets no more frames. Its instance is enabled. */
+function drain(driver: SimNicDriver, at: number): void {
+  const { net } = driver;
+  const { m, cur } = net;
+  raiseIrq(cur, driver.queue(at).irq);
+  while (ringLength(m, m[at + NIC_QUEUE.rxRing]) > 0) cur.platform.usleep(LOOK_US);
+}
