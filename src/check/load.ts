@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Loads a program under check: its modules, instrumented, in a session of their own. */
 import { createHash } from 'node:crypto';
-import { register } from 'node:module';
+import nodeModule from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import { type Edit, editConcerns } from './edits.js';
-import type { Session } from './hooks.js';
+import { Instrument, type Resolved, type Session } from './instrument.js';
 import { CheckUsageError, RefusedError } from './refuse.js';
 import { running } from './runner.js';
 import { modulesOf } from './sites.js';
@@ -25,20 +25,46 @@ export interface Program {
   readonly digest: string;
 }
 
-let port: MessagePort | undefined;
+/** Hooks in the thread that imports: Node 22.15 and 23.5 brought them, 26 wants no others. */
+interface SyncHooks {
+  resolve(
+    specifier: string,
+    context: { parentURL?: string },
+    next: (specifier: string, context?: object) => Resolved,
+  ): Resolved;
+  load(url: string, context: object, next: (url: string, context?: object) => object): object;
+}
+const { registerHooks } = nodeModule as { registerHooks?: (hooks: SyncHooks) => unknown };
+
+let announce: ((s: Session) => void) | undefined;
 let count = 0;
 
-function hooks(): MessagePort {
-  if (port === undefined) {
-    const channel = new MessageChannel();
-    register(new URL('./hooks.js', import.meta.url), {
-      data: { port: channel.port2, checker: new URL('./', import.meta.url).href },
-      transferList: [channel.port2],
-    });
-    port = channel.port1;
-    port.unref();
-  }
-  return port;
+/** Installs the hooks at the first load of a process. @returns what makes a session known to them */
+function hooks(): (s: Session) => void {
+  announce ??= registerHooks === undefined ? hooksElsewhere() : hooksHere(registerHooks);
+  return announce;
+}
+
+function hooksHere(install: (hooks: SyncHooks) => unknown): (s: Session) => void {
+  const sessions = new Map<string, Session>();
+  const instrument = new Instrument(new URL('./', import.meta.url).href, (id) => sessions.get(id) as Session);
+  install({
+    resolve: (specifier, context, next) =>
+      instrument.own(specifier, context.parentURL) ??
+      instrument.resolved(specifier, context.parentURL, next(specifier, context)),
+    load: (url, context, next) => instrument.load(url) ?? next(url, context),
+  });
+  return (s) => sessions.set(s.id, s);
+}
+
+function hooksElsewhere(): (s: Session) => void {
+  const channel = new MessageChannel();
+  nodeModule.register(new URL('./hooks.js', import.meta.url), {
+    data: { port: channel.port2, checker: new URL('./', import.meta.url).href },
+    transferList: [channel.port2],
+  });
+  channel.port1.unref();
+  return (s) => channel.port1.postMessage(s);
 }
 
 /**
@@ -51,7 +77,7 @@ export async function loadProgram(file: string | URL, options: LoadOptions = {})
   const id = `s${++count}`;
   const edits = options.edits ?? [];
   const session: Session = { id, packages: options.packages ?? [], edits };
-  hooks().postMessage(session);
+  hooks()(session);
   running.phase = 'load';
   let exports: Record<string, unknown>;
   try {
