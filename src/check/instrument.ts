@@ -16,6 +16,8 @@ export interface Session {
   /** Packages to instrument beside files that are imported by a path. */
   readonly packages: readonly string[];
   readonly edits: readonly Edit[];
+  /** Load the modules as they are: only what the first one exports is wanted. */
+  readonly plain?: boolean;
 }
 
 /** What a resolve hook gives. */
@@ -67,6 +69,7 @@ export class Instrument {
     );
     if (!byPath && !named) return found;
     const url = `${found.url}${found.url.includes('?') ? '&' : '?'}softnet-check=${mark[1]}`;
+    if (this.session(mark[1]).plain === true) return { ...found, url };
     // Data becomes a module whose default export is constant.
     return isJson(found.url) ? { ...found, url, format: 'module', importAttributes: {} } : { ...found, url };
   }
@@ -79,6 +82,7 @@ export class Instrument {
     const mark = MARK.exec(url);
     if (mark === null) return undefined;
     const s = this.session(mark[1]);
+    if (s.plain === true) return undefined;
     const plain = url.replace(MARK, '');
     const file = fileURLToPath(plain.replace(/\?.*$/, ''));
     const runtime = `${this.checker}runtime_face.js`;
