@@ -41,9 +41,9 @@ const FAULTS: readonly [what: string, file: string, find: string, replace: strin
   ['catch swallows the abort', 'runtime.js', 'if (isAbort(e) || running.aborting)', 'if (false)'],
   [
     'iterations merged',
-    'transform.js',
-    'F.opaque = true;\n        this.walk(n.body, F);',
-    'this.walk(n.body, F);',
+    'transform_statements.js',
+    'F.opaque = true;\n        this.work.walk(n.body, F);',
+    'this.work.walk(n.body, F);',
   ],
   ['notify wakes everybody', 'search.js', 'if (rank <= most)', 'if (rank >= 1)'],
   ['sleepers forget their order', 'search.js', 'this.sleepersOn(c.addr) + 1', '1'],
