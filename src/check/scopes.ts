@@ -42,6 +42,8 @@ export class FunctionScope {
   isConstructor = false;
   /** A getter, setter or implicit conversion. */
   isAccessor = false;
+  /** Functions are made in it. */
+  hasNested = false;
   /** Names assigned inside nested functions: reading them early is not the same as reading them late. */
   readonly assignedInside: Set<string>;
   /** All names mentioned, nested functions included. */
@@ -69,6 +71,7 @@ export class FunctionScope {
     }
     if (!nested && isLoop(n)) this.loops.push({ start: n.start, end: n.end });
     const inside = nested || (n !== this.node && isFunction(n));
+    this.hasNested ||= inside;
     if (n !== this.node && isFunction(n))
       for (const name of assignedNames(n, true)) this.assignedInside.add(name);
     for (const c of childrenOf(n)) this.scan(c, n, inside);

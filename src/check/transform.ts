@@ -36,6 +36,12 @@ const SHIMMED: readonly string[] = [
   'Float64Array',
   'BigInt64Array',
   'BigUint64Array',
+  'ArrayBuffer',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
+  'Promise',
 ];
 
 export interface TransformOptions {
@@ -162,10 +168,24 @@ class Transformer {
   /** Functions and classes of the module are frozen at its end: they could carry state, too. */
   private freezeDeclared(st: Node): void {
     const d = (/^Export(Named|Default)Declaration$/.test(st.type) ? st.declaration : st) as Node | null;
-    if (d === null || d === undefined || !/^(Function|Class)Declaration$/.test(d.type) || !d.id) return;
-    this.s.append(
-      `\n; $.m(${d.id.name}, ${this.work.where(d)}); $.m(${d.id.name}.prototype, ${this.work.where(d)})`,
-    );
+    if (d === null || d === undefined) return;
+    const freeze = (name: string, n: Node): void => {
+      this.s.append(`\n; $.m(${name}, ${this.work.where(n)});`);
+    };
+    if (d.type === 'VariableDeclaration') {
+      // Not wrapped where they stand: they would lose the name that they get from the variable.
+      for (const x of d.declarations as Node[]) {
+        if (x.id.type === 'Identifier' && (isFunction(x.init as Node) || x.init.type === 'ClassExpression'))
+          freeze(x.id.name as string, x);
+      }
+    } else if (/^(Function|Class)Declaration$/.test(d.type)) {
+      if (d.id) freeze(d.id.name as string, d);
+      else if (st.type === 'ExportDefaultDeclaration') {
+        this.s.overwrite(st.start, d.start, 'const $default = ');
+        this.s.appendLeft(d.end, '; export { $default as default };');
+        freeze('$default', d);
+      }
+    }
   }
 
   private walk(n: Node | null | undefined, F: FunctionScope | null): void {
@@ -225,6 +245,12 @@ class Transformer {
           this.s.overwrite(n.start, n.end, '$.random');
           return;
         }
+        break;
+      case 'UpdateExpression':
+        if (F !== null) this.work.guardTarget(n.argument as Node, F);
+        break;
+      case 'UnaryExpression':
+        if (F !== null && n.operator === 'delete') this.work.guardTarget(n.argument as Node, F);
         break;
       case 'CallExpression':
         if (n.callee.name === 'eval') this.work.fail(n, 'eval cannot be checked');

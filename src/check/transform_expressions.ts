@@ -120,6 +120,7 @@ export class ExpressionTransform {
     }
     const parts = left.computed ? [left.object, left.property, right] : [left.object, right];
     const depth = this.operands(parts as Node[], F);
+    this.work.guardTarget(left, F);
     if (left.computed) {
       if (n.operator === '=') {
         this.work.wrap(right, '$.i(', `, ${this.work.site(n, F, SITE_KIND_INDEX, n.end)})`);

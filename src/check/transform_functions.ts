@@ -60,9 +60,9 @@ export class FunctionTransform {
     if (n.type !== 'ArrowFunctionExpression' && F.mentions.has('arguments'))
       F.declare(['arguments'], n.start);
     if (!block) {
-      if (!this.work.hasSite(body)) this.work.walk(body, F);
-      else {
-        this.work.walk(body, F);
+      this.work.walk(body, F);
+      // Functions made here must not pass for this one when the engine calls them.
+      if (F.used || F.hasNested) {
         const temps = Array.from({ length: F.temps }, (_, i) => `, $t${i}`).join('');
         this.work.wrap(body, `(($d${temps}) => (`, '))($.in())');
       }
@@ -72,7 +72,7 @@ export class FunctionTransform {
       F.leave();
       const temps =
         F.temps > 0 ? ` let ${Array.from({ length: F.temps }, (_, i) => `$t${i}`).join(', ')};` : '';
-      if (F.used) this.work.s.appendLeft(this.bodyStart(body), ` const $d = $.in();${temps}`);
+      if (F.used || F.hasNested) this.work.s.appendLeft(this.bodyStart(body), ` const $d = $.in();${temps}`);
     }
     F.leave();
     return F;

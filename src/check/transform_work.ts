@@ -77,4 +77,19 @@ export class TransformWork {
     for (let o = F.outer; o !== null; o = o.outer) if (o.assignedInside.has(name)) return false;
     return !later.some((x) => assignedNames(x, false).has(name));
   }
+
+  /**
+   * A property is about to be changed: of an object that is not the thread's own where the way to it starts at a global
+   * or at a name of the module, and where a private field belongs to a constant (a freeze does not reach these).
+   */
+  guardTarget(target: Node, F: FunctionScope): void {
+    if (target.type !== 'MemberExpression') return;
+    const object = target.object as Node;
+    if (object.type === 'Super') return;
+    let root = object;
+    while (root.type === 'MemberExpression') root = root.object as Node;
+    if (target.property.type === 'PrivateIdentifier') this.wrap(object, '$.h(', ')');
+    else if (root.type === 'Identifier' && !F.knows(root.name as string))
+      this.wrap(object, '$.w(', `, ${this.where(target)})`);
+  }
 }
