@@ -50,6 +50,7 @@ export class FunctionScope {
   readonly mentions = new Map<string, Mentions>();
   private readonly declaredAt = new Map<string, number>();
   private readonly loops: Range[] = [];
+  private assigned: Set<string> | null = null;
 
   constructor(node: Node, outer: FunctionScope | null, name: string) {
     this.node = node;
@@ -101,6 +102,12 @@ export class FunctionScope {
     }
   }
 
+  /** @returns true if a nested function holds one of the names and some assignment changes it */
+  sharesVariables(names: readonly string[]): boolean {
+    this.assigned ??= assignedNames(this.node, true);
+    return names.some((name) => this.mentions.get(name)?.nested === true && this.assigned?.has(name));
+  }
+
   /** @returns all names of the function's own that are in scope here */
   names(): string[] {
     return [...new Set(this.blocks.flat())];
@@ -117,6 +124,7 @@ export class FunctionScope {
   }
 
   private needed(name: string, after: number): boolean {
+    if (isToken(name)) return true;
     const m = this.mentions.get(name);
     if (m === undefined) return false;
     if (m.nested) return true;
@@ -140,7 +148,8 @@ export class FunctionScope {
     if (this.isConstructor) return [];
     const out = this.names().filter((name) => this.needed(name, after));
     for (let o = this.outer; o !== null; o = o.outer) {
-      for (const name of o.allNames()) if (!out.includes(name) && this.mentions.has(name)) out.push(name);
+      for (const name of o.allNames())
+        if (!out.includes(name) && (this.mentions.has(name) || isToken(name))) out.push(name);
     }
     for (const name of this.pending) if (!out.includes(name)) out.push(name);
     if (this.hasThis) out.unshift('this');
@@ -152,10 +161,18 @@ export class FunctionScope {
     const out = new Set<string>();
     if (inner.node.type === 'ArrowFunctionExpression' && mentionsThis(inner.node)) out.add('this');
     for (let o: FunctionScope | null = this; o !== null; o = o.outer) {
-      for (const name of o.allNames()) if (inner.mentions.has(name)) out.add(name);
+      for (const name of o.allNames()) if (inner.mentions.has(name) || isToken(name)) out.add(name);
     }
     return [...out];
   }
+}
+
+/**
+ * Closures that change the same variable and closures that change two variables of equal value are not the same: a block
+ * whose variables are shared so has a token, an object made anew each time it is entered, which all of them hold.
+ */
+export function isToken(name: string): boolean {
+  return /^\$v\d+$/.test(name);
 }
 
 /** @returns true if `this` (of the function itself) is mentioned */

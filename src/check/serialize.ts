@@ -146,9 +146,9 @@ export class Serializer {
     return `${head}+${a.byteOffset}:${this.object(a.buffer)}`;
   }
 
-  private seenAs(o: object): number {
-    const before = this.seen.get(o) ?? this.seen.size;
-    this.seen.set(o, before);
+  private seenAs(b: object): number {
+    const before = this.seen.get(b) ?? this.seen.size;
+    this.seen.set(b, before);
     return before;
   }
 

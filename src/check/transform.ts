@@ -155,7 +155,8 @@ class Transformer {
         this.walk(init, null);
         if (
           !isFunction(init) &&
-          !/^(Literal|UnaryExpression|BinaryExpression|ClassExpression)$/.test(init.type)
+          (init.type !== 'Literal' || init.regex !== undefined) &&
+          !/^(UnaryExpression|BinaryExpression|ClassExpression)$/.test(init.type)
         ) {
           this.work.wrap(init, '$.m(', `, ${this.work.where(d)})`);
         }

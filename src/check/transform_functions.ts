@@ -59,11 +59,15 @@ export class FunctionTransform {
     if (block) F.declare(varNames(body), n.start);
     if (n.type !== 'ArrowFunctionExpression' && F.mentions.has('arguments'))
       F.declare(['arguments'], n.start);
+    const own = block ? [...params, ...varNames(body), ...declaredNames(body.body as Node[])] : params;
+    const token = this.work.token(own, F, n.start);
     if (!block) {
       this.work.walk(body, F);
       // Functions made here must not pass for this one when the engine calls them.
       if (F.used || F.hasNested) {
-        const temps = Array.from({ length: F.temps }, (_, i) => `, $t${i}`).join('');
+        const temps =
+          Array.from({ length: F.temps }, (_, i) => `, $t${i}`).join('') +
+          (token === '' ? '' : `, ${token} = {}`);
         this.work.wrap(body, `(($d${temps}) => (`, '))($.in())');
       }
     } else {
@@ -72,7 +76,11 @@ export class FunctionTransform {
       F.leave();
       const temps =
         F.temps > 0 ? ` let ${Array.from({ length: F.temps }, (_, i) => `$t${i}`).join(', ')};` : '';
-      if (F.used || F.hasNested) this.work.s.appendLeft(this.bodyStart(body), ` const $d = $.in();${temps}`);
+      if (F.used || F.hasNested)
+        this.work.s.appendLeft(
+          this.bodyStart(body),
+          ` const $d = $.in();${temps}${token === '' ? '' : ` const ${token} = {};`}`,
+        );
     }
     F.leave();
     return F;

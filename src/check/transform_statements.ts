@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The transform of statements inside functions: scopes, loops, and what the engine alone holds in some of them. */
 import type { FunctionScope } from './scopes.js';
-import { declaredNames, type Node, patternNames } from './syntax.js';
+import { childrenOf, declaredNames, isFunction, type Node, patternNames } from './syntax.js';
 import type { FunctionTransform } from './transform_functions.js';
 import type { TransformWork } from './transform_work.js';
 
 export class StatementTransform {
   private readonly work: TransformWork;
   private readonly functions: FunctionTransform;
+  /** Names that the head of the loop declares whose body comes next. */
+  private heads: readonly string[] = [];
 
   constructor(work: TransformWork, functions: FunctionTransform) {
     this.work = work;
@@ -16,7 +18,7 @@ export class StatementTransform {
 
   /** By type of node. */
   readonly visitors: Readonly<Record<string, (n: Node, F: FunctionScope) => void>> = {
-    BlockStatement: (n, F) => this.block(n.body as Node[], F),
+    BlockStatement: (n, F) => this.block(n, F),
 
     VariableDeclaration: (n, F) => {
       for (const d of n.declarations as Node[]) {
@@ -42,14 +44,16 @@ export class StatementTransform {
       F.enter([]);
       const init = n.init as Node | null;
       this.work.walk(init, F);
+      const names: string[] = [];
       if (init?.type === 'VariableDeclaration') {
-        const names: string[] = [];
         for (const d of init.declarations as Node[]) patternNames(d.id as Node, names);
         F.declare(names, n.start);
       }
+      if (F.sharesVariables(names) && [init, n.test, n.update].some((x) => x && makesFunction(x as Node)))
+        this.work.fail(n, 'a closure in the head of a loop; make it in the body');
       this.work.walk(n.test as Node | null, F);
       this.work.walk(n.update as Node | null, F);
-      this.work.walk(n.body as Node, F);
+      this.bodyOf(n.body as Node, names, F);
       this.loopBody(n.body as Node);
       F.leave();
     },
@@ -60,7 +64,10 @@ export class StatementTransform {
     SwitchStatement: (n, F) => {
       this.work.walk(n.discriminant as Node, F);
       const was = F.opaque;
-      F.enter(declaredNames((n.cases as Node[]).flatMap((c) => c.consequent as Node[])));
+      const names = declaredNames((n.cases as Node[]).flatMap((c) => c.consequent as Node[]));
+      if (F.sharesVariables(names))
+        this.work.fail(n, 'a closure changes a variable of this switch; give the case a block');
+      F.enter(names);
       for (const c of n.cases as Node[]) {
         // While the tests are evaluated the value switched on is held by the engine.
         F.opaque = true;
@@ -72,10 +79,25 @@ export class StatementTransform {
     },
   };
 
-  private block(body: readonly Node[], F: FunctionScope): void {
-    F.enter(declaredNames(body));
-    for (const st of body) this.work.walk(st, F);
+  private block(n: Node, F: FunctionScope): void {
+    const names = declaredNames(n.body as Node[]);
+    F.enter(names);
+    // A loop's own variables are new for each turn: the token of its body stands for them, too.
+    const heads = this.heads;
+    this.heads = [];
+    const token = this.work.token([...names, ...heads], F, n.start);
+    if (token !== '') this.work.s.appendLeft(n.start + 1, ` const ${token} = {};`);
+    for (const st of n.body as Node[]) this.work.walk(st, F);
     F.leave();
+  }
+
+  /** Walks the body of a loop whose head declares names. */
+  private bodyOf(body: Node, names: readonly string[], F: FunctionScope): void {
+    if (F.sharesVariables(names) && body.type !== 'BlockStatement')
+      this.work.fail(body, 'a closure changes a variable of this loop; give the loop a block');
+    this.heads = names;
+    this.work.walk(body, F);
+    this.heads = [];
   }
 
   loopBody(body: Node): void {
@@ -87,8 +109,8 @@ export class StatementTransform {
     if (n.await === true) this.work.fail(n, 'for await cannot be checked; write blocking code');
     F.enter([]);
     this.work.walk(n.right as Node, F);
+    const names: string[] = [];
     if (n.left.type === 'VariableDeclaration') {
-      const names: string[] = [];
       patternNames(n.left.declarations[0].id as Node, names);
       F.declare(names, n.start);
     } else {
@@ -97,7 +119,7 @@ export class StatementTransform {
     // The iterator's place is held by the engine.
     const was = F.opaque;
     F.opaque = true;
-    this.work.walk(n.body as Node, F);
+    this.bodyOf(n.body as Node, names, F);
     F.opaque = was;
     this.loopBody(n.body as Node);
     F.leave();
@@ -115,6 +137,8 @@ export class StatementTransform {
       if (F !== null) {
         F.enter([]);
         F.declare([name], handler.start);
+        if (F.sharesVariables([name]))
+          this.work.fail(handler, 'a closure changes the caught error; copy it first');
       }
       this.work.walk(handler.body as Node, F);
       if (F !== null) F.leave();
@@ -130,4 +154,9 @@ export class StatementTransform {
     this.work.s.prependLeft(last.start + 1, ' if ($.ok()) {');
     this.work.s.appendLeft(last.end - 1, '}');
   }
+}
+
+/** @returns true if a function is made in `n` */
+function makesFunction(n: Node): boolean {
+  return isFunction(n) || childrenOf(n).some(makesFunction);
 }

@@ -18,6 +18,7 @@ export class TransformWork {
   readonly rows: SiteRow[] = [];
   readonly walk: Walk;
   private readonly firstSite: number;
+  private tokens = 0;
   private readonly siteCache = new Map<Node, boolean>();
 
   constructor(source: string, s: MagicString, url: string, firstSite: number, walk: Walk) {
@@ -56,6 +57,17 @@ export class TransformWork {
     if (!r) for (const c of childrenOf(n)) if (!isFunction(c) && this.hasSite(c)) r = true;
     this.siteCache.set(n, r);
     return r;
+  }
+
+  /**
+   * Declares a token (see isToken) if closures share and change variables of the block that was entered.
+   * @returns its name, '' for none
+   */
+  token(names: readonly string[], F: FunctionScope, at: number): string {
+    if (!F.sharesVariables(names)) return '';
+    const name = `$v${this.tokens++}`;
+    F.declare([name], at);
+    return name;
   }
 
   /** Makes a site. @returns the arguments that a registration takes */

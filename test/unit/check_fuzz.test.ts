@@ -42,8 +42,8 @@ const FAULTS: readonly [what: string, file: string, find: string, replace: strin
   [
     'iterations merged',
     'transform_statements.js',
-    'F.opaque = true;\n        this.work.walk(n.body, F);',
-    'this.work.walk(n.body, F);',
+    'F.opaque = true;\n        this.bodyOf(n.body, names, F);',
+    'this.bodyOf(n.body, names, F);',
   ],
   ['notify wakes everybody', 'stepper.js', 'if (rank <= most)', 'if (rank >= 1)'],
   ['sleepers forget their order', 'stepper.js', 'this.sleepersOn(c.addr) + 1', '1'],
