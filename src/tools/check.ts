@@ -90,7 +90,7 @@ function replay(o: CheckOptions, all: readonly Litmus[], program: Program): numb
   const r = parseReplay(text);
   const trace = replayTrace(text, all, program);
   const test = all.find((t) => t.name === r.name) as Litmus;
-  if (o.trace !== undefined) writeFileSync(o.trace, traceHtml(r.name, r.kind, test.threadNames, trace));
+  if (o.trace !== undefined) save(o.trace, traceHtml(r.name, r.kind, test.threadNames, trace));
   if (o.json) process.stdout.write(`${JSON.stringify({ test: r.name, kind: r.kind, trace }, null, 2)}\n`);
   else process.stdout.write(`Test ${r.name}, ${r.kind}\n${traceText(trace)}\n`);
   return EXIT_OK;
@@ -135,5 +135,13 @@ function writeTrace(file: string, v: Verdict | undefined): void {
     process.stderr.write(`softnet check: no counterexample, so ${file} is not written\n`);
     return;
   }
-  writeFileSync(file, traceHtml(v.test.name, `${c.kind}: ${c.message}`, v.test.threadNames, c.trace));
+  save(file, traceHtml(v.test.name, `${c.kind}: ${c.message}`, v.test.threadNames, c.trace));
+}
+
+function save(file: string, html: string): void {
+  try {
+    writeFileSync(file, html);
+  } catch (e) {
+    throw new CheckUsageError(`the trace cannot be written: ${(e as Error).message}`);
+  }
 }

@@ -15,10 +15,10 @@ function source(before: string, threads: string, more = ''): string {
   );
 }
 
-type Program = readonly [what: string, before: string, threads: string, kind: string | RegExp, more?: string];
+type Case<K> = readonly [what: string, before: string, threads: string, kind: K, more?: string];
 
 /** The last statement of thread a fails in some interleavings only. */
-const FOUND: readonly Program[] = [
+const FOUND: readonly Case<string>[] = [
   [
     'errClass',
     'class E1 extends Error {} class E2 extends Error {}',
@@ -316,7 +316,7 @@ const FOUND: readonly Program[] = [
   ],
 ];
 
-const REFUSED: readonly Program[] = [
+const REFUSED: readonly Case<RegExp>[] = [
   [
     'an ArrayBuffer at module level',
     'const buf = new ArrayBuffer(8);',
@@ -399,18 +399,22 @@ const REFUSED: readonly Program[] = [
 ];
 
 describe('soundness', () => {
-  it.each(FOUND)('%s: found, whatever was merged', async (_what, before, threads, kind, more) => {
-    const text = source(before, threads, more);
-    // As the command runs it, and with every merge audited.
-    const { program, tests } = await loadTests(
-      writeModule(`import { litmus, must } from 'softnet/check';\n${text}`),
-    );
-    const v = check([...tests.values()][0], program);
-    expect([v.outcome, v.counterexample?.kind]).toEqual(['violated', kind]);
-    expect((await checkSource(text)).counterexample?.kind).toBe(kind);
-  });
+  it.each(FOUND)(
+    '%s: found, whatever was merged',
+    async (...[, before, threads, kind, more]: Case<string>) => {
+      const text = source(before, threads, more);
+      // As the command runs it, and with every merge audited.
+      const { program, tests } = await loadTests(
+        writeModule(`import { litmus, must } from 'softnet/check';\n${text}`),
+      );
+      const v = check([...tests.values()][0], program);
+      expect([v.outcome, v.counterexample?.kind]).toEqual(['violated', kind]);
+      expect((await checkSource(text)).counterexample?.kind).toBe(kind);
+    },
+  );
 
-  it.each(REFUSED)('%s: refused', async (_what, before, threads, message, more) => {
+  it.each(REFUSED.map((c) => ({ what: c[0], c })))('$what: refused', async ({ c }) => {
+    const [, before, threads, message, more] = c;
     const run = checkSource(source(before, threads, more));
     await expect(run).rejects.toThrow(RefusedError);
     await expect(run).rejects.toThrow(message);
