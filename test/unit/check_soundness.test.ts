@@ -399,19 +399,17 @@ const REFUSED: readonly Case<RegExp>[] = [
 ];
 
 describe('soundness', () => {
-  it.each(FOUND)(
-    '%s: found, whatever was merged',
-    async (...[, before, threads, kind, more]: Case<string>) => {
-      const text = source(before, threads, more);
-      // As the command runs it, and with every merge audited.
-      const { program, tests } = await loadTests(
-        writeModule(`import { litmus, must } from 'softnet/check';\n${text}`),
-      );
-      const v = check([...tests.values()][0], program);
-      expect([v.outcome, v.counterexample?.kind]).toEqual(['violated', kind]);
-      expect((await checkSource(text)).counterexample?.kind).toBe(kind);
-    },
-  );
+  it.each(FOUND.map((c) => ({ what: c[0], c })))('$what: found, whatever was merged', async ({ c }) => {
+    const [, before, threads, kind, more] = c;
+    const text = source(before, threads, more);
+    // As the command runs it, and with every merge audited.
+    const { program, tests } = await loadTests(
+      writeModule(`import { litmus, must } from 'softnet/check';\n${text}`),
+    );
+    const v = check([...tests.values()][0], program);
+    expect([v.outcome, v.counterexample?.kind]).toEqual(['violated', kind]);
+    expect((await checkSource(text)).counterexample?.kind).toBe(kind);
+  });
 
   it.each(REFUSED.map((c) => ({ what: c[0], c })))('$what: refused', async ({ c }) => {
     const [, before, threads, message, more] = c;
