@@ -4,6 +4,7 @@
  * frozen to the bottom when their module has been evaluated; what cannot be frozen gets mutators that throw, or is
  * refused.
  */
+import { types } from 'node:util';
 import { RefusedError } from './refuse.js';
 import { modelBufferOf } from './shared_memory.js';
 import { viewOf } from './views.js';
@@ -20,50 +21,72 @@ function mark(v: object): void {
   fixed.set(v, ++count);
 }
 
-const MUTATORS: readonly string[] = ['set', 'add', 'delete', 'clear'];
+/** How closures are seen into. */
+export interface ClosureLook {
+  /** @returns the variables a function of instrumented code holds, undefined for one of the engine */
+  held(fn: object): readonly unknown[] | undefined;
+  /** @returns true if a closure assigns a variable that it holds */
+  assigns(fn: object): boolean;
+}
 
-function readOnly(kind: string): () => never {
-  return () => {
+const MAP_MUTATORS: readonly string[] = ['set', 'add', 'delete', 'clear'];
+const DATE_MUTATORS = Object.getOwnPropertyNames(Date.prototype).filter((name) => name.startsWith('set'));
+
+/** Gives an object whose state is out of reach of a freeze mutators that throw. */
+function withoutMutators(value: object, kind: string, names: readonly string[]): void {
+  const refused = (): never => {
     throw new TypeError(
       `this ${kind} belongs to a module or to the test: it must not change while threads run`,
     );
   };
+  for (const name of names) if (name in value) Object.defineProperty(value, name, { value: refused });
+}
+
+/** @returns what a value is that can neither be frozen nor seen into, '' for all others */
+function mutableKind(value: object): string {
+  if (ArrayBuffer.isView(value)) return 'a typed array';
+  if (types.isAnyArrayBuffer(value)) return 'a buffer that memory() did not make';
+  if (types.isWeakMap(value) || types.isWeakSet(value)) return 'a WeakMap or WeakSet';
+  if (types.isPromise(value)) return 'a promise';
+  if (isNative((value as { next?: unknown }).next)) return 'an iterator';
+  return '';
 }
 
 /**
  * Makes a value constant, with all that can be reached from it.
  * @param where place for the message of a refusal
- * @param captured the variables a closure of instrumented code holds, or undefined
  * @throws RefusedError for what cannot be made constant
  */
-export function makeConstant(
-  value: unknown,
-  where: string,
-  captured: (fn: object) => readonly unknown[] | undefined,
-): void {
+export function makeConstant(value: unknown, where: string, look: ClosureLook): void {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return;
   if (fixed.has(value) || viewOf(value) !== undefined || modelBufferOf(value) !== undefined) return;
-  if (ArrayBuffer.isView(value)) {
-    throw new RefusedError(
-      `${where}: a typed array is mutable module state; make it inside the thread's function`,
-    );
-  }
+  const kind = types.isProxy(value) ? '' : mutableKind(value);
+  if (kind !== '')
+    throw new RefusedError(`${where}: ${kind} is mutable module state; make it inside the thread's function`);
   const proto = Object.getPrototypeOf(value) as object | null;
-  if (value instanceof Map || value instanceof Set) {
+  if (types.isMap(value) || types.isSet(value)) {
     mark(value);
-    for (const name of MUTATORS) {
-      if (name in value) Object.defineProperty(value, name, { value: readOnly(value.constructor.name) });
+    withoutMutators(value, types.isMap(value) ? 'Map' : 'Set', MAP_MUTATORS);
+    for (const [k, v] of types.isMap(value) ? value.entries() : value.entries()) {
+      makeConstant(k, where, look);
+      makeConstant(v, where, look);
     }
-    Object.freeze(value);
-    for (const [k, v] of value.entries()) {
-      makeConstant(k, where, captured);
-      makeConstant(v, where, captured);
-    }
-    return;
-  }
-  const own = typeof value === 'function' ? captured(value) : undefined;
-  if (typeof value === 'function') {
+  } else if (types.isDate(value)) {
+    mark(value);
+    withoutMutators(value, 'Date', DATE_MUTATORS);
+  } else if (typeof value === 'function') {
+    const own = look.held(value);
     if (own === undefined && isNative(value)) return;
+    if (look.assigns(value)) {
+      throw new RefusedError(
+        `${where}: a closure that changes a variable it holds is mutable state outside the test's memory; ` +
+          "make it inside the thread's function",
+      );
+    }
+    mark(value);
+    for (const v of own ?? []) makeConstant(v, where, look);
+  } else if (types.isRegExp(value) || types.isNativeError(value)) {
+    mark(value);
   } else if (
     proto !== null &&
     proto !== Object.prototype &&
@@ -71,17 +94,17 @@ export function makeConstant(
     isNative(proto.constructor)
   ) {
     return; // an object of the runtime, not of the code under test
+  } else {
+    mark(value);
   }
-  mark(value);
   Object.freeze(value);
-  for (const v of own ?? []) makeConstant(v, where, captured);
   for (const key of Reflect.ownKeys(value)) {
     const d = Object.getOwnPropertyDescriptor(value, key);
-    if (d !== undefined && 'value' in d) makeConstant(d.value, where, captured);
+    if (d !== undefined && 'value' in d) makeConstant(d.value, where, look);
   }
 }
 
-const NATIVE = /\[native code\]/;
+const NATIVE = /\{\s*\[native code\]\s*\}\s*$/;
 const nativeCache = new WeakMap<object, boolean>();
 
 /** @returns true for functions that are not JavaScript source */

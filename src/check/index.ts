@@ -25,6 +25,14 @@ export { stepText, traceText, verdictJson, verdictText } from './report.js';
 export { type SearchOptions, type SearchResult, search } from './search.js';
 export { Setting } from './setting.js';
 export {
+  loadSuite,
+  type Mutant,
+  type MutantResult,
+  readSuite,
+  runMutant,
+  type SuiteSource,
+} from './suite.js';
+export {
   type Counterexample,
   check,
   type Outcome,

@@ -6,11 +6,11 @@
  * `depth` is the number of frames whose site is registered. A function notes it on entry and registers at that place,
  * so a frame that has returned is overwritten by the next one at its depth.
  */
-import { isNative, makeConstant } from './constants.js';
+import { type ClosureLook, constantId, isNative, makeConstant } from './constants.js';
 import { RefusedError } from './refuse.js';
 import { isAbort, refuse, running, SITE_CALL, SITE_INDEX, setSiteProbe, turn } from './runner.js';
 import { type ClosureTag, type Introspection, Serializer } from './serialize.js';
-import { randomShim, SHIMS } from './shims.js';
+import { atomicsShim, randomShim, SHIMS } from './shims.js';
 import {
   addModule,
   SITE_ACCESSOR,
@@ -21,6 +21,7 @@ import {
   siteModule,
   siteRow,
 } from './sites.js';
+import { isViewMethod } from './views.js';
 
 type Held = () => readonly unknown[];
 type Callee = (() => unknown) | undefined;
@@ -28,8 +29,18 @@ type Callee = (() => unknown) | undefined;
 const siteAt: number[] = [];
 const heldAt: (Held | undefined)[] = [];
 const calleeAt: Callee[] = [];
+/** Whether a function has begun since the site below depth i was registered: that one was called, no other. */
+const entered: boolean[] = [];
+/** Whether the frame belongs to a function that the engine called by itself. */
+const foreignAt: boolean[] = [];
 let depth = 0;
 let top = -1;
+/** Added to the depth of a function that no site called. */
+const FOREIGN = 1 << 24;
+/** What does an operation when it is called. */
+const OPERATIONS: ReadonlySet<unknown> = new Set(
+  Object.values(Object.getOwnPropertyDescriptors(atomicsShim)).map((d) => d.value),
+);
 
 const tags = new WeakMap<object, ClosureTag>();
 const privates = new WeakMap<object, (o: object) => readonly unknown[] | null>();
@@ -37,7 +48,16 @@ const privates = new WeakMap<object, (o: object) => readonly unknown[] | null>()
 const sitesOf = new WeakMap<object, Set<number>>();
 const NOTHING: readonly never[] = Object.freeze([]);
 
-function register(at: number, site: number, held: Held, callee: Callee): void {
+function register(frame: number, site: number, held: Held, callee: Callee): void {
+  if (running.aborting) {
+    if (running.phase !== 'run') return;
+    refuse(
+      'an exception was swallowed by code that is not instrumented (--instrument PACKAGE adds a package)',
+    );
+  }
+  const at = frame & (FOREIGN - 1);
+  foreignAt[at] = frame >= FOREIGN;
+  entered[at + 1] = false;
   siteAt[at] = site;
   heldAt[at] = held;
   calleeAt[at] = callee;
@@ -67,7 +87,11 @@ const introspection: Introspection = {
 export const $ = {
   ...SHIMS,
   /** A function begins. @returns its depth */
-  in: (): number => depth,
+  in(): number {
+    if (entered[depth]) return depth + FOREIGN;
+    entered[depth] = true;
+    return depth;
+  },
   /** A call is about to be made; `v` is its last argument. */
   a<T>(v: T, at: number, site: number, held: Held, callee?: Callee): T {
     register(at, site, held, callee);
@@ -94,7 +118,7 @@ export const $ = {
           'make it inside the thread’s function',
       );
     }
-    tags.set(fn, { id, held });
+    tags.set(fn, { id, held, assigns });
     return fn;
   },
   /** A loop turns. */
@@ -107,12 +131,32 @@ export const $ = {
   ok: (): boolean => !running.aborting,
   /** A constant of a module. */
   m<T>(v: T, where: string): T {
-    makeConstant(v, where, heldBy);
+    makeConstant(v, where, closures);
     return v;
   },
   /** A class with private fields: how to read them. */
   p(cls: object, read: (o: object) => readonly unknown[] | null): void {
     privates.set(cls, read);
+  },
+  /** A property of `o` is about to be changed, where that could be state outside the test. */
+  w<T>(o: T, where: string): T {
+    if (running.phase !== 'run' || running.aborting) return o;
+    if ((typeof o !== 'object' && typeof o !== 'function') || o === null) return o;
+    if (constantId(o) !== undefined)
+      throw new TypeError(
+        'this object belongs to a module or to the test: it must not change while threads run',
+      );
+    return refuse(
+      `${where}: a thread changes an object outside the test's memory, which other runs would see`,
+    );
+  },
+  /** The same for a private field: objects that the thread made itself are its own. */
+  h<T>(o: T): T {
+    if (running.phase === 'run' && typeof o === 'object' && o !== null && constantId(o) !== undefined)
+      throw new TypeError(
+        'this object belongs to a module or to the test: it must not change while threads run',
+      );
+    return o;
   },
   random: randomShim,
   /** A module begins: its sites. */
@@ -131,17 +175,20 @@ function heldBy(fn: object): readonly unknown[] | undefined {
   }
 }
 
+const closures: ClosureLook = { held: heldBy, assigns: (fn) => tags.get(fn)?.assigns ?? false };
+
 setSiteProbe(() => (top < 0 ? 0 : siteAt[top]));
 
 /** Makes what a test hands to its threads constant. */
 export function freezeForThreads(value: unknown, where: string): void {
-  makeConstant(value, where, heldBy);
+  makeConstant(value, where, closures);
 }
 
 /** Forgets all registered sites: a run begins. */
 export function beginRun(): void {
   depth = 0;
   top = -1;
+  entered[0] = false;
 }
 
 /** @returns the sites of the frames, outermost first */
@@ -171,6 +218,13 @@ function contains(fn: object, site: number): boolean {
   return known.has(site);
 }
 
+function refuseForeign(i: number, caller: number): never {
+  refuse(
+    `${place(siteAt[i])}: shared memory is touched in a function that ${place(caller)} did not call itself ` +
+      '(a callback of a built-in, an iterator, an implicit conversion); use a loop, or --instrument the package',
+  );
+}
+
 /**
  * Refuses stacks of frames on which a shared access would not be sound: each frame must have been called by the one
  * below it, at the site that stands there. A getter, an iterator, valueOf or a callback of a built-in has not: what
@@ -187,22 +241,25 @@ function checkFrames(): boolean {
         `${place(siteAt[i])}: shared memory is touched inside a getter, setter or implicit conversion; make it a method`,
       );
     }
-    if (i === top) break;
+    if (foreignAt[i]) refuseForeign(i, siteAt[i - 1] ?? 0);
     if (row[2] === SITE_KIND_NEW) {
       refuse(`${place(siteAt[i])}: shared memory is touched inside a constructor; do it after construction`);
     }
+    if (i === top && row[2] === SITE_KIND_INDEX) break;
     let callee: unknown;
     try {
       callee = calleeAt[i]?.();
     } catch {
       callee = undefined;
     }
+    if (i === top) {
+      // A built-in that does the operation (call, bind, a conversion) holds what cannot be seen.
+      if (!OPERATIONS.has(callee) && !isViewMethod(callee)) known = false;
+      break;
+    }
     if (typeof callee !== 'function' && row[2] !== SITE_KIND_INDEX) known = false;
     else if (typeof callee !== 'function' || !contains(callee, siteAt[i + 1])) {
-      refuse(
-        `${place(siteAt[i + 1])}: shared memory is touched in a function that ${place(siteAt[i])} did not call itself ` +
-          '(a callback of a built-in, an iterator, an implicit conversion); use a loop, or --instrument the package',
-      );
+      refuseForeign(i + 1, siteAt[i]);
     }
   }
   return known;

@@ -22,8 +22,15 @@ const float32 = shims.Float32Array;
 const float64 = shims.Float64Array;
 const bigInt64 = shims.BigInt64Array;
 const bigUint64 = shims.BigUint64Array;
+const arrayBuffer = shims.ArrayBuffer;
+const timeout = shims.setTimeout;
+const interval = shims.setInterval;
+const immediate = shims.setImmediate;
+const microtask = shims.queueMicrotask;
+const promise = shims.Promise;
 
 export {
+  arrayBuffer as ArrayBuffer,
   atomics as Atomics,
   bigInt64 as BigInt64Array,
   bigUint64 as BigUint64Array,
@@ -31,11 +38,16 @@ export {
   date as Date,
   float32 as Float32Array,
   float64 as Float64Array,
+  immediate as setImmediate,
   int8 as Int8Array,
   int16 as Int16Array,
   int32 as Int32Array,
+  interval as setInterval,
+  microtask as queueMicrotask,
   performanceClock as performance,
+  promise as Promise,
   sharedArrayBuffer as SharedArrayBuffer,
+  timeout as setTimeout,
   uint8 as Uint8Array,
   uint8Clamped as Uint8ClampedArray,
   uint16 as Uint16Array,

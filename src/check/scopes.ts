@@ -42,12 +42,15 @@ export class FunctionScope {
   isConstructor = false;
   /** A getter, setter or implicit conversion. */
   isAccessor = false;
+  /** Functions are made in it. */
+  hasNested = false;
   /** Names assigned inside nested functions: reading them early is not the same as reading them late. */
   readonly assignedInside: Set<string>;
   /** All names mentioned, nested functions included. */
   readonly mentions = new Map<string, Mentions>();
   private readonly declaredAt = new Map<string, number>();
   private readonly loops: Range[] = [];
+  private assigned: Set<string> | null = null;
 
   constructor(node: Node, outer: FunctionScope | null, name: string) {
     this.node = node;
@@ -69,6 +72,7 @@ export class FunctionScope {
     }
     if (!nested && isLoop(n)) this.loops.push({ start: n.start, end: n.end });
     const inside = nested || (n !== this.node && isFunction(n));
+    this.hasNested ||= inside;
     if (n !== this.node && isFunction(n))
       for (const name of assignedNames(n, true)) this.assignedInside.add(name);
     for (const c of childrenOf(n)) this.scan(c, n, inside);
@@ -98,6 +102,12 @@ export class FunctionScope {
     }
   }
 
+  /** @returns true if a nested function holds one of the names and some assignment changes it */
+  sharesVariables(names: readonly string[]): boolean {
+    this.assigned ??= assignedNames(this.node, true);
+    return names.some((name) => this.mentions.get(name)?.nested === true && this.assigned?.has(name));
+  }
+
   /** @returns all names of the function's own that are in scope here */
   names(): string[] {
     return [...new Set(this.blocks.flat())];
@@ -114,6 +124,7 @@ export class FunctionScope {
   }
 
   private needed(name: string, after: number): boolean {
+    if (isToken(name)) return true;
     const m = this.mentions.get(name);
     if (m === undefined) return false;
     if (m.nested) return true;
@@ -137,7 +148,8 @@ export class FunctionScope {
     if (this.isConstructor) return [];
     const out = this.names().filter((name) => this.needed(name, after));
     for (let o = this.outer; o !== null; o = o.outer) {
-      for (const name of o.allNames()) if (!out.includes(name) && this.mentions.has(name)) out.push(name);
+      for (const name of o.allNames())
+        if (!out.includes(name) && (this.mentions.has(name) || isToken(name))) out.push(name);
     }
     for (const name of this.pending) if (!out.includes(name)) out.push(name);
     if (this.hasThis) out.unshift('this');
@@ -149,10 +161,18 @@ export class FunctionScope {
     const out = new Set<string>();
     if (inner.node.type === 'ArrowFunctionExpression' && mentionsThis(inner.node)) out.add('this');
     for (let o: FunctionScope | null = this; o !== null; o = o.outer) {
-      for (const name of o.allNames()) if (inner.mentions.has(name)) out.add(name);
+      for (const name of o.allNames()) if (inner.mentions.has(name) || isToken(name)) out.add(name);
     }
     return [...out];
   }
+}
+
+/**
+ * Closures that change the same variable and closures that change two variables of equal value are not the same: a block
+ * whose variables are shared so has a token, an object made anew each time it is entered, which all of them hold.
+ */
+export function isToken(name: string): boolean {
+  return /^\$v\d+$/.test(name);
 }
 
 /** @returns true if `this` (of the function itself) is mentioned */

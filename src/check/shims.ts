@@ -146,7 +146,7 @@ const constructors = new Map(TYPES.map((T, type) => [T.name, constructorShim(typ
 const sharedArrayBufferShim = new Proxy(SharedArrayBuffer, {
   construct(target, args, newTarget) {
     if (running.phase === 'memory' && running.memory !== null)
-      return running.memory.allocate(Number(args[0]));
+      return running.memory.allocate(new target(...(args as [number])).byteLength);
     return Reflect.construct(target, args, newTarget) as object;
   },
 });
@@ -182,6 +182,40 @@ const dateShim = new Proxy(Date, {
   },
 });
 
+/** Code that runs later, when the thread has returned, would be no step of any thread. */
+function noLater(name: string, real: unknown): unknown {
+  if (typeof real !== 'function') return real;
+  const check = (): void => {
+    if (running.phase === 'run')
+      refuse(`${name} in a thread: what is asynchronous cannot be checked; write blocking code`);
+  };
+  return new Proxy(real, {
+    apply(target, self, args) {
+      check();
+      return Reflect.apply(target, self, args) as unknown;
+    },
+    construct(target, args, newTarget) {
+      check();
+      return Reflect.construct(target, args, newTarget) as object;
+    },
+    get(target, key) {
+      check();
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' && key !== 'prototype' ? value.bind(target) : value;
+    },
+  });
+}
+
+/** Names of globals that make something happen later. */
+const LATER = ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'Promise'] as const;
+
+const arrayBufferShim = new Proxy(ArrayBuffer, {
+  get(target, key) {
+    if (key === 'isView') return (v: unknown) => viewOf(v) !== undefined || ArrayBuffer.isView(v);
+    return Reflect.get(target, key, target) as unknown;
+  },
+});
+
 /** `Math.random` of instrumented code. */
 export function randomShim(): number {
   if (running.phase === 'run')
@@ -197,4 +231,6 @@ export const SHIMS: Readonly<Record<string, unknown>> = Object.freeze({
   DataView: dataViewShim,
   performance: performanceShim,
   Date: dateShim,
+  ArrayBuffer: arrayBufferShim,
+  ...Object.fromEntries(LATER.map((name) => [name, noLater(name, globalThis[name])])),
 });

@@ -111,3 +111,41 @@ export function assignedNames(n: Node, nested: boolean): Set<string> {
   visit(n);
   return out;
 }
+
+/** @returns the names that the statements of a block declare in it */
+export function declaredNames(body: readonly Node[]): string[] {
+  const out: string[] = [];
+  for (const st of body) {
+    if (st.type === 'VariableDeclaration')
+      for (const d of st.declarations as Node[]) patternNames(d.id as Node, out);
+    else if (/^(Function|Class)Declaration$/.test(st.type) && st.id) out.push(st.id.name as string);
+  }
+  return out;
+}
+
+/** @returns true for `Math.random` */
+export function isRandom(n: Node): boolean {
+  return (
+    n.type === 'MemberExpression' &&
+    n.computed !== true &&
+    n.object.name === 'Math' &&
+    n.property.name === 'random'
+  );
+}
+
+/** @returns true for expressions that can be evaluated again at any time */
+export function isPlain(n: Node): boolean {
+  if (n.type === 'Identifier' || n.type === 'ThisExpression') return true;
+  if (n.type === 'Literal') return typeof n.value !== 'object';
+  return (
+    n.type === 'MemberExpression' &&
+    isPlain(n.object as Node) &&
+    (n.computed !== true || isPlain(n.property as Node))
+  );
+}
+
+/** @returns true inside an optional chain: parentheses around it would change what the chain skips */
+export function inChain(n: Node): boolean {
+  if (n.type !== 'MemberExpression' && n.type !== 'CallExpression') return false;
+  return n.optional === true || inChain((n.type === 'CallExpression' ? n.callee : n.object) as Node);
+}

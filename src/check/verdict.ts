@@ -110,7 +110,14 @@ export function replayTrace(text: string, tests: readonly Litmus[], program: Pro
     );
   }
   const replay = new Replay(new Setting(test));
-  for (const t of r.path) replay.step(t);
+  r.path.forEach((t, i) => {
+    if (t < test.threadNames.length && replay.canMove(t)) replay.step(t);
+    else {
+      throw new CheckUsageError(
+        `the replay string is damaged: at step ${i + 1} thread ${test.threadNames[t] ?? t} cannot move; give it as it was printed`,
+      );
+    }
+  });
   return replay.steps;
 }
 

@@ -43,6 +43,13 @@ export function viewOf(value: unknown): View | undefined {
   return typeof value === 'object' && value !== null ? views.get(value) : undefined;
 }
 
+const viewMethods = new WeakSet<object>();
+
+/** @returns true for the methods of stand-ins of views */
+export function isViewMethod(value: unknown): boolean {
+  return typeof value === 'function' && viewMethods.has(value);
+}
+
 /**
  * Makes a view over a stand-in of a buffer, with the errors of the real constructor.
  * @returns the stand-in, or undefined if `args[0]` is no shared buffer of a test
@@ -95,7 +102,11 @@ class ViewHandler implements ProxyHandler<AnyTypedArray> {
       if (i === -2) return undefined;
       if (key === 'buffer') return view.buffer.standIn;
       const method = METHODS[key];
-      if (method !== undefined) return (...args: unknown[]) => method(view, args);
+      if (method !== undefined) {
+        const bound = (...args: unknown[]): unknown => method(view, args);
+        viewMethods.add(bound);
+        return bound;
+      }
     }
     const value: unknown = Reflect.get(target, key, target);
     if (typeof value !== 'function' || key === 'constructor') return value;

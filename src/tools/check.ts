@@ -4,14 +4,19 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { traceHtml } from '../check/html.js';
 import type { Limits } from '../check/limits.js';
-import { type Litmus, litmusTests } from '../check/litmus.js';
-import { loadProgram, type Program } from '../check/load.js';
+import type { Litmus } from '../check/litmus.js';
+import type { Program } from '../check/load.js';
 import { CheckUsageError, RefusedError } from '../check/refuse.js';
 import { traceText, verdictJson, verdictText } from '../check/report.js';
+import { loadSuite, readSuite, type SuiteSource } from '../check/suite.js';
 import { check, parseReplay, replayTrace, type Verdict } from '../check/verdict.js';
 import { EDITS } from '../litmus/edits.js';
-import { checkMutants, OWN_TESTS } from './check_mutants.js';
+import { MUTANTS } from '../litmus/mutants/index.js';
+import { checkMutants } from './check_mutants.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_UNTRUSTED, EXIT_USAGE } from './exit_codes.js';
+
+/** The litmus tests of this package. */
+const OWN_TESTS = new URL('../litmus/index.js', import.meta.url);
 
 /** Options of the command. */
 export interface CheckOptions {
@@ -42,20 +47,16 @@ export async function checkCommand(names: readonly string[], o: CheckOptions): P
 
 async function run(names: readonly string[], o: CheckOptions): Promise<number> {
   const limits: Limits = { maxStates: o.maxStates, maxSeconds: o.maxSeconds };
+  const suite: SuiteSource =
+    o.module === undefined
+      ? { file: OWN_TESTS, edits: EDITS, mutants: MUTANTS }
+      : await readSuite(resolve(o.module), o.instrument);
   if (o.mutants) {
-    if (o.module !== undefined || o.replay !== undefined) {
-      throw new CheckUsageError(
-        '--mutants goes with no --module and no --replay: it runs on the code of this package',
-      );
-    }
-    return checkMutants(names, limits, o.json);
+    if (o.replay !== undefined || o.trace !== undefined)
+      throw new CheckUsageError('--mutants goes with no --replay and no --trace');
+    return checkMutants(suite, names, limits, o);
   }
-  const own = o.module === undefined;
-  const program = await loadProgram(own ? OWN_TESTS : resolve(o.module), {
-    packages: o.instrument,
-    edits: own ? EDITS : [],
-  });
-  const all = litmusTests(program.exports);
+  const { program, tests: all } = await loadSuite(suite);
   if (all.length === 0)
     throw new CheckUsageError(`${o.module} exports no litmus test; export what litmus() returns`);
   if (o.replay !== undefined) return replay(o, all, program);
@@ -89,7 +90,7 @@ function replay(o: CheckOptions, all: readonly Litmus[], program: Program): numb
   const r = parseReplay(text);
   const trace = replayTrace(text, all, program);
   const test = all.find((t) => t.name === r.name) as Litmus;
-  if (o.trace !== undefined) writeFileSync(o.trace, traceHtml(r.name, r.kind, test.threadNames, trace));
+  if (o.trace !== undefined) save(o.trace, traceHtml(r.name, r.kind, test.threadNames, trace));
   if (o.json) process.stdout.write(`${JSON.stringify({ test: r.name, kind: r.kind, trace }, null, 2)}\n`);
   else process.stdout.write(`Test ${r.name}, ${r.kind}\n${traceText(trace)}\n`);
   return EXIT_OK;
@@ -134,5 +135,13 @@ function writeTrace(file: string, v: Verdict | undefined): void {
     process.stderr.write(`softnet check: no counterexample, so ${file} is not written\n`);
     return;
   }
-  writeFileSync(file, traceHtml(v.test.name, `${c.kind}: ${c.message}`, v.test.threadNames, c.trace));
+  save(file, traceHtml(v.test.name, `${c.kind}: ${c.message}`, v.test.threadNames, c.trace));
+}
+
+function save(file: string, html: string): void {
+  try {
+    writeFileSync(file, html);
+  } catch (e) {
+    throw new CheckUsageError(`the trace cannot be written: ${(e as Error).message}`);
+  }
 }

@@ -78,6 +78,13 @@ describe('softnet check', () => {
     const stale = await softnet('--module', known, '--replay', '1:two-locks:000000000000:deadlock:0101');
     expect(stale.code).toBe(2);
     expect(stale.err).toMatch(/the code has changed/);
+    const string = /^Replay (\S+)$/m.exec((await softnet('--module', known, 'two-locks')).out)?.[1] ?? '';
+    for (const damaged of [string.replace(/\d+$/, '0000000000'), string.replace(/\d+$/, '9')]) {
+      const r = await softnet('--module', known, '--replay', damaged);
+      expect([r.code, r.err]).toEqual([2, expect.stringMatching(/damaged: at step \d+ .* cannot move/)]);
+    }
+    const page = await softnet('--module', known, 'two-locks', '--trace', join(folder, 'no', 'such.html'));
+    expect([page.code, page.err]).toEqual([2, expect.stringMatching(/trace cannot be written: ENOENT/)]);
     const none = await softnet('--replay', 'nonsense');
     expect(none.code).toBe(2);
     expect(none.err).toMatch(/is no replay string/);
