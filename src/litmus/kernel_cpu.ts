@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of what a CPU does: rcu.ts, irq.ts, softirq.ts, hrtimer.ts. */
-import { type Label, type Litmus, litmus, must } from '../check/index.js';
-import { CPU } from '../kernel/cpu.js';
-import { KERNEL, KERNEL_AT } from '../kernel/current.js';
+import { type Litmus, litmus, must } from '../check/index.js';
 import { HRTIMER, hrtimerCancel, hrtimerRunQueues, hrtimerSetup, hrtimerStart } from '../kernel/hrtimer.js';
 import {
   IRQ_DESC,
@@ -18,15 +16,7 @@ import { taskListAdd } from '../kernel/kthread.js';
 import { rcuQuiescentState, rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../kernel/rcu.js';
 import { cpuIdleLoop, NET_RX_SOFTIRQ, raiseSoftirq } from '../kernel/softirq.js';
 import { kmalloc } from '../mm/slab.js';
-import { ARENA_WORDS, addRunningTask, addWord, boot, currentOf } from './world.js';
-
-const arena = (): Int32Array => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4));
-
-function cpuTask(m: Int32Array, label: Label, cpu: number): number {
-  const t = addRunningTask(m, label, `cpu/${cpu}`, cpu);
-  m[m[KERNEL_AT + KERNEL.cpus] + cpu * CPU.SIZE + CPU.task] = t;
-  return t;
-}
+import { addCpuTask, addRunningTask, addWord, arena, boot, currentOf } from './world.js';
 
 /** A handler's work: takes all events. Its counter is plain: two handlers at once are a data race. */
 function take(m: Int32Array, from: number, into: number): void {
@@ -181,7 +171,7 @@ export const softirqRaise: Litmus = litmus({
   setup(m, label) {
     boot(m, label, 1);
     return {
-      cpu: cpuTask(m, label, 0),
+      cpu: addCpuTask(m, label),
       raiserA: addRunningTask(m, label, 'raiserA'),
       raiserB: addRunningTask(m, label, 'raiserB'),
       work: addWord(m, label, 'work'),
@@ -224,7 +214,7 @@ export const timerCancel: Litmus = litmus({
     label(m, timer, HRTIMER, 'timer');
     hrtimerSetup(m, timer, 0, 0);
     return {
-      cpu: cpuTask(m, label, 0),
+      cpu: addCpuTask(m, label),
       owner: addRunningTask(m, label, 'owner'),
       timer,
       fired: addWord(m, label, 'fired'),

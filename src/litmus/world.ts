@@ -13,6 +13,11 @@ import { kmalloc, MM_AT, MM_STRUCT, mmInit } from '../mm/slab.js';
 /** Words of a test's arena, the allocator's guard included. */
 export const ARENA_WORDS = (1 << 16) + (1 << 13);
 
+/** A test's memory. */
+export function arena(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4));
+}
+
 /** A clock that stands still and a sleep that does not: whoever polls a condition goes round its loop. */
 export const STILL: Platform = Object.freeze({
   nowNs: () => 0,
@@ -51,6 +56,13 @@ export function addTask(m: Int32Array, label: Label, name: string, cpu = 0): num
 export function addRunningTask(m: Int32Array, label: Label, name: string, cpu = 0): number {
   const t = addTask(m, label, name, cpu);
   m[t + TASK.state] = 0;
+  return t;
+}
+
+/** Makes CPU 0's own thread, in the middle of its idle loop. @returns its word index */
+export function addCpuTask(m: Int32Array, label: Label): number {
+  const t = addRunningTask(m, label, 'cpu/0');
+  m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = t;
   return t;
 }
 
