@@ -5,6 +5,8 @@ export * from './kernel_cpu.js';
 export * from './kernel_handover.js';
 export * from './kernel_tasks.js';
 export * from './ksoftirqd.js';
+export * from './kthread_states.js';
+export * from './kthreads.js';
 export * from './locks.js';
 export * from './napi.js';
 export * from './napi_control.js';

@@ -167,6 +167,7 @@ export const ksoftirqdStopNew: Litmus = litmus({
   },
   daemons: ['cpu'],
   final: allWorkDone,
-  forbids: 'a softirq that the CPU leaves to a ksoftirqd which is being stopped, or a look at its freed task_struct',
+  forbids:
+    'a softirq that the CPU leaves to a ksoftirqd which is being stopped, or a look at its freed task_struct',
   why: 'one that is stopped before it is at work calls no cleanup; the CPU reads its task_struct under RCU',
 });
