@@ -8,7 +8,8 @@
  *   createList    requesters push by CAS, kthreadd takes all by exchange
  *   createResult  kthreadd until `created` completes, then the creator
  *   kthreadFlags  any controller, by atomic or/and; the thread only reads
- *   parked        the thread completes it once for each time it is asked to park; the parker waits
+ *   parked        the thread completes it once for each time it is asked to park, also when it exits instead; the
+ *                 parker waits
  *   exited        the thread completes it as the last thing it does to its task_struct
  *   task_struct   whoever called kthreadStop frees it, after a grace period (a waker may still hold the pointer)
  *
@@ -21,12 +22,15 @@
  *   K4 parkme: store TASK_PARKED, then load kthreadFlags         pairs with  K3
  *   K5 requester: fields (plain), then CAS of createList         pairs with  K6
  *   K6 kthreadd: exchange of createList, then fields (plain)     pairs with  K5
+ *   K7 exiting thread: store TASK_DEAD, then load kthreadFlags   pairs with  K8
+ *   K8 parker: SHOULD_PARK on, then load state                   pairs with  K7
+ *      (either the parker sees that the thread is dead, or the thread sees that somebody waits)
  */
 import { writeName } from '../mm/arena.js';
 import { kfree, kmalloc } from '../mm/slab.js';
 import { complete } from './completion.js';
 import { type Current, KERNEL, KERNEL_AT } from './current.js';
-import { EBUSY, EINTR, ENOMEM } from './errno.js';
+import { EBUSY, EINTR, ENOMEM, ENOSYS } from './errno.js';
 import { spinLock, spinUnlock } from './locking/spinlock.js';
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from './rcu.js';
 import { schedule, sleepOnCompletion } from './sched.js';
@@ -184,7 +188,8 @@ export function kthreadExit(cur: Current, result: number): void {
   const { m, task } = cur;
   m[task.at + TASK.result] = result;
   taskListDel(m, task.at);
-  Atomics.store(m, task.state, TASK_DEAD);
+  Atomics.store(m, task.state, TASK_DEAD); // K7
+  if (kthreadShouldPark(cur)) complete(m, task.at + TASK.parked);
   complete(m, task.at + TASK.exited);
 }
 
@@ -211,15 +216,20 @@ export function kthreadParkme(cur: Current): void {
 
 /**
  * Asks a thread to park and waits until it has (Linux: kthread_park). Also on a thread never woken before.
- * @returns 0, or -EBUSY if it was asked before
+ * @returns 0, -EBUSY if it was asked before, -ENOSYS if it has returned by itself
  */
 export function kthreadPark(cur: Current, t: number): number {
   const { m } = cur;
   const was = Atomics.or(m, t + TASK.kthreadFlags, KTHREAD_SHOULD_PARK);
+  if (taskDead(m, t)) return -ENOSYS; // K8
   if ((was & KTHREAD_SHOULD_PARK) !== 0) return -EBUSY;
   wakeUpProcess(m, t); // K1
   sleepOnCompletion(cur, t + TASK.parked);
-  return 0;
+  return taskDead(m, t) ? -ENOSYS : 0;
+}
+
+function taskDead(m: Int32Array, t: number): boolean {
+  return Atomics.load(m, t + TASK.state) === TASK_DEAD;
 }
 
 /** Lets a parked thread run again (Linux: kthread_unpark). Nothing happens if it was not asked to park. */

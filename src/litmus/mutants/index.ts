@@ -10,6 +10,7 @@ import { NAPI_MUTANTS } from './napi.js';
 import { ORDER_CPU_MUTANTS } from './order_cpu.js';
 import { ORDER_NET_MUTANTS } from './order_net.js';
 import { ORDER_TASKS_MUTANTS } from './order_tasks.js';
+import { PARK_MUTANTS } from './park.js';
 import { SERVICE_MUTANTS } from './service.js';
 import { TASKS_MUTANTS } from './tasks.js';
 
@@ -24,4 +25,5 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...ORDER_TASKS_MUTANTS,
   ...ORDER_CPU_MUTANTS,
   ...ORDER_NET_MUTANTS,
+  ...PARK_MUTANTS,
 ]);
