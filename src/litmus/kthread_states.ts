@@ -2,10 +2,18 @@
 /** Litmus tests of park, unpark and stop on a kernel thread in each of its states: created, running, parked, returned. */
 import { type Litmus, litmus, must } from '../check/index.js';
 import { EINTR, ENOSYS } from '../kernel/errno.js';
-import { kthread, kthreadPark, kthreadStop, kthreadUnpark } from '../kernel/kthread.js';
+import {
+  getTaskStruct,
+  kthread,
+  kthreadPark,
+  kthreadStop,
+  kthreadUnpark,
+  putTaskStruct,
+} from '../kernel/kthread.js';
 import { TASK, TASK_UNINTERRUPTIBLE, wakeUpProcess } from '../kernel/task.js';
+import { kmalloc, MM_AT, MM_STRUCT } from '../mm/slab.js';
 import { controller, type WorkerSetup, worker, workerSetup, workerThread } from './kthread_world.js';
-import { arena, currentOf } from './world.js';
+import { addWord, arena, currentOf } from './world.js';
 
 const RESULT = 7;
 
@@ -130,4 +138,39 @@ export const kthreadReturns: Litmus = litmus({
   },
   forbids: 'a thread that returns by itself and cannot be stopped, or one that unpark starts',
   why: 'it completes `exited` whoever ended it; unpark wakes only what is parked',
+});
+
+const KIND = 5;
+
+export const taskLastPut: Litmus = litmus({
+  name: 'task-struct-last-put',
+  memory: arena,
+  setup(m, label) {
+    const s = workerSetup(m, label);
+    m[s.thread + TASK.kind] = KIND;
+    getTaskStruct(m, s.thread); // kthreadd's
+    return { ...s, again: addWord(m, label, 'again') };
+  },
+  threads: {
+    main(m, s) {
+      const cur = controller(m, s);
+      wakeUpProcess(m, s.thread);
+      kthreadStop(cur, s.thread);
+      // What is free is used for something else.
+      const t = kmalloc(m, TASK.SIZE);
+      m[t + TASK.kind] = 0;
+      m[s.again] = t;
+    },
+    kthreadd(m, s) {
+      must(m[s.thread + TASK.kind] === KIND, 'a task_struct that somebody has a reference to is freed');
+      putTaskStruct(m, s.thread);
+    },
+    kthread: briefThread,
+  },
+  final(m, s) {
+    const lists = m.subarray(MM_AT + MM_STRUCT.freeList, MM_AT + MM_STRUCT.end);
+    must(lists.includes(s.thread) !== (m[s.again] === s.thread), 'it was not freed, or freed twice');
+  },
+  forbids: 'a task_struct freed while somebody holds a reference, never, or twice',
+  why: 'each gives its reference back behind its last access, and one of them is the last (K9, K10)',
 });

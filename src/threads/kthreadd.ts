@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { ENOMEM } from '../kernel/errno.js';
-import { kthreaddFail, kthreaddTakeRequests } from '../kernel/kthread.js';
+import { getTaskStruct, kthreaddFail, kthreaddTakeRequests, putTaskStruct } from '../kernel/kthread.js';
 import { TASK, taskComm } from '../kernel/task.js';
 import type { ThreadExit, ThreadTask } from './tasks.js';
 
@@ -152,16 +152,24 @@ export class Kthreadd {
     const record = newRecord(taskComm(this.m, t), this.m[t + TASK.kind], t);
     this.threads.push(record);
     this.running++;
+    // Whoever stops the thread may be done with it before its worker reports: the record must not lead to freed memory.
+    getTaskStruct(this.m, t);
     this.start({ kind: 'kthread', sab: this.sab, taskAt: t }).then(
       (exit) => {
         this.running--;
         this.finish(record, exit);
+        putTaskStruct(this.m, t);
       },
       (error: unknown) => {
         this.running--;
         if (this.stopped) return;
-        if (Atomics.load(this.m, t + TASK.started) === 0) kthreaddFail(this.m, t, ENOMEM);
-        else this.onPanic(threadDied(record.name, error));
+        if (Atomics.load(this.m, t + TASK.started) === 0) {
+          this.threads.splice(this.threads.indexOf(record), 1);
+          putTaskStruct(this.m, t);
+          kthreaddFail(this.m, t, ENOMEM);
+        } else {
+          this.onPanic(threadDied(record.name, error));
+        }
       },
     );
   }
