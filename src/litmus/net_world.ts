@@ -26,8 +26,8 @@ import {
 } from '../net/core/softnet_data.js';
 import { ARENA_WORDS, addRunningTask, addTask, addWord, boot, currentOf, STILL } from './world.js';
 
-/** Where everything of the small network lies. */
-export interface NetSetup {
+/** The small network's tasks. */
+export interface NetTasks {
   /** CPU 0's own thread. */
   readonly cpu: number;
   /** The instance's thread. */
@@ -37,6 +37,10 @@ export interface NetSetup {
   readonly irqB: number;
   /** A control worker. */
   readonly control: number;
+}
+
+/** Where everything of the small network lies. */
+export interface NetSetup extends NetTasks {
   readonly dev: number;
   readonly napi: number;
   /** Events the device has. */
@@ -52,19 +56,8 @@ export function netMemory(): Arena {
   return new Arena(new SharedArrayBuffer(ARENA_WORDS * 4));
 }
 
-/**
- * Makes the device and its instance, enabled.
- * @param threaded with a thread (which the test runs by `pollThread`), or in softirq mode
- * @param weight most events of one poll
- */
-export function netSetup(
-  arena: Arena,
-  label: Label,
-  threaded: boolean,
-  weight: number,
-  counting = true,
-): NetSetup {
-  const { m } = arena;
+/** Boots the network layer on one CPU, without a device. */
+export function netBoot({ m }: Arena, label: Label): NetTasks {
   boot(m, label, 1);
   const at = kmalloc(m, NET.SIZE);
   m[KERNEL_AT + KERNEL.net] = at;
@@ -86,6 +79,23 @@ export function netSetup(
     control: addRunningTask(m, label, 'control'),
   };
   m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = tasks.cpu;
+  return tasks;
+}
+
+/**
+ * Makes the device and its instance, enabled.
+ * @param threaded with a thread (which the test runs by `pollThread`), or in softirq mode
+ * @param weight most events of one poll
+ */
+export function netSetup(
+  arena: Arena,
+  label: Label,
+  threaded: boolean,
+  weight: number,
+  counting = true,
+): NetSetup {
+  const { m } = arena;
+  const tasks = netBoot(arena, label);
   const net = netContext(currentOf(m, tasks.control), arena);
   const dev = allocNetdev(m, 'eth0', 0, 2);
   label(m, dev, NET_DEVICE, 'dev');
