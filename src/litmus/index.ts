@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** All litmus tests of this project. */
 
+export * from './hrtimers.js';
+export * from './irqs.js';
 export * from './kernel_cpu.js';
-export * from './kernel_handover.js';
 export * from './kernel_tasks.js';
 export * from './ksoftirqd.js';
 export * from './kthread_states.js';

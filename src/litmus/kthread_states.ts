@@ -12,7 +12,7 @@ import {
 } from '../kernel/kthread.js';
 import { TASK, TASK_UNINTERRUPTIBLE, wakeUpProcess } from '../kernel/task.js';
 import { kmalloc, MM_AT, MM_STRUCT } from '../mm/slab.js';
-import { controller, type WorkerSetup, worker, workerSetup, workerThread } from './kthread_world.js';
+import { controller, starter, type WorkerSetup, worker, workerSetup, workerThread } from './kthread_world.js';
 import { addWord, arena, currentOf } from './world.js';
 
 const RESULT = 7;
@@ -75,8 +75,7 @@ export const kthreadStopParked: Litmus = litmus({
   setup: workerSetup,
   threads: {
     main(m, s) {
-      const cur = controller(m, s);
-      wakeUpProcess(m, s.thread);
+      const cur = starter(m, s);
       Atomics.store(m, s.work, 1);
       wakeUpProcess(m, s.thread);
       must(kthreadPark(cur, s.thread) === 0, 'park was refused');
@@ -100,8 +99,7 @@ export const kthreadParkReturned: Litmus = litmus({
   setup: workerSetup,
   threads: {
     main(m, s) {
-      const cur = controller(m, s);
-      wakeUpProcess(m, s.thread);
+      const cur = starter(m, s);
       const err = kthreadPark(cur, s.thread);
       if (err === 0) must(m[s.done] === 0, 'park of a thread that has run said that it is parked');
       else must(err === -ENOSYS && kthreadPark(cur, s.thread) === -ENOSYS, `park failed with ${err}`);
@@ -153,8 +151,7 @@ export const taskLastPut: Litmus = litmus({
   },
   threads: {
     main(m, s) {
-      const cur = controller(m, s);
-      wakeUpProcess(m, s.thread);
+      const cur = starter(m, s);
       kthreadStop(cur, s.thread);
       // What is free is used for something else.
       const t = kmalloc(m, TASK.SIZE);

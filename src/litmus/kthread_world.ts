@@ -4,7 +4,7 @@ import type { Label } from '../check/index.js';
 import type { Current } from '../kernel/current.js';
 import { kthread, kthreadParkme, kthreadShouldPark, kthreadShouldStop } from '../kernel/kthread.js';
 import { schedule, sleepOnCompletion } from '../kernel/sched.js';
-import { setCurrentState, TASK, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
+import { setCurrentState, TASK, TASK_INTERRUPTIBLE, TASK_RUNNING, wakeUpProcess } from '../kernel/task.js';
 import { addRunningTask, addTask, addWord, boot, currentOf } from './world.js';
 
 /** A kernel thread's function that works on a counter and parks when asked. */
@@ -54,5 +54,12 @@ export function workerThread(m: Int32Array, s: WorkerSetup): void {
 export function controller(m: Int32Array, s: WorkerSetup): Current {
   const cur = currentOf(m, s.main);
   sleepOnCompletion(cur, s.thread + TASK.created);
+  return cur;
+}
+
+/** Begins the controller, and wakes the thread. */
+export function starter(m: Int32Array, s: WorkerSetup): Current {
+  const cur = controller(m, s);
+  wakeUpProcess(m, s.thread);
   return cur;
 }

@@ -5,7 +5,7 @@ import { kthread, kthreadPark, kthreadStop, kthreadUnpark, taskListAdd } from '.
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { type SmpHotplugThread, smpbootThreadFn } from '../kernel/smpboot.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
-import { controller, workerSetup, workerThread } from './kthread_world.js';
+import { controller, starter, workerSetup, workerThread } from './kthread_world.js';
 import { addRunningTask, addWord, arena, currentOf } from './world.js';
 
 export const kthreadStopNew: Litmus = litmus({
@@ -14,8 +14,7 @@ export const kthreadStopNew: Litmus = litmus({
   setup: workerSetup,
   threads: {
     main(m, s) {
-      const cur = controller(m, s);
-      wakeUpProcess(m, s.thread);
+      const cur = starter(m, s);
       kthreadStop(cur, s.thread);
       m[s.done] += 100; // the thread is gone: its data is ours
     },
@@ -34,8 +33,7 @@ export const kthreadParking: Litmus = litmus({
   setup: workerSetup,
   threads: {
     main(m, s) {
-      const cur = controller(m, s);
-      wakeUpProcess(m, s.thread);
+      const cur = starter(m, s);
       must(kthreadPark(cur, s.thread) === 0, 'park was refused');
       m[s.done] += 100; // parked: its data is ours
       kthreadUnpark(m, s.thread);

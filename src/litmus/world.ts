@@ -77,3 +77,9 @@ export function addWord(m: Int32Array, label: Label, name: string): number {
 export function currentOf(m: Int32Array, task: number, cpu = 0, platform: Platform = STILL): Current {
   return new Current(m, platform, task, cpuViews(m), cpu);
 }
+
+/** A handler's work: takes all events. Its counter is plain: two handlers at once are a data race. */
+export function take(m: Int32Array, from: number, into: number): void {
+  const n = Atomics.exchange(m, from, 0);
+  m[into] += n;
+}
