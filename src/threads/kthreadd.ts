@@ -21,7 +21,7 @@ export interface ThreadRecord {
   readonly kind: number;
   /** Kernel thread id; 0 until it runs, and where it is not available. */
   tid: number;
-  /** Its task_struct while it lives, 0 afterwards. */
+  /** Its task_struct until its worker has reported its end (kthreadd holds a reference so long), 0 afterwards. */
   taskAt: number;
   /** Times it went to sleep, CPU time and run delay: final ones once it has ended. */
   sleeps: number;
