@@ -7,12 +7,11 @@ import { checkChoice, checkInt, OptionError, SoftnetError } from './errors.js';
 import { CPU } from './kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from './kernel/current.js';
 import { ENOMEM } from './kernel/errno.js';
-import { allocTask } from './kernel/kthread.js';
+import { allocTask, putTaskStruct } from './kernel/kthread.js';
 import { TASK } from './kernel/task.js';
 import { layOut } from './lay_out.js';
 import { Arena } from './mm/arena.js';
 import { perCpuPtr } from './mm/percpu.js';
-import { kfree } from './mm/slab.js';
 import { TASK_KIND_APP, TASK_KIND_CONTROL } from './net/core/ids.js';
 import { AF_INET, AF_PACKET } from './net/core/sock_queue.js';
 import {
@@ -254,7 +253,7 @@ export class Machine {
     const ended = result
       .then(() => Promise.all(sockets.map((s) => s.readerGone())))
       // Its sockets are gone, with a grace period: nobody can be about to wake it.
-      .then(() => kfree(this.arena.m, taskAt, TASK.SIZE))
+      .then(() => putTaskStruct(this.arena.m, taskAt))
       .catch(() => {})
       .finally(() => this.apps.delete(ended));
     this.apps.add(ended);
@@ -265,7 +264,7 @@ export class Machine {
   /** Runs a NIC's hardware thread. For NetDevice. */
   async runNic(record: ThreadRecord, task: Parameters<Kthreadd['run']>[0]): Promise<unknown> {
     const exit = await this.orDied(this.lossIsFatal(record, this.kthreadd.run(task, record)));
-    kfree(this.arena.m, task.taskAt, TASK.SIZE);
+    putTaskStruct(this.arena.m, task.taskAt);
     return exit.value;
   }
 
@@ -303,7 +302,8 @@ export class Machine {
           kind: r.kind,
         };
       }
-      const tid = m[r.taskAt + TASK.tid];
+      // kthreadd holds a reference while it has the index. What the thread starts from is there once `started` is.
+      const tid = Atomics.load(m, r.taskAt + TASK.started) === 0 ? 0 : m[r.taskAt + TASK.tid];
       const now = readSchedStat(tid);
       return {
         name: r.name,
@@ -356,7 +356,7 @@ export class Machine {
       record,
       this.kthreadd.run({ kind: 'control', sab: this.arena.sab, taskAt, op }, record),
     );
-    kfree(this.arena.m, taskAt, TASK.SIZE);
+    putTaskStruct(this.arena.m, taskAt);
     return exit.value as ControlResult;
   }
 

@@ -30,6 +30,9 @@ export const CPU = struct(
     task: word('task_struct of the CPU’s own thread'),
     ksoftirqd: word('task_struct of ksoftirqd/N'),
   }),
+  line('ksoftirqd/N', {
+    ksoftirqdActive: word('1 from the end of its setup or unpark to its park or cleanup'),
+  }),
   line('whoever holds bhLock', {
     softirqRuns: word('times softirqs were run'),
     softirqHandovers: word('times the limits handed over to ksoftirqd'),

@@ -8,9 +8,11 @@
  *   createList    requesters push by CAS, kthreadd takes all by exchange
  *   createResult  kthreadd until `created` completes, then the creator
  *   kthreadFlags  any controller, by atomic or/and; the thread only reads
- *   parked        the thread completes it once for each time it is asked to park; the parker waits
+ *   parked        the thread completes it once for each time it is asked to park, also when it exits instead; the
+ *                 parker waits
  *   exited        the thread completes it as the last thing it does to its task_struct
- *   task_struct   whoever called kthreadStop frees it, after a grace period (a waker may still hold the pointer)
+ *   task_struct   whoever gives the last reference back frees it; kthreadStop gives the creator's back, after a grace
+ *                 period (a waker may still hold the pointer)
  *
  * Invariants: one park at a time; nobody parks or stops a thread that is being stopped; SHOULD_STOP is never cleared.
  *
@@ -21,12 +23,17 @@
  *   K4 parkme: store TASK_PARKED, then load kthreadFlags         pairs with  K3
  *   K5 requester: fields (plain), then CAS of createList         pairs with  K6
  *   K6 kthreadd: exchange of createList, then fields (plain)     pairs with  K5
+ *   K7 exiting thread: store TASK_DEAD, then load kthreadFlags   pairs with  K8
+ *   K8 parker: SHOULD_PARK on, then load state                   pairs with  K7
+ *      (either the parker sees that the thread is dead, or the thread sees that somebody waits)
+ *   K9 holder of a reference: last access, then sub of usage     pairs with  K10
+ *   K10 last holder: sub of usage, then kfree                    pairs with  K9
  */
 import { writeName } from '../mm/arena.js';
 import { kfree, kmalloc } from '../mm/slab.js';
 import { complete } from './completion.js';
 import { type Current, KERNEL, KERNEL_AT } from './current.js';
-import { EBUSY, EINTR, ENOMEM } from './errno.js';
+import { EBUSY, EINTR, ENOMEM, ENOSYS } from './errno.js';
 import { spinLock, spinUnlock } from './locking/spinlock.js';
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from './rcu.js';
 import { schedule, sleepOnCompletion } from './sched.js';
@@ -51,7 +58,10 @@ export type KthreadFn = (cur: Current, data: number) => number;
 const CREATE_LIST = KERNEL_AT + KERNEL.createList;
 const DOORBELL = KERNEL_AT + KERNEL.createDoorbell;
 
-/** Allocates and fills a task_struct that no thread runs yet. @returns its word index or 0 (ENOMEM) */
+/**
+ * Allocates and fills a task_struct that no thread runs yet; the caller has the one reference to it.
+ * @returns its word index or 0 (ENOMEM)
+ */
 export function allocTask(
   m: Int32Array,
   fn: number,
@@ -68,8 +78,19 @@ export function allocTask(
   m[t + TASK.boundCpu] = cpu;
   m[t + TASK.cpu] = cpu;
   m[t + TASK.kind] = kind;
+  m[t + TASK.usage] = 1;
   writeName(m, t + TASK.comm, TASK_COMM_WORDS, comm);
   return t;
+}
+
+/** Takes one more reference to a task_struct that cannot go away meanwhile (Linux: get_task_struct). */
+export function getTaskStruct(m: Int32Array, t: number): void {
+  Atomics.add(m, t + TASK.usage, 1);
+}
+
+/** Gives a reference to a task_struct back; the last one frees it (Linux: put_task_struct). */
+export function putTaskStruct(m: Int32Array, t: number): void {
+  if (Atomics.sub(m, t + TASK.usage, 1) === 1) kfree(m, t, TASK.SIZE); // K9, K10
 }
 
 /**
@@ -104,7 +125,7 @@ export function kthreadCreate(
   sleepOnCompletion(cur, t + TASK.created);
   const result = m[t + TASK.createResult];
   if (result !== 0) {
-    kfree(m, t, TASK.SIZE);
+    putTaskStruct(m, t);
     return result;
   }
   return t;
@@ -184,7 +205,8 @@ export function kthreadExit(cur: Current, result: number): void {
   const { m, task } = cur;
   m[task.at + TASK.result] = result;
   taskListDel(m, task.at);
-  Atomics.store(m, task.state, TASK_DEAD);
+  Atomics.store(m, task.state, TASK_DEAD); // K7
+  if (kthreadShouldPark(cur)) complete(m, task.at + TASK.parked);
   complete(m, task.at + TASK.exited);
 }
 
@@ -211,15 +233,20 @@ export function kthreadParkme(cur: Current): void {
 
 /**
  * Asks a thread to park and waits until it has (Linux: kthread_park). Also on a thread never woken before.
- * @returns 0, or -EBUSY if it was asked before
+ * @returns 0, -EBUSY if it was asked before, -ENOSYS if it has returned by itself
  */
 export function kthreadPark(cur: Current, t: number): number {
   const { m } = cur;
   const was = Atomics.or(m, t + TASK.kthreadFlags, KTHREAD_SHOULD_PARK);
+  if (taskDead(m, t)) return -ENOSYS; // K8
   if ((was & KTHREAD_SHOULD_PARK) !== 0) return -EBUSY;
   wakeUpProcess(m, t); // K1
   sleepOnCompletion(cur, t + TASK.parked);
-  return 0;
+  return taskDead(m, t) ? -ENOSYS : 0;
+}
+
+function taskDead(m: Int32Array, t: number): boolean {
+  return Atomics.load(m, t + TASK.state) === TASK_DEAD;
 }
 
 /** Lets a parked thread run again (Linux: kthread_unpark). Nothing happens if it was not asked to park. */
@@ -230,7 +257,7 @@ export function kthreadUnpark(m: Int32Array, t: number): void {
 }
 
 /**
- * Stops a thread, waits until it has exited and frees its task_struct (Linux: kthread_stop). The caller must have
+ * Stops a thread, waits until it has exited and gives its task_struct back (Linux: kthread_stop). The caller must have
  * unpublished every pointer to it; process context only.
  * @returns what the thread function returned, -EINTR if it never ran
  */
@@ -242,6 +269,6 @@ export function kthreadStop(cur: Current, t: number): number {
   sleepOnCompletion(cur, t + TASK.exited);
   const result = m[t + TASK.result];
   synchronizeRcu(cur);
-  kfree(m, t, TASK.SIZE);
+  putTaskStruct(m, t);
   return result;
 }

@@ -7,7 +7,9 @@
  * Owners
  *   softirqPending  anybody sets bits; whoever runs softirqs takes them all by exchange, under bhLock
  *   handlers        whoever holds bhLock
- * While ksoftirqd is running it has taken over: the CPU's own thread leaves pending bits to it.
+ *   ksoftirqdActive ksoftirqd
+ * While ksoftirqd is active and running it has taken over: the CPU's own thread leaves pending bits to it. One that is
+ * about to be parked or stopped before it is active, or once it no longer is, tells nobody: it is not relied on.
  *
  * Invariant: a pending bit is always followed by a run: the raiser wakes the CPU's thread, and nobody goes to sleep
  * without looking at the bits after setting its sleeping state.
@@ -17,8 +19,8 @@
  *   Q2 CPU thread, ksoftirqd: store sleeping state, then load softirqPending pairs with  Q1
  *   Q3 CPU thread: load softirqPending, then load ksoftirqd's state          pairs with  Q2
  *      (if it sees ksoftirqd running, ksoftirqd will look at the bits before it sleeps)
- *   Q4 CPU thread: store its sleeping state, then load ksoftirqd's flags     pairs with  Q5
- *   Q5 ksoftirqd: sees it is to park or stop, then wakes the CPU's thread    pairs with  Q4
+ *   Q4 CPU thread: store its sleeping state, then load ksoftirqdActive       pairs with  Q5
+ *   Q5 ksoftirqd, to park or stop: ksoftirqdActive off, then wakes the CPU's thread   pairs with  Q4
  */
 import { condResched, localBhDisable, localBhEnable } from './bh.js';
 import { CPU, type Cpu } from './cpu.js';
@@ -82,15 +84,15 @@ export function doSoftirq(cur: Current): void {
 function wakeupSoftirqd(cur: Current, cpu: Cpu): void {
   const { m } = cur;
   m[cpu.at + CPU.softirqHandovers]++;
-  const t = m[cpu.at + CPU.ksoftirqd];
+  const t = Atomics.load(m, cpu.at + CPU.ksoftirqd);
   if (t !== 0 && t !== cur.task.at) wakeUpProcess(m, t);
 }
 
-/** @returns true if ksoftirqd will look at the pending bits before it sleeps; one asked to park or stop will not */
+/** @returns true if ksoftirqd will look at the pending bits before it sleeps, or wake the CPU's thread before it parks */
 function ksoftirqdRunning(m: Int32Array, cpu: Cpu): boolean {
   const t = Atomics.load(m, cpu.at + CPU.ksoftirqd);
   if (t === 0) return false;
-  if (Atomics.load(m, t + TASK.kthreadFlags) !== 0) return false; // Q4
+  if (Atomics.load(m, cpu.at + CPU.ksoftirqdActive) === 0) return false; // Q4
   return Atomics.load(m, t + TASK.state) === TASK_RUNNING; // Q3
 }
 
@@ -127,11 +129,19 @@ export const KSOFTIRQD: SmpHotplugThread = {
     rcuQuiescentState(cur);
     condResched(cur);
   },
+  setup: takeOver,
+  unpark: takeOver,
   // What is left is the CPU's own thread's again.
-  park: wakeCpuThread,
-  cleanup: wakeCpuThread,
+  park: handBack,
+  cleanup: handBack,
 };
 
-function wakeCpuThread(cur: Current): void {
-  wakeUpProcess(cur.m, cur.m[cur.cpu.at + CPU.task]); // Q5
+function takeOver(cur: Current): void {
+  Atomics.store(cur.m, cur.cpu.at + CPU.ksoftirqdActive, 1);
+}
+
+function handBack(cur: Current): void {
+  const { m, cpu } = cur;
+  Atomics.store(m, cpu.at + CPU.ksoftirqdActive, 0);
+  wakeUpProcess(m, m[cpu.at + CPU.task]); // Q5
 }

@@ -57,6 +57,9 @@ export const TASK = struct(
   line('any thread, by atomic or/and', {
     kthreadFlags: word('KTHREAD_SHOULD_STOP, KTHREAD_SHOULD_PARK'),
   }),
+  line('holders of a reference, by atomic add/sub', {
+    usage: word('references: whoever gives the last one back frees it'),
+  }),
   line('the thread (complete), its controller (wait)', {
     parked: word('completion: reached the parked state'),
     exited: word('completion: the thread function returned'),

@@ -1,38 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Litmus tests of what a CPU does: rcu.ts, irq.ts, softirq.ts, hrtimer.ts. */
-import { type Label, type Litmus, litmus, must } from '../check/index.js';
-import { CPU } from '../kernel/cpu.js';
-import { KERNEL, KERNEL_AT } from '../kernel/current.js';
-import { HRTIMER, hrtimerCancel, hrtimerRunQueues, hrtimerSetup, hrtimerStart } from '../kernel/hrtimer.js';
-import {
-  IRQ_DESC,
-  IrqDesc,
-  irqDisable,
-  irqEnable,
-  irqMask,
-  irqUnmask,
-  raiseIrq,
-  requestIrq,
-} from '../kernel/irq.js';
+/** Litmus tests of what a CPU does: rcu.ts, softirq.ts. */
+import { type Litmus, litmus, must } from '../check/index.js';
 import { taskListAdd } from '../kernel/kthread.js';
 import { rcuQuiescentState, rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../kernel/rcu.js';
 import { cpuIdleLoop, NET_RX_SOFTIRQ, raiseSoftirq } from '../kernel/softirq.js';
-import { kmalloc } from '../mm/slab.js';
-import { ARENA_WORDS, addRunningTask, addWord, boot, currentOf } from './world.js';
-
-const arena = (): Int32Array => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4));
-
-function cpuTask(m: Int32Array, label: Label, cpu: number): number {
-  const t = addRunningTask(m, label, `cpu/${cpu}`, cpu);
-  m[m[KERNEL_AT + KERNEL.cpus] + cpu * CPU.SIZE + CPU.task] = t;
-  return t;
-}
-
-/** A handler's work: takes all events. Its counter is plain: two handlers at once are a data race. */
-function take(m: Int32Array, from: number, into: number): void {
-  const n = Atomics.exchange(m, from, 0);
-  m[into] += n;
-}
+import { addCpuTask, addRunningTask, addWord, arena, boot, currentOf, take } from './world.js';
 
 export const rcuGracePeriod: Litmus = litmus({
   name: 'rcu-grace-period',
@@ -82,106 +54,13 @@ export const rcuGracePeriod: Litmus = litmus({
   why: 'readers publish their counter before they load the pointer; the updater unpublishes before it loads counters',
 });
 
-export const irqMasking: Litmus = litmus({
-  name: 'irq-mask-unmask',
-  memory: arena,
-  setup(m, label) {
-    boot(m, label, 1);
-    const d = kmalloc(m, IRQ_DESC.SIZE);
-    label(m, d, IRQ_DESC, 'irq');
-    requestIrq(new IrqDesc(m, d), 0, 0, 0);
-    const s = {
-      deviceA: addRunningTask(m, label, 'deviceA'),
-      deviceB: addRunningTask(m, label, 'deviceB'),
-      driver: addRunningTask(m, label, 'driver'),
-      irq: d,
-      ring: addWord(m, label, 'ring'),
-      taken: addWord(m, label, 'taken'),
-    };
-    m[d + IRQ_DESC.istate] = 1; // masked
-    return s;
-  },
-  threads: {
-    deviceA(m, s) {
-      const cur = currentOf(m, s.deviceA);
-      cur.irqHandlers.push(() => take(m, s.ring, s.taken));
-      Atomics.add(m, s.ring, 1);
-      raiseIrq(cur, new IrqDesc(m, s.irq));
-    },
-    deviceB(m, s) {
-      const cur = currentOf(m, s.deviceB);
-      cur.irqHandlers.push(() => take(m, s.ring, s.taken));
-      Atomics.add(m, s.ring, 1);
-      raiseIrq(cur, new IrqDesc(m, s.irq));
-    },
-    driver(m, s) {
-      const cur = currentOf(m, s.driver);
-      cur.irqHandlers.push(() => take(m, s.ring, s.taken));
-      const d = new IrqDesc(m, s.irq);
-      irqUnmask(cur, d);
-      irqMask(d);
-      irqUnmask(cur, d);
-    },
-  },
-  final(m, s) {
-    must(m[s.ring] === 0, `${m[s.ring]} events are left though the interrupt is unmasked`);
-    must(m[s.taken] === 2, `${m[s.taken]} events of 2 were taken`);
-  },
-  forbids: 'an event that nobody takes, or two handlers at once',
-  why: 'a raise runs the handler, or leaves PENDING for whoever removes the last obstacle (I1 to I3)',
-});
-
-export const irqDisabling: Litmus = litmus({
-  name: 'irq-disable-enable',
-  memory: arena,
-  setup(m, label) {
-    boot(m, label, 1);
-    const d = kmalloc(m, IRQ_DESC.SIZE);
-    label(m, d, IRQ_DESC, 'irq');
-    requestIrq(new IrqDesc(m, d), 0, 0, 0);
-    return {
-      device: addRunningTask(m, label, 'device'),
-      driver: addRunningTask(m, label, 'driver'),
-      irq: d,
-      ring: addWord(m, label, 'ring'),
-      taken: addWord(m, label, 'taken'),
-    };
-  },
-  threads: {
-    device(m, s) {
-      const cur = currentOf(m, s.device);
-      cur.irqHandlers.push(() => take(m, s.ring, s.taken));
-      for (let i = 0; i < 2; i++) {
-        Atomics.add(m, s.ring, 1);
-        raiseIrq(cur, new IrqDesc(m, s.irq));
-      }
-    },
-    driver(m, s) {
-      const cur = currentOf(m, s.driver);
-      cur.irqHandlers.push(() => take(m, s.ring, s.taken));
-      const d = new IrqDesc(m, s.irq);
-      irqDisable(cur, d);
-      irqDisable(cur, d);
-      m[s.taken] += 100; // the handler's data is ours
-      irqEnable(cur, d);
-      m[s.taken] += 100; // disabled twice, enabled once: still ours
-      irqEnable(cur, d);
-    },
-  },
-  final(m, s) {
-    must(m[s.taken] === 202, `${m[s.taken] - 200} events of 2 were taken`);
-  },
-  forbids: 'a handler that runs while the interrupt is disabled, or an event lost over it',
-  why: 'disable waits for INPROGRESS; enable takes PENDING in the step that clears DISABLED',
-});
-
 export const softirqRaise: Litmus = litmus({
   name: 'softirq-raise',
   memory: arena,
   setup(m, label) {
     boot(m, label, 1);
     return {
-      cpu: cpuTask(m, label, 0),
+      cpu: addCpuTask(m, label),
       raiserA: addRunningTask(m, label, 'raiserA'),
       raiserB: addRunningTask(m, label, 'raiserB'),
       work: addWord(m, label, 'work'),
@@ -213,42 +92,4 @@ export const softirqRaise: Litmus = litmus({
   },
   forbids: 'the CPU sleeps with a softirq pending',
   why: 'the bit is set before the wake-up and looked at behind the sleeping state (Q1, Q2)',
-});
-
-export const timerCancel: Litmus = litmus({
-  name: 'hrtimer-start-cancel',
-  memory: arena,
-  setup(m, label) {
-    boot(m, label, 1);
-    const timer = kmalloc(m, HRTIMER.SIZE);
-    label(m, timer, HRTIMER, 'timer');
-    hrtimerSetup(m, timer, 0, 0);
-    return {
-      cpu: cpuTask(m, label, 0),
-      owner: addRunningTask(m, label, 'owner'),
-      timer,
-      fired: addWord(m, label, 'fired'),
-    };
-  },
-  threads: {
-    owner(m, s) {
-      const cur = currentOf(m, s.owner);
-      hrtimerStart(cur, s.timer, 0);
-      hrtimerCancel(cur, s.timer);
-      m[s.fired] += 100; // the function is not running
-    },
-    cpu(m, s) {
-      const cur = currentOf(m, s.cpu);
-      cur.hrtimerFns.push(() => {
-        m[s.fired]++;
-      });
-      for (let i = 0; i < 2; i++) hrtimerRunQueues(cur);
-    },
-  },
-  final(m, s) {
-    must(m[s.fired] === 100 || m[s.fired] === 101, `fired ${m[s.fired] - 100} times`);
-    must(m[s.timer + HRTIMER.enqueued] === 0, 'a cancelled timer is in the list');
-  },
-  forbids: 'a timer that fires after it was cancelled',
-  why: 'cancel takes it off the list under the lock and waits while its function runs',
 });

@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Litmus tests of sleeping and waking: task.ts, sched.ts, completion.ts, kthread.ts, smpboot.ts. */
+/** Litmus tests of sleeping and waking: task.ts, sched.ts, completion.ts. */
 import { type Litmus, litmus, must } from '../check/index.js';
 import { complete, completeAll, waitForCompletion, waitForCompletionTimeout } from '../kernel/completion.js';
-import type { Current } from '../kernel/current.js';
-import {
-  kthread,
-  kthreadPark,
-  kthreadParkme,
-  kthreadShouldPark,
-  kthreadShouldStop,
-  kthreadStop,
-  kthreadUnpark,
-  taskListAdd,
-} from '../kernel/kthread.js';
-import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
-import { schedule, scheduleTimeout, sleepOnCompletion } from '../kernel/sched.js';
-import { type SmpHotplugThread, smpbootThreadFn } from '../kernel/smpboot.js';
-import { setCurrentState, TASK, TASK_INTERRUPTIBLE, TASK_RUNNING, wakeUpProcess } from '../kernel/task.js';
-import { ARENA_WORDS, addRunningTask, addTask, addWord, boot, currentOf } from './world.js';
+import { schedule, scheduleTimeout } from '../kernel/sched.js';
+import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING, wakeUpProcess } from '../kernel/task.js';
+import { addRunningTask, addWord, arena, boot, currentOf } from './world.js';
 
-const arena = (): Int32Array => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4));
+function sendWork(m: Int32Array, s: { readonly work: number; readonly sleeper: number }): void {
+  Atomics.add(m, s.work, 1);
+  wakeUpProcess(m, s.sleeper);
+}
 
 export const taskWake: Litmus = litmus({
   name: 'task-wake-up',
@@ -33,14 +23,8 @@ export const taskWake: Litmus = litmus({
     };
   },
   threads: {
-    wakerA(m, s) {
-      Atomics.add(m, s.work, 1);
-      wakeUpProcess(m, s.sleeper);
-    },
-    wakerB(m, s) {
-      Atomics.add(m, s.work, 1);
-      wakeUpProcess(m, s.sleeper);
-    },
+    wakerA: sendWork,
+    wakerB: sendWork,
     sleeper(m, s) {
       const cur = currentOf(m, s.sleeper);
       for (;;) {
@@ -85,6 +69,11 @@ export const taskTimeout: Litmus = litmus({
   why: 'a later wake-up would be taken for one it waits for',
 });
 
+function pass(m: Int32Array, s: { readonly done: number; readonly passed: number }): void {
+  waitForCompletion(m, s.done);
+  Atomics.add(m, s.passed, 1);
+}
+
 export const completionOnce: Litmus = litmus({
   name: 'completion',
   memory: arena,
@@ -93,14 +82,8 @@ export const completionOnce: Litmus = litmus({
     return { done: addWord(m, label, 'completion'), passed: addWord(m, label, 'passed') };
   },
   threads: {
-    waiterA(m, s) {
-      waitForCompletion(m, s.done);
-      Atomics.add(m, s.passed, 1);
-    },
-    waiterB(m, s) {
-      waitForCompletion(m, s.done);
-      Atomics.add(m, s.passed, 1);
-    },
+    waiterA: pass,
+    waiterB: pass,
     completerA: (m, s) => complete(m, s.done),
     completerB: (m, s) => complete(m, s.done),
   },
@@ -134,166 +117,4 @@ export const completionAllTimeout: Litmus = litmus({
   },
   forbids: 'a wait that passes and does not see what came before completeAll',
   why: 'the word publishes (C1, W1)',
-});
-
-/** A kernel thread's function that works on a counter and parks when asked. */
-function worker(cur: Current, work: number, done: number): number {
-  const { m } = cur;
-  for (;;) {
-    setCurrentState(cur.task, TASK_INTERRUPTIBLE);
-    if (kthreadShouldStop(cur)) break;
-    if (kthreadShouldPark(cur)) {
-      kthreadParkme(cur);
-      continue;
-    }
-    if (Atomics.exchange(m, work, 0) !== 0) {
-      setCurrentState(cur.task, TASK_RUNNING);
-      m[done]++;
-    } else {
-      schedule(cur);
-    }
-  }
-  setCurrentState(cur.task, TASK_RUNNING);
-  return 0;
-}
-
-interface WorkerSetup {
-  readonly main: number;
-  readonly thread: number;
-  readonly work: number;
-  readonly done: number;
-}
-
-function workerSetup(m: Int32Array, label: Parameters<typeof boot>[1]): WorkerSetup {
-  boot(m, label, 1);
-  return {
-    main: addRunningTask(m, label, 'main'),
-    thread: addTask(m, label, 'kthread'),
-    work: addWord(m, label, 'work'),
-    done: addWord(m, label, 'done'),
-  };
-}
-
-function workerThread(m: Int32Array, s: WorkerSetup): void {
-  const cur = currentOf(m, s.thread);
-  kthread(cur, (c) => worker(c, s.work, s.done));
-}
-
-export const kthreadStopNew: Litmus = litmus({
-  name: 'kthread-stop',
-  memory: arena,
-  setup: workerSetup,
-  threads: {
-    main(m, s) {
-      const cur = currentOf(m, s.main);
-      sleepOnCompletion(cur, s.thread + TASK.created);
-      wakeUpProcess(m, s.thread);
-      kthreadStop(cur, s.thread);
-      m[s.done] += 100; // the thread is gone: its data is ours
-    },
-    kthread: workerThread,
-  },
-  final(m, s) {
-    must(m[s.done] === 100, 'the thread has worked on nothing');
-  },
-  forbids: 'a stop that never returns, or returns before the thread is gone',
-  why: 'the flag is set before the wake-up, and looked at behind the sleeping state (K1, K2)',
-});
-
-export const kthreadParking: Litmus = litmus({
-  name: 'kthread-park-unpark',
-  memory: arena,
-  setup: workerSetup,
-  threads: {
-    main(m, s) {
-      const cur = currentOf(m, s.main);
-      sleepOnCompletion(cur, s.thread + TASK.created);
-      wakeUpProcess(m, s.thread);
-      must(kthreadPark(cur, s.thread) === 0, 'park was refused');
-      m[s.done] += 100; // parked: its data is ours
-      kthreadUnpark(m, s.thread);
-      Atomics.store(m, s.work, 1);
-      wakeUpProcess(m, s.thread);
-    },
-    kthread: workerThread,
-  },
-  daemons: ['kthread'],
-  final(m, s) {
-    must(m[s.done] === 101, `work sent after unpark was lost: ${m[s.done]}`);
-  },
-  forbids: 'a parked thread that works, or one that stays parked after unpark',
-  why: 'unpark clears the flag before it wakes; parkme sets its state before it looks (K3, K4)',
-});
-
-export const kthreadParkStop: Litmus = litmus({
-  name: 'kthread-park-stop',
-  memory: arena,
-  setup(m, label) {
-    const s = workerSetup(m, label);
-    const waker = addRunningTask(m, label, 'waker');
-    taskListAdd(m, waker);
-    const published = addWord(m, label, 'published');
-    m[published] = s.thread;
-    return { ...s, waker, published };
-  },
-  threads: {
-    main(m, s) {
-      const cur = currentOf(m, s.main);
-      sleepOnCompletion(cur, s.thread + TASK.created);
-      kthreadPark(cur, s.thread);
-      Atomics.store(m, s.published, 0);
-      kthreadStop(cur, s.thread);
-      m[s.done] += 100;
-    },
-    waker(m, s) {
-      const cur = currentOf(m, s.waker);
-      rcuReadLock(cur);
-      const thread = Atomics.load(m, s.published);
-      if (thread !== 0) wakeUpProcess(m, thread);
-      rcuReadUnlock(cur);
-    },
-    kthread: workerThread,
-  },
-  forbids:
-    'a thread that was parked before it ran cannot be stopped, or a waker that touches it after it is freed',
-  why: 'kthreadStop unparks first, and waits for a grace period before it frees',
-});
-
-const PER_CPU: SmpHotplugThread = {
-  shouldRun: (cur) => Atomics.load(cur.m, cur.m[cur.task.at + TASK.data]) !== 0,
-  threadFn(cur) {
-    const work = cur.m[cur.task.at + TASK.data];
-    Atomics.store(cur.m, work, 0);
-    Atomics.add(cur.m, work + 1, 1);
-  },
-};
-
-export const smpboot: Litmus = litmus({
-  name: 'smpboot-park-run',
-  memory: arena,
-  setup(m, label) {
-    const s = workerSetup(m, label);
-    label(m, s.work, ['work', 'ran']);
-    m[s.thread + TASK.data] = s.work;
-    return s;
-  },
-  threads: {
-    main(m, s) {
-      const cur = currentOf(m, s.main);
-      sleepOnCompletion(cur, s.thread + TASK.created);
-      kthreadPark(cur, s.thread);
-      kthreadUnpark(m, s.thread);
-      Atomics.store(m, s.work, 1);
-      wakeUpProcess(m, s.thread);
-    },
-    kthread(m, s) {
-      kthread(currentOf(m, s.thread), (c) => smpbootThreadFn(c, PER_CPU, 0));
-    },
-  },
-  daemons: ['kthread'],
-  final(m, s) {
-    must(m[s.work] === 0 && m[s.work + 1] === 1, `work was left: ${m[s.work]}, ran ${m[s.work + 1]} times`);
-  },
-  forbids: 'a per-CPU thread sleeps though it should run',
-  why: 'it sets its state before it asks shouldRun (M1, M2)',
 });

@@ -28,8 +28,8 @@ import {
 } from '../net/core/softnet_data.js';
 import { ARENA_WORDS, addRunningTask, addTask, addWord, boot, currentOf, STILL } from './world.js';
 
-/** Where everything of the small network lies. */
-export interface NetSetup {
+/** The small network's tasks. */
+export interface NetTasks {
   /** CPU 0's own thread. */
   readonly cpu: number;
   /** The instance's thread. */
@@ -39,6 +39,10 @@ export interface NetSetup {
   readonly irqB: number;
   /** A control worker. */
   readonly control: number;
+}
+
+/** Where everything of the small network lies. */
+export interface NetSetup extends NetTasks {
   readonly dev: number;
   readonly napi: number;
   /** Events the device has. */
@@ -54,20 +58,8 @@ export function netMemory(): Arena {
   return new Arena(new SharedArrayBuffer(ARENA_WORDS * 4));
 }
 
-/**
- * Makes the device and its instance, enabled.
- * @param threaded with a thread (which the test runs by `pollThread`), or in softirq mode
- * @param weight most events of one poll
- */
-export function netSetup(
-  arena: Arena,
-  label: Label,
-  threaded: boolean,
-  weight: number,
-  counting = true,
-  persist = NAPI_KTHREAD_PERSIST_OFF,
-): NetSetup {
-  const { m } = arena;
+/** Boots the network layer on one CPU, without a device. */
+export function netBoot({ m }: Arena, label: Label, persist = NAPI_KTHREAD_PERSIST_OFF): NetTasks {
   boot(m, label, 1);
   const at = kmalloc(m, NET.SIZE);
   m[KERNEL_AT + KERNEL.net] = at;
@@ -89,6 +81,24 @@ export function netSetup(
     control: addRunningTask(m, label, 'control'),
   };
   m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = tasks.cpu;
+  return tasks;
+}
+
+/**
+ * Makes the device and its instance, enabled.
+ * @param threaded with a thread (which the test runs by `pollThread`), or in softirq mode
+ * @param weight most events of one poll
+ */
+export function netSetup(
+  arena: Arena,
+  label: Label,
+  threaded: boolean,
+  weight: number,
+  counting = true,
+  persist = NAPI_KTHREAD_PERSIST_OFF,
+): NetSetup {
+  const { m } = arena;
+  const tasks = netBoot(arena, label, persist);
   const net = netContext(currentOf(m, tasks.control), arena);
   const dev = allocNetdev(m, 'eth0', 0, 2);
   label(m, dev, NET_DEVICE, 'dev');
@@ -152,7 +162,7 @@ export function pollThread(arena: Arena, s: NetSetup): void {
 }
 
 /** The node of the instance's thread; constant, so the thread may look it up at any time. */
-export function nodeOf({ m }: Arena, s: NetSetup): number {
+export function nodeOf({ m }: Arena, s: NetTasks): number {
   return m[s.thread + TASK.data];
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Litmus test of buffer pools: net/core/page_pool.ts, two threads that free against the owner that takes. */
+/** Litmus tests of buffer pools: net/core/page_pool.ts, two threads that free against the owner that takes. */
 import { type Litmus, litmus, must } from '../check/index.js';
+import { RING } from '../mm/ring.js';
 import { PAGE_POOL, pagePoolCreate, pagePoolInside, pagePoolView } from '../net/core/page_pool.js';
 import { SKB_STRIDE } from '../net/core/skbuff.js';
-import { ARENA_WORDS, addWord, boot } from './world.js';
+import { addWord, arena, boot } from './world.js';
 
 interface PoolSetup {
   readonly pool: number;
@@ -25,7 +26,7 @@ function free(m: Int32Array, s: PoolSetup, which: number): void {
 
 export const pagePool: Litmus = litmus({
   name: 'page-pool-recycle-take',
-  memory: () => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4)),
+  memory: arena,
   setup(m, label): PoolSetup {
     boot(m, label, 1);
     const pool = pagePoolCreate(m, 2);
@@ -55,4 +56,66 @@ export const pagePool: Litmus = litmus({
   },
   forbids: 'a buffer lost, in two places, or taken while who frees it still writes it',
   why: 'who frees holds the lock and publishes (P1); the owner looks at the index before the slot (P2)',
+});
+
+interface LoopSetup {
+  readonly pool: number;
+  /** Two words: the buffer on its way to each application, 0: none. */
+  readonly mail: readonly number[];
+}
+
+/** An application: uses each buffer it gets and frees it. */
+function application(which: number, rounds: number): (m: Int32Array, s: LoopSetup) => void {
+  return (m, s) => {
+    const pool = pagePoolView(m, s.pool);
+    const list = new Int32Array(1);
+    for (let i = 0; i < rounds; i++) {
+      let skb = 0;
+      while (skb === 0) skb = Atomics.exchange(m, s.mail[which], 0);
+      m[skb + CONTENT]++;
+      list[0] = skb;
+      pool.recycle(list, 0, 1);
+    }
+  };
+}
+
+export const pagePoolWrap: Litmus = litmus({
+  name: 'page-pool-wrap',
+  memory: arena,
+  setup(m, label): LoopSetup {
+    boot(m, label, 1);
+    const pool = pagePoolCreate(m, 2);
+    label(m, pool, PAGE_POOL, 'pool');
+    label(m, m[pool + PAGE_POOL.ring], RING, 'recycle');
+    // The indices are about to wrap as numbers.
+    m[m[pool + PAGE_POOL.ring] + RING.prod] = 0x7fffffff;
+    m[m[pool + PAGE_POOL.ring] + RING.cons] = 0x7fffffff;
+    return { pool, mail: [addWord(m, label, 'mailA'), addWord(m, label, 'mailB')] };
+  },
+  threads: {
+    appA: application(0, 2),
+    appB: application(1, 1),
+    owner(m, s) {
+      const pool = pagePoolView(m, s.pool);
+      for (let i = 0; i < 4; i++) {
+        while (pool.take(1) === 0);
+        const skb = m[pool.taken];
+        m[skb + CONTENT]++;
+        // One of four it drops itself; the others go to the applications in turn.
+        if (i === 0) pool.recycleDirect(skb);
+        else {
+          const mail = s.mail[i === 2 ? 1 : 0];
+          while (Atomics.compareExchange(m, mail, 0, skb) !== 0);
+        }
+      }
+    },
+  },
+  final(m, s) {
+    const inside = pagePoolInside(m, s.pool);
+    const first = m[s.pool + PAGE_POOL.buffers];
+    const used = m[first + CONTENT] + m[first + SKB_STRIDE + CONTENT];
+    must(inside === 2 && used === 7, `${inside} buffers of 2 in the pool, used ${used} times of 7`);
+  },
+  forbids: 'a buffer with two owners, or one lost, when they go round through cache and recycle ring',
+  why: 'who takes reads the ring’s index before its slots, and the cache is the owner’s alone (P1, P2)',
 });

@@ -13,6 +13,11 @@ import { kmalloc, MM_AT, MM_STRUCT, mmInit } from '../mm/slab.js';
 /** Words of a test's arena, the allocator's guard included. */
 export const ARENA_WORDS = (1 << 16) + (1 << 13);
 
+/** A test's memory. */
+export function arena(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4));
+}
+
 /** A clock that stands still and a sleep that does not: whoever polls a condition goes round its loop. */
 export const STILL: Platform = Object.freeze({
   nowNs: () => 0,
@@ -56,6 +61,13 @@ export function addRunningTask(m: Int32Array, label: Label, name: string, cpu = 
   return t;
 }
 
+/** Makes CPU 0's own thread, in the middle of its idle loop. @returns its word index */
+export function addCpuTask(m: Int32Array, label: Label): number {
+  const t = addRunningTask(m, label, 'cpu/0');
+  m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = t;
+  return t;
+}
+
 /** Makes a zeroed word on a cache line of its own. */
 export function addWord(m: Int32Array, label: Label, name: string): number {
   const at = kmalloc(m, 1);
@@ -66,4 +78,10 @@ export function addWord(m: Int32Array, label: Label, name: string): number {
 /** What a thread's code calls `current`. */
 export function currentOf(m: Int32Array, task: number, cpu = 0, platform: Platform = STILL): Current {
   return new Current(m, platform, task, cpuViews(m), cpu);
+}
+
+/** A handler's work: takes all events. Its counter is plain: two handlers at once are a data race. */
+export function take(m: Int32Array, from: number, into: number): void {
+  const n = Atomics.exchange(m, from, 0);
+  m[into] += n;
 }

@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { ENOMEM } from '../kernel/errno.js';
-import { kthreaddFail, kthreaddTakeRequests } from '../kernel/kthread.js';
+import { getTaskStruct, kthreaddFail, kthreaddTakeRequests, putTaskStruct } from '../kernel/kthread.js';
 import { TASK, taskComm } from '../kernel/task.js';
 import type { ThreadExit, ThreadTask } from './tasks.js';
 
@@ -21,7 +21,7 @@ export interface ThreadRecord {
   readonly kind: number;
   /** Kernel thread id; 0 until it runs, and where it is not available. */
   tid: number;
-  /** Its task_struct while it lives, 0 afterwards. */
+  /** Its task_struct until its worker has reported its end (kthreadd holds a reference so long), 0 afterwards. */
   taskAt: number;
   /** Times it went to sleep, CPU time and run delay: final ones once it has ended. */
   sleeps: number;
@@ -152,16 +152,24 @@ export class Kthreadd {
     const record = newRecord(taskComm(this.m, t), this.m[t + TASK.kind], t);
     this.threads.push(record);
     this.running++;
+    // Whoever stops the thread may be done with it before its worker reports: the record must not lead to freed memory.
+    getTaskStruct(this.m, t);
     this.start({ kind: 'kthread', sab: this.sab, taskAt: t }).then(
       (exit) => {
         this.running--;
         this.finish(record, exit);
+        putTaskStruct(this.m, t);
       },
       (error: unknown) => {
         this.running--;
         if (this.stopped) return;
-        if (Atomics.load(this.m, t + TASK.started) === 0) kthreaddFail(this.m, t, ENOMEM);
-        else this.onPanic(threadDied(record.name, error));
+        if (Atomics.load(this.m, t + TASK.started) === 0) {
+          this.threads.splice(this.threads.indexOf(record), 1);
+          putTaskStruct(this.m, t);
+          kthreaddFail(this.m, t, ENOMEM);
+        } else {
+          this.onPanic(threadDied(record.name, error));
+        }
       },
     );
   }

@@ -18,6 +18,7 @@ import { schedule } from '../../dist/kernel/sched.js';
 import {
   setCurrentState,
   TASK,
+  TASK_DEAD,
   TASK_INTERRUPTIBLE,
   TASK_RUNNING,
   taskComm,
@@ -162,6 +163,30 @@ export function parkTwice(cur, { words }) {
   answers.push(kthreadPark(cur, t));
   kthreadStop(cur, t);
   return answers;
+}
+
+/** Parks a thread that has returned by itself, twice, then stops it. */
+export function parkReturned(cur, { words }) {
+  const { m } = cur;
+  const t = run(cur, BRIEF, words);
+  while (Atomics.load(m, t + TASK.state) !== TASK_DEAD) dawdle(1000);
+  const answers = [kthreadPark(cur, t), kthreadPark(cur, t)];
+  kthreadUnpark(m, t);
+  answers.push(kthreadStop(cur, t));
+  return answers;
+}
+
+/** Parks threads while they return by themselves, then stops them. @returns answers other than those that can be */
+export function parkReturning(cur, { words, rounds, allowed }) {
+  const next = random(1);
+  const odd = [];
+  for (let i = 0; i < rounds; i++) {
+    const t = run(cur, BRIEF, words);
+    dawdle(next(20_000));
+    const answers = [kthreadPark(cur, t), kthreadStop(cur, t)];
+    if (!allowed.some((a) => a[0] === answers[0] && a[1] === answers[1])) odd.push(answers);
+  }
+  return odd;
 }
 
 /** Creates threads until one is refused. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KERNEL, KERNEL_AT } from '../../dist/kernel/current.js';
-import { EBUSY, EINTR, ENOMEM } from '../../dist/kernel/errno.js';
+import { EBUSY, EINTR, ENOMEM, ENOSYS } from '../../dist/kernel/errno.js';
 import { endWorkers, KernelLab, stopLabs } from '../helpers/kernel_lab.js';
 
 const HANG_MS = 20_000;
@@ -95,6 +95,16 @@ describe('kthreadPark and kthreadUnpark', { timeout: HANG_MS }, () => {
 
   it('refuse to park what is parked already: -EBUSY', async () => {
     expect(await lab.run('parkTwice', { words: lab.words(2) })).toEqual([0, -EBUSY, 0]);
+  });
+
+  it('refuse to park what has returned by itself: -ENOSYS', async () => {
+    expect(await lab.run('parkReturned', { words: lab.words(2) })).toEqual([-ENOSYS, -ENOSYS, BRIEF]);
+    const allowed = [
+      [0, BRIEF],
+      [-ENOSYS, BRIEF],
+    ];
+    expect(await lab.run('parkReturning', { words: lab.words(2), rounds: 300, allowed })).toEqual([]);
+    expect(tasks()).toBe(0);
   });
 
   it.each([false, true])('a parked thread can be stopped (before its first run: %s)', async (unwoken) => {

@@ -60,7 +60,8 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
     const piece = rx.contiguous(work - done);
     const first = rx.slot(0);
     const end = first + piece * RX_DESC.WORDS;
-    driver.touched ^= prefetch(m, first, end);
+    const touched = prefetch(m, first, end);
+    driver.touched ^= touched;
     let stamp = q.stamps + rx.index(0);
     for (let desc = first; desc < end; desc += RX_DESC.WORDS) {
       const skb = m[desc + RX_DESC.skb];
@@ -83,7 +84,10 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
  */
 function prefetch(m: Int32Array, first: number, end: number): number {
   let sum = 0;
-  for (let desc = first; desc < end; desc += RX_DESC.WORDS) sum ^= m[m[desc + RX_DESC.skb] + SKB.SIZE];
+  for (let desc = first; desc < end; desc += RX_DESC.WORDS) {
+    const word = m[m[desc + RX_DESC.skb] + SKB.SIZE];
+    sum ^= word;
+  }
   return sum;
 }
 

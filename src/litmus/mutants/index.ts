@@ -7,9 +7,12 @@ import { CPU_MUTANTS } from './cpu.js';
 import { MEMORY_MUTANTS } from './memory.js';
 import type { Mutant } from './mutant.js';
 import { NAPI_MUTANTS } from './napi.js';
+import { NIC_MUTANTS } from './nic.js';
 import { ORDER_CPU_MUTANTS } from './order_cpu.js';
 import { ORDER_NET_MUTANTS } from './order_net.js';
 import { ORDER_TASKS_MUTANTS } from './order_tasks.js';
+import { PARK_MUTANTS } from './park.js';
+import { QUEUE_MUTANTS } from './queues.js';
 import { SERVICE_MUTANTS } from './service.js';
 import { TASKS_MUTANTS } from './tasks.js';
 
@@ -24,4 +27,7 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...ORDER_TASKS_MUTANTS,
   ...ORDER_CPU_MUTANTS,
   ...ORDER_NET_MUTANTS,
+  ...PARK_MUTANTS,
+  ...NIC_MUTANTS,
+  ...QUEUE_MUTANTS,
 ]);

@@ -126,11 +126,14 @@ export const ORDER_CPU_MUTANTS: readonly Mutant[] = Object.freeze([
   {
     name: 'ksoftirqd-trusted-when-parking',
     commit: 'own',
-    why: 'the CPU leaves softirqs to a ksoftirqd that is asked to park (Q4)',
+    why: 'the CPU leaves softirqs to a ksoftirqd that is parking (Q4)',
     edits: [
       {
         file: SOFTIRQ,
-        find: ['if (Atomics.load(m, t + TASK.kthreadFlags) !== 0)', '        return false; // Q4'].join('\n'),
+        find: [
+          'if (Atomics.load(m, cpu.at + CPU.ksoftirqdActive) === 0)',
+          '        return false; // Q4',
+        ].join('\n'),
         replace: '',
       },
     ],
@@ -141,7 +144,7 @@ export const ORDER_CPU_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'ksoftirqd-parks-silently',
     commit: 'own',
     why: 'ksoftirqd parks and does not wake the CPU (Q5)',
-    edits: [{ file: SOFTIRQ, find: 'park: wakeCpuThread,', replace: '' }],
+    edits: [{ file: SOFTIRQ, find: 'park: handBack,', replace: '' }],
     test: 'ksoftirqd-park',
     verdict: 'lost-wakeup',
   },

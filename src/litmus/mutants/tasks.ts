@@ -154,8 +154,8 @@ export const TASKS_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: KTHREAD,
-        find: ['    synchronizeRcu(cur);', '    kfree(m, t, TASK.SIZE);'].join('\n'),
-        replace: '    kfree(m, t, TASK.SIZE);',
+        find: ['    synchronizeRcu(cur);', '    putTaskStruct(m, t);'].join('\n'),
+        replace: '    putTaskStruct(m, t);',
       },
     ],
     test: 'kthread-park-stop',
