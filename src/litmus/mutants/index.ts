@@ -7,6 +7,7 @@ import { CPU_MUTANTS } from './cpu.js';
 import { MEMORY_MUTANTS } from './memory.js';
 import type { Mutant } from './mutant.js';
 import { NAPI_MUTANTS } from './napi.js';
+import { NAPI_CONTROL_MUTANTS } from './napi_control.js';
 import { ORDER_CPU_MUTANTS } from './order_cpu.js';
 import { ORDER_NET_MUTANTS } from './order_net.js';
 import { ORDER_TASKS_MUTANTS } from './order_tasks.js';
@@ -17,6 +18,7 @@ export type { Mutant } from './mutant.js';
 
 export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...NAPI_MUTANTS,
+  ...NAPI_CONTROL_MUTANTS,
   ...TASKS_MUTANTS,
   ...CPU_MUTANTS,
   ...MEMORY_MUTANTS,
