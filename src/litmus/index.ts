@@ -2,11 +2,15 @@
 /** All litmus tests of this project. */
 
 export * from './kernel_cpu.js';
+export * from './kernel_create.js';
 export * from './kernel_handover.js';
 export * from './kernel_tasks.js';
+export * from './kernel_timers.js';
+export * from './kernel_wake.js';
 export * from './locks.js';
 export * from './napi.js';
 export * from './napi_control.js';
+export * from './napi_rounds.js';
 export * from './napi_service.js';
 export * from './napi_watchdog.js';
 export * from './page_pools.js';

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Litmus tests of softirq rounds: cut by the budget, and with an interrupt that comes in the middle of a poll. */
+import { type Label, type Litmus, litmus, must } from '../check/index.js';
+import { KERNEL, KERNEL_AT } from '../kernel/current.js';
+import { cpuIdleLoop } from '../kernel/softirq.js';
+import type { Arena } from '../mm/arena.js';
+import { NAPI } from '../net/core/napi.js';
+import { napiEnable, netifNapiAdd } from '../net/core/napi_control.js';
+import { netRxAction } from '../net/core/napi_poll.js';
+import { napiCompleteDone, napiSchedule } from '../net/core/napi_schedule.js';
+import { netContext } from '../net/core/net_context.js';
+import { NET } from '../net/core/softnet_data.js';
+import { event, type NetSetup, netFor, netMemory, netSetup } from './net_world.js';
+import { addWord, currentOf } from './world.js';
+
+interface TwoInstances extends NetSetup {
+  readonly second: number;
+}
+
+function twoInstances(arena: Arena, label: Label, weight: number): TwoInstances {
+  const s = netSetup(arena, label, false, weight);
+  const net = netContext(currentOf(arena.m, s.control), arena);
+  const second = netifNapiAdd(net, s.dev, 0, 0, weight, 1, 0);
+  label(arena.m, second, NAPI, 'napi2');
+  napiEnable(net, net.napi(second));
+  return { ...s, second };
+}
+
+export const softirqBudget: Litmus = litmus({
+  name: 'napi-softirq-budget',
+  memory: netMemory,
+  setup(arena, label) {
+    const s = twoInstances(arena, label, 1);
+    arena.m[arena.m[KERNEL_AT + KERNEL.net] + NET.netdevBudget] = 1;
+    return s;
+  },
+  threads: {
+    irqA: (arena, s) => event(netFor(arena, s, s.irqA), s),
+    irqB(arena, s) {
+      const net = netFor(arena, s, s.irqB);
+      Atomics.add(arena.m, s.ring, 1);
+      napiSchedule(net, net.napi(s.second));
+    },
+    cpu(arena, s) {
+      cpuIdleLoop(netFor(arena, s, s.cpu).cur);
+    },
+  },
+  daemons: ['cpu'],
+  final({ m }, s) {
+    must(m[s.ring] === 0 && m[s.polled] === 2, `${m[s.polled]} events of 2 were polled`);
+  },
+  forbids: 'an instance left behind when the budget ends a round',
+  why: 'what is left goes back to the poll list under irqLock, and the softirq is raised again',
+});
+
+export const softirqReentrant: Litmus = litmus({
+  name: 'napi-softirq-interrupted',
+  memory: netMemory,
+  setup(arena, label) {
+    const s = twoInstances(arena, label, 4);
+    return { ...s, line: addWord(arena.m, label, 'line') };
+  },
+  threads: {
+    irqA: (arena, s) => event(netFor(arena, s, s.irqA), s),
+    device: ({ m }, s) => Atomics.store(m, s.line, 1),
+    cpu(arena, s) {
+      const { m } = arena;
+      const net = netContext(currentOf(m, s.cpu), arena);
+      // An interrupt of the second instance comes in the middle of a poll, in the thread that polls.
+      const interrupt = (): void => {
+        if (Atomics.exchange(m, s.line, 0) === 0) return;
+        Atomics.add(m, s.ring, 1);
+        napiSchedule(net, net.napi(s.second));
+      };
+      net.napiPollFns.push((c, n) => {
+        interrupt();
+        const work = Atomics.exchange(m, s.ring, 0);
+        m[s.polled] = m[s.polled] + work;
+        napiCompleteDone(c, n, 0);
+        interrupt();
+        return 0;
+      });
+      net.cur.softirqVec.push(() => netRxAction(net));
+      cpuIdleLoop(net.cur);
+    },
+  },
+  daemons: ['cpu'],
+  final({ m }, s) {
+    must(m[s.ring] === 0, `${m[s.ring]} events are left`);
+  },
+  forbids:
+    'a poll list that an interrupt in the thread itself damages, or a lock that it waits for and holds',
+  why: 'no callback runs under irqLock, and the list is whole wherever one runs',
+});
