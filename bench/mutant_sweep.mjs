@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Breaks every atomic operation, condition, mask and order of the protocol code, one at a time, and says which of these
-// mutants no litmus test notices (node bench/mutant_sweep.mjs [PART OF A KEY...]). Takes minutes. Fails on a survivor
+// mutants no litmus test notices (node bench/mutant_sweep.mjs [PART OF A KEY...]; --log FILE: a line a mutant, as it goes). Takes minutes. Fails on a survivor
 // that src/litmus/sweep/survivors.ts does not list, and on an entry there that is caught or matches nothing.
 import { fork } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { mutantsOf, SWEPT } from '../dist/litmus/sweep/modules.js';
@@ -19,6 +20,7 @@ const { values, positionals } = parseArgs({
   options: {
     jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
     json: { type: 'boolean', default: false },
+    log: { type: 'string' },
   },
 });
 
@@ -72,7 +74,9 @@ async function work(worker) {
     if (tests !== undefined) {
       r = (await worker.ask({ key: mutant.key, tests })) ?? { ...r, outcome: 'hang', test: tests[0] };
     }
-    results.push({ ...r, place: `src/${mutant.file.replace(/\.js$/, '.ts')}:${mutant.sourceLine}` });
+    const row = { ...r, place: `src/${mutant.file.replace(/\.js$/, '.ts')}:${mutant.sourceLine}` };
+    results.push(row);
+    if (values.log !== undefined) appendFileSync(values.log, `${JSON.stringify(row)}\n`);
     if (process.stderr.isTTY) process.stderr.write(`\r${results.length}/${wanted.length} `);
   }
   worker.end();

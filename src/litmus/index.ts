@@ -12,6 +12,7 @@ export * from './napi.js';
 export * from './napi_control.js';
 export * from './napi_rounds.js';
 export * from './napi_service.js';
+export * from './napi_sockets.js';
 export * from './napi_watchdog.js';
 export * from './page_pools.js';
 export * from './rings.js';
