@@ -51,6 +51,9 @@ const TORN: ReadonlyMap<string, string> = new Map([
   ['sub', 'sweepTornSub'],
 ]);
 
+/** Calls that touch nothing shared: clocks, arithmetic, checks of arguments, a thread's own lists and views. */
+const PURE =
+  /^(nowUs|nowNs|clockMs|min|ceil|cacheAlign|sizeClass|ringWords|check\w+|cpuRelax|push|get|set|index|slot|Task|netdevName)$/;
 const CONSTANT = /^[A-Z][A-Z0-9_]+$/;
 const COMPARISON = /^(===|!==|<|<=|>|>=)$/;
 
@@ -69,6 +72,8 @@ export function mutationsOf(source: string): Mutation[] {
 class Mutator {
   private readonly source: string;
   private readonly out: Mutation[];
+  /** Variables of the function in hand whose values come from shared memory, or from a call that touches it. */
+  private shared: ReadonlySet<string> = new Set();
   /** Conditions that were done with their parent. */
   private readonly done = new Set<Node>();
   private inStatement = -1;
@@ -81,6 +86,8 @@ class Mutator {
   visit(n: Node, parent: Node | null, fn: string): void {
     const inner = nameOf(n, parent) ?? fn;
     const outside = this.inStatement;
+    const sharedOutside = this.shared;
+    if (isFunction(n)) this.shared = sharedVariables(n);
     if (inner !== '' && isPlainStatement(n)) this.inStatement = n.start;
     this.statement(n, inner);
     this.atomic(n, parent, inner);
@@ -88,6 +95,13 @@ class Mutator {
     if (inner !== '') this.condition(n, inner);
     for (const c of childrenOf(n)) this.visit(c, n, inner);
     this.inStatement = outside;
+    this.shared = sharedOutside;
+  }
+
+  /** A condition on shared state: on words, on what was read from them, or on a named state. */
+  private isShared(n: Node): boolean {
+    const named = n.type === 'BinaryExpression' && isConstant(n.right);
+    return named || touches(n) || [...this.shared].some((name) => mentions(n, name));
   }
 
   private text(n: Node): string {
@@ -108,8 +122,7 @@ class Mutator {
   private statement(n: Node, fn: string): void {
     if (n.type === 'ExpressionStatement' && fn !== '') {
       const { expression } = n;
-      if (expression.type === 'CallExpression' && expression.callee.type !== 'Super')
-        this.add(n, fn, 'drop', ';');
+      if (expression.type === 'CallExpression' && callsIn(expression)) this.add(n, fn, 'drop', ';');
     }
     if (n.type === 'BlockStatement') {
       const body = n.body as Node[];
@@ -183,7 +196,7 @@ class Mutator {
       this.leaves(n.right, fn);
     } else if (n.type === 'UnaryExpression' && n.operator === '!') {
       this.leaves(n.argument, fn);
-    } else if (n.type !== 'Literal') {
+    } else if (this.isShared(n)) {
       this.add(n, fn, 'true', 'true');
       this.add(n, fn, 'false', 'false');
     }
@@ -225,8 +238,34 @@ function touches(n: Node): boolean {
   return callsIn(n) || (n.type === 'MemberExpression' && n.computed === true) || childrenOf(n).some(touches);
 }
 
+/** Calls something that may touch shared memory. */
 function callsIn(n: Node): boolean {
-  return n.type === 'CallExpression' || (!isFunction(n) && childrenOf(n).some(callsIn));
+  if (n.type === 'CallExpression') {
+    const { callee } = n;
+    const name = callee.type === 'MemberExpression' ? callee.property.name : callee.name;
+    if (callee.type !== 'Super' && !PURE.test(name ?? '')) return true;
+  }
+  return !isFunction(n) && childrenOf(n).some(callsIn);
+}
+
+/** @returns the variables of a function that are given a value from shared memory, directly or through each other */
+function sharedVariables(fn: Node): Set<string> {
+  const shared = new Set<string>();
+  const given: [name: string, value: Node][] = [];
+  const visit = (n: Node): void => {
+    if (n.type === 'VariableDeclarator' && n.id.type === 'Identifier' && n.init != null)
+      given.push([n.id.name, n.init]);
+    if (n.type === 'AssignmentExpression' && n.left.type === 'Identifier') given.push([n.left.name, n.right]);
+    for (const c of childrenOf(n)) visit(c);
+  };
+  visit(fn);
+  for (let before = -1; shared.size > before; ) {
+    before = shared.size;
+    for (const [name, value] of given) {
+      if (touches(value) || [...shared].some((other) => mentions(value, other))) shared.add(name);
+    }
+  }
+  return shared;
 }
 
 function mentions(n: Node, name: string): boolean {
