@@ -4,7 +4,9 @@
 export * from './kernel_cpu.js';
 export * from './kernel_create.js';
 export * from './kernel_handover.js';
+export * from './kernel_hotplug.js';
 export * from './kernel_life.js';
+export * from './kernel_rcu.js';
 export * from './kernel_sleep.js';
 export * from './kernel_tasks.js';
 export * from './kernel_timers.js';
@@ -13,6 +15,7 @@ export * from './lock_errors.js';
 export * from './locks.js';
 export * from './napi.js';
 export * from './napi_control.js';
+export * from './napi_modes.js';
 export * from './napi_rounds.js';
 export * from './napi_service.js';
 export * from './napi_sockets.js';

@@ -51,9 +51,15 @@ const TORN: ReadonlyMap<string, string> = new Map([
   ['sub', 'sweepTornSub'],
 ]);
 
-/** Calls that touch nothing shared: clocks, arithmetic, checks of arguments, a thread's own lists and views. */
+/**
+ * Calls that order nothing: clocks, arithmetic, checks of arguments, names, a thread's own lists and views, and memory
+ * that nobody else knows yet.
+ */
 const PURE =
-  /^(nowUs|nowNs|clockMs|min|ceil|cacheAlign|sizeClass|ringWords|check\w+|cpuRelax|push|get|set|index|slot|Task|netdevName)$/;
+  /^(nowUs|nowNs|usleep|clockMs|min|ceil|cacheAlign|sizeClass|ringWords|check\w+|cpuRelax|push|get|set|index|slot|Task|kmalloc|allocPercpu|writeName|readName|netdevName|newObjectId)$/;
+/** Calls that others can tell the order of, also against a plain access. */
+const BOUNDARY =
+  /^(spin\w*|irqLockCpu|irqUnlockCpu|localBh\w+|lockBase|publish|release|load|store|exchange|compareExchange|or|and|add|sub)$/;
 const CONSTANT = /^[A-Z][A-Z0-9_]+$/;
 const COMPARISON = /^(===|!==|<|<=|>|>=)$/;
 
@@ -122,7 +128,8 @@ class Mutator {
   private statement(n: Node, fn: string): void {
     if (n.type === 'ExpressionStatement' && fn !== '') {
       const { expression } = n;
-      if (expression.type === 'CallExpression' && callsIn(expression)) this.add(n, fn, 'drop', ';');
+      if (expression.type === 'CallExpression' && callsIn(expression) && calleeName(expression) !== 'kfree')
+        this.add(n, fn, 'drop', ';');
     }
     if (n.type === 'BlockStatement') {
       const body = n.body as Node[];
@@ -135,7 +142,7 @@ class Mutator {
 
   /** Two steps change places if both touch something that others may see and the second does without the first. */
   private swap(a: Node, b: Node, fn: string): void {
-    if (!isStep(a) || !(isStep(b) || isTest(b)) || !(callsIn(a) || callsIn(b))) return;
+    if (!isStep(a) || !(isStep(b) || isTest(b)) || !ordered(a, b)) return;
     const between = this.source.slice(a.end, b.start);
     if (isTest(b)) {
       // The first goes behind the test, before either branch.
@@ -238,14 +245,25 @@ function touches(n: Node): boolean {
   return callsIn(n) || (n.type === 'MemberExpression' && n.computed === true) || childrenOf(n).some(touches);
 }
 
+function calleeName(n: Node): string {
+  const { callee } = n;
+  return (callee.type === 'MemberExpression' ? callee.property.name : callee.name) ?? '';
+}
+
+function calls(n: Node, which: (name: string) => boolean): boolean {
+  if (n.type === 'CallExpression' && n.callee.type !== 'Super' && which(calleeName(n))) return true;
+  return !isFunction(n) && childrenOf(n).some((c) => calls(c, which));
+}
+
 /** Calls something that may touch shared memory. */
 function callsIn(n: Node): boolean {
-  if (n.type === 'CallExpression') {
-    const { callee } = n;
-    const name = callee.type === 'MemberExpression' ? callee.property.name : callee.name;
-    if (callee.type !== 'Super' && !PURE.test(name ?? '')) return true;
-  }
-  return !isFunction(n) && childrenOf(n).some(callsIn);
+  return calls(n, (name) => !PURE.test(name));
+}
+
+/** Two steps whose order another thread could see: two calls, or a lock or an atomic and a plain access. */
+function ordered(a: Node, b: Node): boolean {
+  const atBorder = (n: Node): boolean => calls(n, (name) => BOUNDARY.test(name));
+  return (callsIn(a) && callsIn(b)) || atBorder(a) || atBorder(b);
 }
 
 /** @returns the variables of a function that are given a value from shared memory, directly or through each other */
