@@ -15,6 +15,7 @@ export * from './lock_errors.js';
 export * from './locks.js';
 export * from './napi.js';
 export * from './napi_control.js';
+export * from './napi_deferral.js';
 export * from './napi_modes.js';
 export * from './napi_rounds.js';
 export * from './napi_service.js';

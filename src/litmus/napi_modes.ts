@@ -4,6 +4,7 @@ import { type Litmus, litmus, must } from '../check/index.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { EBUSY, EINVAL, ENOMEM } from '../kernel/errno.js';
 import { kthread, kthreaddFail, kthreaddTakeRequests } from '../kernel/kthread.js';
+import { rcuReadLock, synchronizeRcu } from '../kernel/rcu.js';
 import { cpuIdleLoop } from '../kernel/softirq.js';
 import { TASK } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
@@ -283,4 +284,33 @@ export const disabledPoll: Litmus = litmus({
   daemons: ['napi'],
   forbids: 'a completion that takes a disabled instance from who disabled it',
   why: 'complete does nothing while NPSVC is set',
+});
+
+export const busyThread: Litmus = litmus({
+  name: 'napi-threaded-busy',
+  memory: netMemory,
+  setup(arena, label) {
+    const s = netSetup(arena, label, true, 1);
+    listTasks(arena.m, [s.control, s.thread]);
+    return { ...s, over: addWord(arena.m, label, 'over') };
+  },
+  threads: {
+    control(arena, s) {
+      const net = netFor(arena, s, s.control);
+      napiSchedule(net, net.napi(s.napi));
+      synchronizeRcu(net.cur);
+      Atomics.store(arena.m, s.over, 1);
+    },
+    napi(arena, s) {
+      const net = netContext(currentOf(arena.m, s.thread), arena);
+      // Traffic without end: every poll uses its whole weight.
+      net.napiPollFns.push((_net, _n, budget) => budget);
+      rcuReadLock(net.cur);
+      napiThreadedPoll(net, net.napi(s.napi));
+    },
+  },
+  daemons: ['napi'],
+  goal: ({ m }, s) => m[s.over] === 1,
+  forbids: 'a grace period that never ends because a thread polls without end',
+  why: 'a poll loop reports quiescent states every few polls',
 });

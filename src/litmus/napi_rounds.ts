@@ -4,7 +4,7 @@ import { type Label, type Litmus, litmus, must } from '../check/index.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { cpuIdleLoop } from '../kernel/softirq.js';
 import type { Arena } from '../mm/arena.js';
-import { NAPI } from '../net/core/napi.js';
+import { NAPI, NAPIF_STATE_SCHED } from '../net/core/napi.js';
 import { napiEnable, netifNapiAdd } from '../net/core/napi_control.js';
 import { netRxAction } from '../net/core/napi_poll.js';
 import { napiCompleteDone, napiSchedule } from '../net/core/napi_schedule.js';
@@ -53,24 +53,32 @@ export const softirqBudget: Litmus = litmus({
   why: 'what is left goes back to the poll list under irqLock, and the softirq is raised again',
 });
 
-export const softirqReentrant: Litmus = litmus({
+const FIRST = 1;
+const SECOND = 2;
+
+export const softirqInterrupted: Litmus = litmus({
   name: 'napi-softirq-interrupted',
   memory: netMemory,
   setup(arena, label) {
     const s = twoInstances(arena, label, 4);
-    return { ...s, line: addWord(arena.m, label, 'line') };
+    const line = addWord(arena.m, label, 'line');
+    arena.m[line] = FIRST;
+    return { ...s, line };
   },
   threads: {
-    irqA: (arena, s) => event(netFor(arena, s, s.irqA), s),
-    device: ({ m }, s) => Atomics.store(m, s.line, 1),
+    device({ m }, s) {
+      Atomics.or(m, s.line, FIRST);
+      Atomics.or(m, s.line, SECOND);
+    },
     cpu(arena, s) {
       const { m } = arena;
       const net = netContext(currentOf(m, s.cpu), arena);
-      // An interrupt of the second instance comes in the middle of a poll, in the thread that polls.
+      // An interrupt that comes in the thread that polls: before, in or behind a poll, as the line happens to stand.
       const interrupt = (): void => {
-        if (Atomics.exchange(m, s.line, 0) === 0) return;
-        Atomics.add(m, s.ring, 1);
-        napiSchedule(net, net.napi(s.second));
+        const raised = Atomics.exchange(m, s.line, 0);
+        if (raised !== 0) Atomics.add(m, s.ring, 1);
+        if ((raised & FIRST) !== 0) napiSchedule(net, net.napi(s.napi));
+        if ((raised & SECOND) !== 0) napiSchedule(net, net.napi(s.second));
       };
       net.napiPollFns.push((c, n) => {
         interrupt();
@@ -80,13 +88,17 @@ export const softirqReentrant: Litmus = litmus({
         interrupt();
         return 0;
       });
+      net.cur.irqHandlers.push(interrupt);
       net.cur.softirqVec.push(() => netRxAction(net));
+      interrupt();
       cpuIdleLoop(net.cur);
     },
   },
   daemons: ['cpu'],
   final({ m }, s) {
     must(m[s.ring] === 0, `${m[s.ring]} events are left`);
+    for (const at of [s.napi, s.second])
+      must((m[at + NAPI.state] & NAPIF_STATE_SCHED) === 0, 'an instance is owned, and in no list');
   },
   forbids:
     'a poll list that an interrupt in the thread itself damages, or a lock that it waits for and holds',

@@ -12,6 +12,8 @@ import { ORDER_CPU_MUTANTS } from './order_cpu.js';
 import { ORDER_NET_MUTANTS } from './order_net.js';
 import { ORDER_TASKS_MUTANTS } from './order_tasks.js';
 import { SERVICE_MUTANTS } from './service.js';
+import { SWEEP_KERNEL_MUTANTS } from './sweep_kernel.js';
+import { SWEEP_NET_MUTANTS } from './sweep_net.js';
 import { TASKS_MUTANTS } from './tasks.js';
 
 export type { Mutant } from './mutant.js';
@@ -26,4 +28,6 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...ORDER_TASKS_MUTANTS,
   ...ORDER_CPU_MUTANTS,
   ...ORDER_NET_MUTANTS,
+  ...SWEEP_KERNEL_MUTANTS,
+  ...SWEEP_NET_MUTANTS,
 ]);
