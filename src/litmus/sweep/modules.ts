@@ -53,9 +53,16 @@ export interface SweepMutant extends Mutation {
 
 const root = new URL('../../', import.meta.url);
 
+const texts = new Map<string, string>();
+
 /** @returns the module's text as the litmus tests have it: with the edits that every check makes */
 export function moduleText(file: string): string {
-  return applyEdits(file, readFileSync(new URL(file, root), 'utf8'), EDITS);
+  let text = texts.get(file);
+  if (text === undefined) {
+    text = applyEdits(file, readFileSync(new URL(file, root), 'utf8'), EDITS);
+    texts.set(file, text);
+  }
+  return text;
 }
 
 /** @returns all mutants of a module */
