@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of thread creation by several creators: kernel/kthread.ts. */
 import { type Litmus, litmus, must } from '../check/index.js';
-import { KERNEL, KERNEL_AT } from '../kernel/current.js';
+import { KERNEL, KERNEL_AT, newObjectId } from '../kernel/current.js';
 import { ENOMEM } from '../kernel/errno.js';
 import { kthreadCreate, kthreaddFail, kthreaddTakeRequests } from '../kernel/kthread.js';
 import { TASK } from '../kernel/task.js';
@@ -49,4 +49,26 @@ export const kthreadTwoCreators: Litmus = litmus({
   },
   forbids: 'a request that another one pushes out of the list, or that kthreadd takes twice',
   why: 'requests are pushed by compare-and-swap and taken all at once by exchange (K5, K6)',
+});
+
+export const objectIds: Litmus = litmus({
+  name: 'object-ids',
+  memory: () => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4)),
+  setup(m, label) {
+    boot(m, label, 1);
+    return { a: addWord(m, label, 'a'), b: addWord(m, label, 'b') };
+  },
+  threads: {
+    a(m, s) {
+      m[s.a] = newObjectId(m);
+    },
+    b(m, s) {
+      m[s.b] = newObjectId(m);
+    },
+  },
+  final(m, s) {
+    must(m[s.a] !== m[s.b], `two objects have the number ${m[s.a]}`);
+  },
+  forbids: 'two objects with one number: a stale view would pass for a fresh one',
+  why: 'numbers come from fetch-and-add',
 });

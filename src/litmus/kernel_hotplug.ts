@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of per-CPU threads from creation to their end, and of interrupts that move: smpboot.ts, softirq.ts, irq.ts. */
 import { type Litmus, litmus, must } from '../check/index.js';
+import { complete } from '../kernel/completion.js';
 import { CPU } from '../kernel/cpu.js';
 import { type Current, KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { HRTIMER, hrtimerSetup, hrtimerStart } from '../kernel/hrtimer.js';
@@ -30,6 +31,7 @@ const UNPARKS = 2;
 const CLEANUPS = 3;
 const RUNS = 4;
 const WORK = 5;
+const RAN = 6;
 
 function hooks(at: number): SmpHotplugThread {
   const count =
@@ -40,8 +42,9 @@ function hooks(at: number): SmpHotplugThread {
   return {
     shouldRun: (cur) => Atomics.load(cur.m, at + WORK) !== 0,
     threadFn(cur) {
-      Atomics.store(cur.m, at + WORK, 0);
       cur.m[at + RUNS]++;
+      Atomics.store(cur.m, at + WORK, 0);
+      complete(cur.m, at + RAN);
     },
     setup: count(SETUPS),
     cleanup: count(CLEANUPS),
@@ -58,7 +61,7 @@ export const smpbootLife: Litmus = litmus({
     const main = addRunningTask(m, label, 'main');
     taskListAdd(m, main);
     const counts = addWord(m, label, 'counts');
-    label(m, counts, ['setups', 'parks', 'unparks', 'cleanups', 'runs', 'work']);
+    label(m, counts, ['setups', 'parks', 'unparks', 'cleanups', 'runs', 'work', 'ran']);
     return { main, store: addWord(m, label, 'store'), counts };
   },
   threads: {
@@ -69,10 +72,12 @@ export const smpbootLife: Litmus = litmus({
       smpbootParkThread(cur, s.store);
       smpbootDestroyThread(cur, s.store);
       must(smpbootCreateThread(cur, s.store, 0, 0, 0, 'percpu') === 0, 'no thread could be had');
+      wakeUpProcess(m, Atomics.load(m, s.store)); // whatever wakes it, it is parked
       must(m[at + SETUPS] === 0, 'it runs before its CPU comes up');
       smpbootUnparkThread(cur, s.store);
       Atomics.store(m, at + WORK, 1);
       wakeUpProcess(m, Atomics.load(m, s.store));
+      sleepOnCompletion(cur, at + RAN);
       smpbootParkThread(cur, s.store);
       must(m[at + PARKS] === m[at + SETUPS], 'park and setup do not go together');
       must(m[at + CLEANUPS] === 0, 'cleaned up before it was stopped');

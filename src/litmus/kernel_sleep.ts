@@ -54,7 +54,7 @@ function sleepingReader(
       taskListAdd(m, s.updater);
       m[s.object] = 7;
       m[s.pointer] = s.object;
-      if (name === 'mutex') mutexLock(m, s.on, s.updater);
+      if (name.startsWith('mutex')) mutexLock(m, s.on, s.updater);
       return s;
     },
     threads: {
@@ -74,7 +74,7 @@ function sleepingReader(
         Atomics.store(m, s.pointer, 0);
         synchronizeRcu(cur);
         m[s.object] = -1; // freed
-        wake(m, s);
+        if (name !== 'mutex-early') wake(m, s);
       },
     },
     forbids:
@@ -116,6 +116,14 @@ export const rcuSleeps: readonly Litmus[] = Object.freeze([
   ),
   sleepingReader(
     'mutex',
+    (cur, s) => {
+      sleepOnMutex(cur, s.on);
+      releaseMutex(cur, s.on);
+    },
+    (m, s) => mutexUnlock(m, s.on, s.updater),
+  ),
+  sleepingReader(
+    'mutex-early',
     (cur, s) => {
       sleepOnMutex(cur, s.on);
       releaseMutex(cur, s.on);

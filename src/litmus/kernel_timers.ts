@@ -4,9 +4,9 @@ import { type Label, type Litmus, litmus, must } from '../check/index.js';
 import { CPU } from '../kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { HRTIMER, hrtimerCancel, hrtimerRunQueues, hrtimerSetup, hrtimerStart } from '../kernel/hrtimer.js';
-import { cpuIdleLoop } from '../kernel/softirq.js';
+import { cpuIdleLoop, NET_RX_SOFTIRQ, raiseSoftirqNoWake } from '../kernel/softirq.js';
 import { kmalloc } from '../mm/slab.js';
-import { ARENA_WORDS, addRunningTask, addWord, boot, currentOf } from './world.js';
+import { ARENA_WORDS, addRunningTask, addWord, boot, clockAt, currentOf } from './world.js';
 
 const arena = (): Int32Array => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4));
 
@@ -131,4 +131,57 @@ export const timerOrder: Litmus = litmus({
   },
   forbids: 'a timer lost from the list while another is taken from it, or timers out of order',
   why: 'the list is sorted, and changes only under the lock of its base',
+});
+
+export const timerSorted: Litmus = litmus({
+  name: 'hrtimer-sorted',
+  memory: arena,
+  setup(m, label) {
+    const s = twoCpus(m, label);
+    const second = kmalloc(m, HRTIMER.SIZE);
+    label(m, second, HRTIMER, 'timer2');
+    hrtimerSetup(m, second, 0, 1);
+    return { ...s, second, clock: addWord(m, label, 'clock') };
+  },
+  threads: {
+    clock: (m, s) => Atomics.store(m, s.clock, 5),
+    starter: (m, s) => hrtimerStart(currentOf(m, s.starter, 0, clockAt(m, s.clock)), s.second, 5),
+    cpu0(m, s) {
+      const cur = currentOf(m, s.cpu0, 0, clockAt(m, s.clock));
+      cur.hrtimerFns.push((_cur, data) => {
+        must(data === 1, 'a timer that has not expired was called');
+        m[s.fired]++;
+      });
+      hrtimerStart(cur, s.timer, 1000);
+      cpuIdleLoop(cur);
+    },
+  },
+  daemons: ['cpu0'],
+  goal: (m, s, threads) =>
+    (m[s.fired] === 1 || m[s.second + HRTIMER.expiresUs] === 10) && threads.asleep('cpu0'),
+  forbids: 'a timer that waits behind one that expires later',
+  why: 'the list is sorted by expiry, and a new first timer wakes the CPU',
+});
+
+export const timerBusy: Litmus = litmus({
+  name: 'hrtimer-busy-cpu',
+  memory: arena,
+  setup: twoCpus,
+  threads: {
+    starter: (m, s) => hrtimerStart(currentOf(m, s.starter, 0), s.timer, 0),
+    cpu0(m, s) {
+      const cur = currentOf(m, s.cpu0, 0);
+      cur.hrtimerFns.push(() => {
+        m[s.fired]++;
+      });
+      // Softirq load without end.
+      cur.softirqVec.push((c) => raiseSoftirqNoWake(c, c.cpu, NET_RX_SOFTIRQ));
+      raiseSoftirqNoWake(cur, cur.cpu, NET_RX_SOFTIRQ);
+      cpuIdleLoop(cur);
+    },
+  },
+  daemons: ['cpu0'],
+  goal: (m, s) => m[s.fired] === 1,
+  forbids: 'a timer that never fires because its CPU is busy with softirqs',
+  why: 'the CPU looks at its timers between rounds, too',
 });

@@ -63,6 +63,8 @@ export const spinlockErrors: Litmus = litmus({
       spinUnlock(m, LOCK);
       spinLock(m, LOCK);
       spinUnlock(m, LOCK);
+      must(mutexTryLock(m, LOCK, 1), 'a free mutex is not to be had');
+      mutexUnlock(m, LOCK, 1);
     },
   },
   forbids: 'a free lock that is unlocked, or refused',

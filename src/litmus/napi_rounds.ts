@@ -10,7 +10,7 @@ import { netRxAction } from '../net/core/napi_poll.js';
 import { napiCompleteDone, napiSchedule } from '../net/core/napi_schedule.js';
 import { netContext } from '../net/core/net_context.js';
 import { NET } from '../net/core/softnet_data.js';
-import { event, type NetSetup, netFor, netMemory, netSetup } from './net_world.js';
+import { event, type NetSetup, netFor, netMemory, netSetup, pollThread } from './net_world.js';
 import { addWord, currentOf } from './world.js';
 
 interface TwoInstances extends NetSetup {
@@ -104,3 +104,54 @@ export const softirqInterrupted: Litmus = litmus({
     'a poll list that an interrupt in the thread itself damages, or a lock that it waits for and holds',
   why: 'no callback runs under irqLock, and the list is whole wherever one runs',
 });
+
+export const softirqBudgetLast: Litmus = litmus({
+  name: 'napi-softirq-budget-last',
+  memory: netMemory,
+  setup(arena, label) {
+    const s = netSetup(arena, label, false, 2);
+    arena.m[arena.m[KERNEL_AT + KERNEL.net] + NET.netdevBudget] = 1;
+    return s;
+  },
+  threads: {
+    irqA(arena, s) {
+      const net = netFor(arena, s, s.irqA);
+      for (let i = 0; i < 2; i++) event(net, s);
+    },
+    cpu: (arena, s) => cpuIdleLoop(netFor(arena, s, s.cpu).cur),
+  },
+  daemons: ['cpu'],
+  final({ m }, s) {
+    must(m[s.ring] === 0 && m[s.polled] === 2, `${m[s.polled]} events of 2 were polled`);
+  },
+  forbids: 'an event that is not heard because the last round was cut with nothing left',
+  why: 'a round that leaves nothing behind clears inNetRxAction however it ends',
+});
+
+/** One interrupt for two events, and polls of one: a full poll must not give the instance up. */
+function oneInterrupt(threaded: boolean): Litmus {
+  return litmus({
+    name: `napi-full-poll-${threaded ? 'threaded' : 'softirq'}`,
+    memory: netMemory,
+    setup: (arena, label) => netSetup(arena, label, threaded, 1),
+    threads: {
+      irqA(arena, s) {
+        const net = netFor(arena, s, s.irqA);
+        Atomics.add(arena.m, s.ring, 2);
+        napiSchedule(net, net.napi(s.napi));
+      },
+      owner(arena, s) {
+        if (threaded) pollThread(arena, s);
+        else cpuIdleLoop(netFor(arena, s, s.cpu).cur);
+      },
+    },
+    daemons: ['owner'],
+    final({ m }, s) {
+      must(m[s.ring] === 0 && m[s.polled] === 2, `${m[s.polled]} events of 2 were polled`);
+    },
+    forbids: 'events left in the ring by a poll that used its whole weight',
+    why: 'such a poll is not complete, and its owner polls again unless disable waits',
+  });
+}
+
+export const fullPolls: readonly Litmus[] = Object.freeze([oneInterrupt(true), oneInterrupt(false)]);
