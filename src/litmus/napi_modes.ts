@@ -12,6 +12,7 @@ import { NAPI, NAPIF_STATE_SCHED, NAPIF_STATE_THREADED } from '../net/core/napi.
 import {
   napiDisable,
   napiEnable,
+  napiSetThreaded,
   netifNapiAdd,
   netifNapiDel,
   netifSetThreaded,
@@ -66,6 +67,41 @@ export const deviceRefused: Litmus = litmus({
   },
   forbids: 'a device that counts as threaded without threads, or an event lost over it',
   why: 'if a thread cannot be had the device goes to softirq mode as a whole',
+});
+
+export const instanceRefused: Litmus = litmus({
+  name: 'napi-instance-refused',
+  memory: netMemory,
+  setup(arena, label) {
+    const s = netSetup(arena, label, false, 4);
+    listTasks(arena.m, [s.control]);
+    return s;
+  },
+  threads: {
+    control(arena, s) {
+      const { m } = arena;
+      const net = netFor(arena, s, s.control);
+      const n = net.napi(s.napi);
+      must(napiSetThreaded(net, n, 0) === 0, 'off is refused');
+      must(m[s.napi + NAPI.thread] === 0, 'off makes a thread');
+      must(napiSetThreaded(net, n, 1) === -ENOMEM, 'a refusal is ENOMEM');
+      must((Atomics.load(m, n.state) & NAPIF_STATE_THREADED) === 0, 'THREADED without a thread');
+      must(napiSetThreaded(net, n, 1) === 0, 'a thread is to be had, and it is refused');
+      must((Atomics.load(m, n.state) & NAPIF_STATE_THREADED) !== 0, 'a thread, and not THREADED');
+      event(net, s);
+    },
+    kthreadd(arena, s) {
+      kthreaddFail(arena.m, takeRequest(arena.m), ENOMEM);
+      const net = netFor(arena, s, takeRequest(arena.m));
+      kthread(net.cur, () => napiThreadedPoll(net, net.napi(s.napi)));
+    },
+  },
+  daemons: ['kthreadd'],
+  final({ m }, s) {
+    must(m[s.ring] === 0 && m[s.polled] === 1, `${m[s.polled]} events of 1 were polled`);
+  },
+  forbids: 'an instance that counts as threaded without a thread, or cannot become so later',
+  why: 'the mode changes only once the thread is there',
 });
 
 export const deviceOnOff: Litmus = litmus({
