@@ -13,7 +13,7 @@ const child = new URL('./workers/sweep_child.js', import.meta.url);
 /** A child is replaced after so many mutants: modules that were loaded stay in memory. */
 const MUTANTS_PER_CHILD = 60;
 /** A mutant that says nothing for so long goes round a loop where the checker does not look (in setup). */
-const HANG_MS = 90_000;
+const HANG_MS = 45_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
