@@ -8,6 +8,7 @@ import {
   SOCK,
   SOCK_CLOSED,
   sockCreate,
+  sockQueueLength,
   sockQueueView,
   sockReaderView,
   sockShutdown,
@@ -72,4 +73,37 @@ export const sockQueue: Litmus = litmus({
   forbids:
     'a reader asleep with frames queued or the socket closed; a frame twice; two producers in the queue at once',
   why: 'frames are published before the reader’s state is looked at (Y1, Y2); producers hold the lock',
+});
+
+export const sockClosed: Litmus = litmus({
+  name: 'sock-closed',
+  memory: () => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4)),
+  setup(m, label) {
+    boot(m, label, 1);
+    const sock = sockCreate(m, AF_INET, 7, 2, 2);
+    label(m, sock, SOCK);
+    return { sock };
+  },
+  threads: {
+    poll(m, s) {
+      const q = sockQueueView(m, s.sock);
+      q.stage[q.staged++] = 1;
+      const queued = q.flush();
+      must(queued + m[s.sock + SOCK.drops] === 1, 'a frame is neither queued nor dropped');
+      // Closed by now or not: a frame that is queued behind the end is nobody's.
+      const closed = sockReaderView(m, s.sock).closed();
+      q.stage[q.staged++] = 2;
+      must(q.flush() === 0 || !closed, 'a frame is queued to a closed socket');
+    },
+    closer(m, s) {
+      must(!sockReaderView(m, s.sock).closed(), 'closed before anybody closed it');
+      sockShutdown(m, s.sock);
+      must(sockReaderView(m, s.sock).closed(), 'open though it was closed');
+    },
+  },
+  final(m, s) {
+    must(sockQueueLength(m, s.sock) + m[s.sock + SOCK.drops] === 2, 'a frame is gone');
+  },
+  forbids: 'a frame queued to a socket that is closed',
+  why: 'producers look at the flag under the lock, behind which it is never cleared',
 });
