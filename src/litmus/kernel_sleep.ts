@@ -77,6 +77,9 @@ function sleepingReader(
         if (name !== 'mutex-early') wake(m, s);
       },
     },
+    final(m, s) {
+      must(!name.startsWith('mutex') || m[s.on] === 0, 'the mutex is held at the end');
+    },
     forbids:
       'a grace period that waits for a sleeper, or one that does not wait for a reader which has woken',
     why: 'a sleep is a quiescent state, which ends before the first look at a pointer',
