@@ -17,7 +17,13 @@ import {
   smpbootThreadFn,
   smpbootUnparkThread,
 } from '../kernel/smpboot.js';
-import { cpuIdleLoop, NET_RX_SOFTIRQ, raiseSoftirq, raiseSoftirqNoWake } from '../kernel/softirq.js';
+import {
+  cpuIdleLoop,
+  KSOFTIRQD,
+  NET_RX_SOFTIRQ,
+  raiseSoftirq,
+  raiseSoftirqNoWake,
+} from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
 import { kmalloc } from '../mm/slab.js';
 import { ARENA_WORDS, addRunningTask, addTask, addWord, boot, clockAt, currentOf } from './world.js';
@@ -263,4 +269,53 @@ export const timerNotEarly: Litmus = litmus({
   goal: (m, s, threads) => m[s.fired] === 1 && threads.asleep('cpu'),
   forbids: 'a timer that fires before its time, or never',
   why: 'the CPU sleeps no longer than until the next timer, and looks at the clock before it calls a function',
+});
+
+export const ksoftirqdCreated: Litmus = litmus({
+  name: 'ksoftirqd-created',
+  memory: arena,
+  setup(m, label) {
+    boot(m, label, 1);
+    const s = {
+      main: addRunningTask(m, label, 'main'),
+      cpu: addRunningTask(m, label, 'cpu/0'),
+      work: addWord(m, label, 'work'),
+    };
+    taskListAdd(m, s.main);
+    m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = s.cpu;
+    return s;
+  },
+  threads: {
+    main(m, s) {
+      const cur = currentOf(m, s.main);
+      const store = cur.cpu.at + CPU.ksoftirqd;
+      must(smpbootCreateThread(cur, store, 0, 0, 0, 'ksoftirqd/0') === 0, 'no thread could be had');
+      smpbootUnparkThread(cur, store);
+      Atomics.store(m, s.work, 1);
+      raiseSoftirq(cur, cur.cpu, NET_RX_SOFTIRQ);
+    },
+    kthreadd(m, s) {
+      let t = 0;
+      while (t === 0) {
+        const seen = Atomics.load(m, DOORBELL);
+        t = kthreaddTakeRequests(m);
+        if (t === 0) Atomics.wait(m, DOORBELL, seen);
+      }
+      const cur = currentOf(m, t);
+      cur.softirqVec.push(() => Atomics.store(m, s.work, 0));
+      kthread(cur, (c) => smpbootThreadFn(c, KSOFTIRQD, 0));
+    },
+    cpu(m, s) {
+      const cur = currentOf(m, s.cpu);
+      cur.softirqVec.push(() => Atomics.store(m, s.work, 0));
+      raiseSoftirq(cur, cur.cpu, NET_RX_SOFTIRQ);
+      cpuIdleLoop(cur);
+    },
+  },
+  daemons: ['kthreadd', 'cpu'],
+  final(m, s) {
+    must(m[s.work] === 0, 'a softirq is pending and nobody runs it');
+  },
+  forbids: 'a softirq that the CPU leaves to a ksoftirqd which is just being made',
+  why: 'the thread is published once it is parked, and counts only while it runs and is not to park',
 });

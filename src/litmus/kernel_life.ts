@@ -14,6 +14,7 @@ import {
 import { synchronizeRcu } from '../kernel/rcu.js';
 import { sleepOnCompletion } from '../kernel/sched.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
+import { kmalloc } from '../mm/slab.js';
 import { ARENA_WORDS, addRunningTask, addTask, addWord, boot, currentOf } from './world.js';
 
 const arena = (): Int32Array => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4));
@@ -52,6 +53,7 @@ export const firstWake: Litmus = litmus({
       // An end is awaited without touching the task again; what stop returns is the function's own.
       const result = kthreadStop(cur, s.thread);
       must(result === 5 || result === -EINTR, `the thread returned ${result}`);
+      kmalloc(m, TASK.SIZE); // its memory is somebody else's now
       must(m[s.data] === (result === 5 ? 8 : 7), 'a thread that says -EINTR has run, or the other way round');
     },
     kthread(m, s) {
@@ -156,7 +158,7 @@ export const taskList: Litmus = litmus({
       last: addRunningTask(m, label, 'last'),
     };
     taskListAdd(m, s.first);
-    return s;
+    return { ...s, wordOfNull: m[TASK.prev] };
   },
   threads: {
     a: (m, s) => comeAndGo(m, s.a),
@@ -172,6 +174,7 @@ export const taskList: Litmus = litmus({
       prev = t;
       count++;
     }
+    must(m[TASK.prev] === s.wordOfNull, 'the task behind the last one was written');
     must(count === 2 && m[KERNEL_AT + KERNEL.nrTasks] === 2, `${count} tasks are in the list, of 2`);
   },
   forbids: 'a task lost from the list that grace periods look at, or left in it',

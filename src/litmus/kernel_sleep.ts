@@ -241,7 +241,11 @@ export const completionSaturated: Litmus = litmus({
     return { done: addWord(m, label, 'completion') };
   },
   threads: {
-    waiter: (m, s) => waitForCompletion(m, s.done),
+    waiter(m, s) {
+      completionDone(m, s.done);
+      waitForCompletion(m, s.done);
+      must(completionDone(m, s.done), 'not done behind a wait that passed');
+    },
     completer(m, s) {
       must(!completionDone(m, s.done), 'done before anybody completed it');
       must(!tryWaitForCompletion(m, s.done), 'a wait passed before anybody completed it');

@@ -185,3 +185,27 @@ export const timerBusy: Litmus = litmus({
   forbids: 'a timer that never fires because its CPU is busy with softirqs',
   why: 'the CPU looks at its timers between rounds, too',
 });
+
+export const timerCancelMoving: Litmus = litmus({
+  name: 'hrtimer-cancel-moving',
+  memory: arena,
+  setup: twoCpus,
+  threads: {
+    starter(m, s) {
+      hrtimerStart(currentOf(m, s.starter, 0), s.timer, 0);
+      hrtimerStart(currentOf(m, s.starter, 1), s.timer, 0);
+    },
+    canceller(m, s) {
+      hrtimerCancel(currentOf(m, s.cpu0, 0), s.timer);
+    },
+  },
+  final(m, s) {
+    const cpus = m[KERNEL_AT + KERNEL.cpus];
+    const here = [0, CPU.SIZE].filter((at) => m[cpus + at + CPU.timerFirst] === s.timer).length;
+    must(here === m[s.timer + HRTIMER.enqueued], `the timer is in ${here} lists`);
+    must(m[cpus + CPU.timerLock] === 0 && m[cpus + CPU.SIZE + CPU.timerLock] === 0, 'a base is still locked');
+  },
+  forbids:
+    'a cancel that unlocks another base than it locked, or a timer in the list of a base it does not name',
+  why: 'the base is looked at again under the lock that it names',
+});

@@ -20,7 +20,7 @@ import {
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
 import { napiCompleteDone, napiSchedule } from '../net/core/napi_schedule.js';
 import { netContext } from '../net/core/net_context.js';
-import { NAPI_CONFIG, NET_DEVICE } from '../net/core/net_device.js';
+import { allocNetdev, NAPI_CONFIG, NET_DEVICE } from '../net/core/net_device.js';
 import { event, listTasks, type NetSetup, netFor, netMemory, netSetup, pollThread } from './net_world.js';
 import { addWord, currentOf } from './world.js';
 
@@ -349,4 +349,32 @@ export const busyThread: Litmus = litmus({
   goal: ({ m }, s) => m[s.over] === 1,
   forbids: 'a grace period that never ends because a thread polls without end',
   why: 'a poll loop reports quiescent states every few polls',
+});
+
+export const napiIds: Litmus = litmus({
+  name: 'napi-ids',
+  memory: netMemory,
+  setup(arena, label) {
+    const { m } = arena;
+    const s = netSetup(arena, label, false, 4);
+    const net = netContext(currentOf(m, s.control), arena);
+    const first = netifNapiAdd(net, s.dev, 0, 0, 4, 1, 0);
+    const second = netifNapiAdd(net, allocNetdev(m, 'eth1', 0, 1), 0, 0, 4, 0, 0);
+    return { ...s, first, second };
+  },
+  threads: {
+    controlA(arena, s) {
+      const net = netFor(arena, s, s.irqA);
+      must(napiEnable(net, net.napi(s.first)) === 0, 'enable was refused');
+    },
+    controlB(arena, s) {
+      const net = netFor(arena, s, s.irqB);
+      must(napiEnable(net, net.napi(s.second)) === 0, 'enable was refused');
+    },
+  },
+  final({ m }, s) {
+    must(m[s.first + NAPI.napiId] !== m[s.second + NAPI.napiId], 'instances of two devices have one id');
+  },
+  forbids: 'two instances with one id',
+  why: 'ids come from fetch-and-add: each device has a mutex of its own',
 });

@@ -2,6 +2,7 @@
 /** Litmus tests of the way of a frame: pool, poll, socket, reader, pool (rx.ts, sock_queue.ts, page_pool.ts). */
 import { type Label, type Litmus, litmus, must } from '../check/index.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
+import { rcuReadLock, synchronizeRcu } from '../kernel/rcu.js';
 import { schedule } from '../kernel/sched.js';
 import { cpuIdleLoop } from '../kernel/softirq.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
@@ -15,7 +16,7 @@ import { groNormalOne } from '../net/core/rx.js';
 import { SKB_STRIDE } from '../net/core/skbuff.js';
 import { AF_INET, SOCK, sockCreate, sockReaderView } from '../net/core/sock_queue.js';
 import { DROP_SOCKET_RCVBUFF, NET } from '../net/core/softnet_data.js';
-import { event, type NetSetup, netFor, netMemory, netSetup } from './net_world.js';
+import { event, listTasks, type NetSetup, netFor, netMemory, netSetup } from './net_world.js';
 import { addRunningTask, addWord, currentOf } from './world.js';
 
 const BUFFERS = 2;
@@ -204,3 +205,45 @@ export const socketFull: Litmus = litmus({
   forbids: 'a frame that is neither read nor dropped, or a dropped one whose buffer is lost',
   why: 'what a socket has no room for goes back to the pool of the instance that polls',
 });
+
+/** A socket that is unbound and freed while frames come for it. */
+function unbind(threaded: boolean): Litmus {
+  return litmus({
+    name: `napi-socket-unbind-${threaded ? 'threaded' : 'softirq'}`,
+    memory: netMemory,
+    setup(arena, label) {
+      const { m } = arena;
+      const s = path(arena, label, threaded, 4);
+      const bound = addWord(m, label, 'bound');
+      m[bound] = s.sock;
+      listTasks(m, [s.control, threaded ? s.thread : s.cpu]);
+      return { ...s, bound };
+    },
+    threads: {
+      irqA: events(1),
+      owner(arena, s) {
+        const net = polling(arena, s, threaded ? s.thread : s.cpu);
+        net.sockLookups[0] = (c) => {
+          const sock = Atomics.load(c.m, s.bound);
+          return sock === 0 ? null : c.sock(sock);
+        };
+        rcuReadLock(net.cur);
+        if (threaded) napiThreadedPoll(net, net.napi(s.napi));
+        else cpuIdleLoop(net.cur);
+      },
+      control({ m }, s) {
+        Atomics.store(m, s.bound, 0);
+        synchronizeRcu(currentOf(m, s.control));
+        m[s.sock + SOCK.waiter] = -1; // freed
+      },
+    },
+    daemons: ['owner'],
+    final({ m }, s) {
+      must(m[s.ring] === 0, 'an event is left in the ring');
+    },
+    forbids: 'a socket that is freed while a poll is about to wake its reader',
+    why: 'whoever polls reports a quiescent state only behind the wake-ups',
+  });
+}
+
+export const socketUnbind: readonly Litmus[] = Object.freeze([unbind(true), unbind(false)]);

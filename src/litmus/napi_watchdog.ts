@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of the watchdog timer of an instance: against an owner, a disable under way, and its deletion. */
 import { type Litmus, litmus, must } from '../check/index.js';
+import { hrtimerRunQueues } from '../kernel/hrtimer.js';
 import type { Platform } from '../kernel/platform.js';
-import { rcuReadLock } from '../kernel/rcu.js';
+import { rcuQuiescentState, rcuReadLock } from '../kernel/rcu.js';
 import { sleepOnCompletion } from '../kernel/sched.js';
-import { cpuIdleLoop } from '../kernel/softirq.js';
+import { cpuIdleLoop, doSoftirq } from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
+import { kmalloc } from '../mm/slab.js';
 import { NAPI, NAPIF_STATE_DISABLE } from '../net/core/napi.js';
 import { napiDisable, netifNapiDel } from '../net/core/napi_control.js';
 import { napiCompleteDone, napiSchedulePrep, napiWatchdog } from '../net/core/napi_schedule.js';
@@ -96,4 +98,40 @@ export const watchdogDelete: Litmus = litmus({
   daemons: ['cpu'],
   forbids: 'a watchdog that fires on an instance which is freed',
   why: 'it is cancelled in disable, and once more behind the last poll that could have started it',
+});
+
+export const watchdogDeleteSoftirq: Litmus = litmus({
+  name: 'napi-watchdog-delete-softirq',
+  memory: netMemory,
+  setup(arena, label) {
+    const s = netSetup(arena, label, false, 4);
+    arena.m[s.napi + NAPI.groFlushTimeoutNs] = 1000;
+    arena.m[s.napi + NAPI.deferHardIrqs] = 1;
+    listTasks(arena.m, [s.control, s.cpu]);
+    return s;
+  },
+  threads: {
+    control(arena, s) {
+      const net = netFor(arena, s, s.control);
+      const n = net.napi(s.napi);
+      event(net, s);
+      must(napiDisable(net, n) === 0, 'disable was refused');
+      must(netifNapiDel(net, n) === 0, 'delete was refused');
+      kmalloc(arena.m, NAPI.SIZE); // its memory is somebody else's now
+    },
+    cpu(arena, s) {
+      const net = netFor(arena, s, s.cpu);
+      const late = netFor(arena, s, s.cpu, LATER);
+      rcuReadLock(net.cur);
+      for (;;) {
+        doSoftirq(net.cur);
+        hrtimerRunQueues(late.cur);
+        rcuQuiescentState(net.cur);
+      }
+    },
+  },
+  daemons: ['cpu'],
+  goal: (_arena, _s, threads) => threads.ended('control'),
+  forbids: 'a poll that starts the watchdog of an instance whose last cancel has passed',
+  why: 'the cancel in delete comes behind the grace period that ends the last poll',
 });

@@ -107,3 +107,42 @@ export const sockClosed: Litmus = litmus({
   forbids: 'a frame queued to a socket that is closed',
   why: 'producers look at the flag under the lock, behind which it is never cleared',
 });
+
+export const sockWaiter: Litmus = litmus({
+  name: 'sock-waiter',
+  memory: () => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4)),
+  setup(m, label): SockSetup {
+    boot(m, label, 1);
+    const sock = sockCreate(m, AF_INET, 7, 2, 1);
+    label(m, sock, SOCK);
+    return { reader: addRunningTask(m, label, 'reader'), sock, sum: addWord(m, label, 'sum') };
+  },
+  threads: {
+    poll(m, s) {
+      const q = sockQueueView(m, s.sock);
+      q.stage[q.staged++] = 1;
+      q.stage[q.staged++] = 2;
+      must(q.flush() === 1, 'more frames are queued than the buffer of the socket may hold');
+      sockWake(m, s.sock);
+    },
+    reader(m, s) {
+      const cur = currentOf(m, s.reader);
+      const r = sockReaderView(m, s.sock);
+      Atomics.store(m, s.sock + SOCK.waiter, s.reader);
+      for (;;) {
+        setCurrentState(cur.task, TASK_INTERRUPTIBLE); // Y2
+        if (r.consumer.available(1) !== 0) break;
+        schedule(cur);
+      }
+      setCurrentState(cur.task, TASK_RUNNING);
+      m[s.sum] = m[r.consumer.slot(0)];
+      r.consumer.release(1);
+      Atomics.store(m, s.sock + SOCK.waiter, 0);
+    },
+  },
+  final(m, s) {
+    must(m[s.sum] === 1 && m[s.sock + SOCK.drops] === 1, 'a frame is neither read nor dropped');
+  },
+  forbids: 'a reader that came late and is not woken, or a queue longer than the socket’s buffer',
+  why: 'the reader names itself before it looks at the queue; the producer looks for it behind the queue',
+});
