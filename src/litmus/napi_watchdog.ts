@@ -7,7 +7,6 @@ import { rcuQuiescentState, rcuReadLock } from '../kernel/rcu.js';
 import { sleepOnCompletion } from '../kernel/sched.js';
 import { cpuIdleLoop, doSoftirq } from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
-import { kmalloc } from '../mm/slab.js';
 import { NAPI, NAPIF_STATE_DISABLE } from '../net/core/napi.js';
 import { napiDisable, netifNapiDel } from '../net/core/napi_control.js';
 import { napiCompleteDone, napiSchedulePrep, napiWatchdog } from '../net/core/napi_schedule.js';
@@ -108,7 +107,7 @@ export const watchdogDeleteSoftirq: Litmus = litmus({
     arena.m[s.napi + NAPI.groFlushTimeoutNs] = 1000;
     arena.m[s.napi + NAPI.deferHardIrqs] = 1;
     listTasks(arena.m, [s.control, s.cpu]);
-    return s;
+    return { ...s, freed: addWord(arena.m, label, 'freed') };
   },
   threads: {
     control(arena, s) {
@@ -117,16 +116,21 @@ export const watchdogDeleteSoftirq: Litmus = litmus({
       event(net, s);
       must(napiDisable(net, n) === 0, 'disable was refused');
       must(netifNapiDel(net, n) === 0, 'delete was refused');
-      kmalloc(arena.m, NAPI.SIZE); // its memory is somebody else's now
+      Atomics.store(arena.m, s.freed, 1);
     },
     cpu(arena, s) {
       const net = netFor(arena, s, s.cpu);
       const late = netFor(arena, s, s.cpu, LATER);
+      const fire = late.cur.hrtimerFns[0];
+      late.cur.hrtimerFns[0] = (cur, data) => {
+        must(Atomics.load(arena.m, s.freed) === 0, 'the watchdog of a deleted instance fires');
+        fire(cur, data);
+      };
       rcuReadLock(net.cur);
       for (;;) {
         doSoftirq(net.cur);
-        hrtimerRunQueues(late.cur);
         rcuQuiescentState(net.cur);
+        hrtimerRunQueues(late.cur);
       }
     },
   },

@@ -262,4 +262,34 @@ export const SWEEP_KERNEL_MUTANTS: readonly Mutant[] = Object.freeze([
     test: 'irq-affinity',
     verdict: 'race',
   },
+  {
+    name: 'exit-touches-task',
+    commit: 'own',
+    why: 'a thread reports a quiescent state behind its exit: into memory that may be freed',
+    edits: [
+      {
+        file: KTHREAD,
+        find: ['rcuReadUnlock(cur);', '    kthreadExit(cur, result);'].join('\n'),
+        replace: ['kthreadExit(cur, result);', '    rcuReadUnlock(cur);'].join('\n'),
+      },
+    ],
+    test: 'kthread-first-wake',
+    verdict: 'race',
+  },
+  {
+    name: 'cancel-unlocks-other-base',
+    commit: 'own',
+    why: 'cancel remembers the base from before it held the lock',
+    edits: [
+      {
+        file: HRTIMER,
+        find: ['lockBase(cur, timer);', '        const base = cur.cpus[m[timer + HRTIMER.base]];'].join('\n'),
+        replace: ['const base = cur.cpus[m[timer + HRTIMER.base]];', '        lockBase(cur, timer);'].join(
+          '\n',
+        ),
+      },
+    ],
+    test: 'hrtimer-cancel-moving',
+    verdict: 'race',
+  },
 ]);

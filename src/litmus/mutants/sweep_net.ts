@@ -6,6 +6,7 @@ const NAPI_CONTROL = 'net/core/napi_control.js';
 const NAPI_POLL = 'net/core/napi_poll.js';
 const NAPI_SCHEDULE = 'net/core/napi_schedule.js';
 const PAGE_POOL = 'net/core/page_pool.js';
+const SOCK_QUEUE = 'net/core/sock_queue.js';
 
 export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
   {
@@ -194,5 +195,80 @@ export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     ],
     test: 'napi-device-refused',
     verdict: 'deadlock',
+  },
+  {
+    name: 'watchdog-cancelled-before-grace-period',
+    commit: 'own',
+    why: 'delete cancels before the last poll is over: that poll starts the watchdog of freed memory',
+    edits: [
+      {
+        file: NAPI_CONTROL,
+        find: [
+          'synchronizeRcu(net.cur);',
+          '    // A poll that completed just before the disable may have started the watchdog after the disable cancelled it.',
+          '    hrtimerCancel(net.cur, at + NAPI.timer);',
+        ].join('\n'),
+        replace: ['hrtimerCancel(net.cur, at + NAPI.timer);', '    synchronizeRcu(net.cur);'].join('\n'),
+      },
+    ],
+    test: 'napi-watchdog-delete-softirq',
+    verdict: 'assertion',
+  },
+  {
+    name: 'wakes-behind-quiescent-state',
+    commit: 'own',
+    why: 'a poll loop reports a quiescent state before it wakes the readers of sockets that it found under RCU',
+    edits: [
+      {
+        file: NAPI_POLL,
+        find: ['wakeSockets(net);', '            rcuQuiescentState(cur);'].join('\n'),
+        replace: ['rcuQuiescentState(cur);', '            wakeSockets(net);'].join('\n'),
+      },
+    ],
+    test: 'napi-socket-unbind-threaded',
+    verdict: 'race',
+  },
+  {
+    name: 'rcvbuf-ignored',
+    commit: 'own',
+    why: 'everything staged is queued, whether there is room or not',
+    edits: [
+      {
+        file: SOCK_QUEUE,
+        find: ['if (room > staged)', '                room = staged;'].join('\n'),
+        replace: 'room = staged;',
+      },
+    ],
+    test: 'sock-waiter',
+    verdict: 'assertion',
+  },
+  {
+    name: 'closed-ignored',
+    commit: 'own',
+    why: 'frames are queued to a closed socket',
+    edits: [
+      {
+        file: SOCK_QUEUE,
+        find: 'if ((Atomics.load(m, this.at + SOCK.flags) & SOCK_CLOSED) === 0) {',
+        replace: '{',
+      },
+    ],
+    test: 'sock-closed',
+    verdict: 'assertion',
+  },
+  {
+    name: 'napi-ids-torn',
+    commit: 'own',
+    why: 'two devices give their instances one id',
+    edits: [
+      {
+        file: NAPI_CONTROL,
+        find: 'Atomics.add(m, net.at + NET.nextNapiId, 1);',
+        replace:
+          'Atomics.store(m, net.at + NET.nextNapiId, Atomics.load(m, net.at + NET.nextNapiId) + 1) - 1;',
+      },
+    ],
+    test: 'napi-ids',
+    verdict: 'assertion',
   },
 ]);
