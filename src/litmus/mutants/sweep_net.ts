@@ -212,7 +212,7 @@ export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
       },
     ],
     test: 'napi-watchdog-delete-softirq',
-    verdict: 'assertion',
+    verdict: 'race',
   },
   {
     name: 'wakes-behind-quiescent-state',
