@@ -111,6 +111,39 @@ export const smpbootLife: Litmus = litmus({
   why: 'it is created parked, parks before it says so, and cleans up only what it has set up',
 });
 
+export const smpbootUnused: Litmus = litmus({
+  name: 'smpboot-unused',
+  memory: arena,
+  setup(m, label) {
+    boot(m, label, 1);
+    const main = addRunningTask(m, label, 'main');
+    taskListAdd(m, main);
+    const counts = addWord(m, label, 'counts');
+    label(m, counts, ['setups', 'parks', 'unparks', 'cleanups', 'runs', 'work', 'ran']);
+    return { main, store: addWord(m, label, 'store'), counts };
+  },
+  threads: {
+    main(m, s) {
+      const cur = currentOf(m, s.main);
+      must(smpbootCreateThread(cur, s.store, 0, 0, 0, 'percpu') === 0, 'no thread could be had');
+      must(m[s.counts + PARKS] === 0, 'it parks what it has not set up');
+      smpbootDestroyThread(cur, s.store);
+      must(m[s.counts + CLEANUPS] === m[s.counts + SETUPS], 'it cleans up what it has not set up');
+    },
+    kthreadd(m, s) {
+      while (Atomics.load(m, KERNEL_AT + KERNEL.createList) === 0) {
+        const seen = Atomics.load(m, DOORBELL);
+        if (Atomics.load(m, KERNEL_AT + KERNEL.createList) === 0) Atomics.wait(m, DOORBELL, seen);
+      }
+      const t = kthreaddTakeRequests(m);
+      const ht = hooks(s.counts);
+      kthread(currentOf(m, t), (c) => smpbootThreadFn(c, ht, 0));
+    },
+  },
+  forbids: 'hooks called for a CPU that never came up',
+  why: 'the thread knows what it has set up: nothing before it first ran unparked',
+});
+
 export const idleStop: Litmus = litmus({
   name: 'cpu-idle-stop',
   memory: arena,
