@@ -2,6 +2,7 @@
 /** All litmus tests of this project. */
 
 export * from './kernel_cpu.js';
+export * from './kernel_cpu_moves.js';
 export * from './kernel_create.js';
 export * from './kernel_handover.js';
 export * from './kernel_hotplug.js';
@@ -16,6 +17,7 @@ export * from './locks.js';
 export * from './napi.js';
 export * from './napi_control.js';
 export * from './napi_deferral.js';
+export * from './napi_instances.js';
 export * from './napi_modes.js';
 export * from './napi_rounds.js';
 export * from './napi_service.js';
