@@ -76,6 +76,33 @@ export const disableFullPolls: Litmus = litmus({
   why: 'an owner that used its weight looks at DISABLE and completes',
 });
 
+export const disableScheduling: Litmus = litmus({
+  name: 'napi-disable-scheduling',
+  memory: netMemory,
+  setup: (arena, label) => netSetup(arena, label, true, 1),
+  threads: {
+    irqA(arena, s) {
+      const net = netFor(arena, s, s.irqA);
+      napiSchedule(net, net.napi(s.napi));
+    },
+    control(arena, s) {
+      const net = netFor(arena, s, s.control);
+      must(napiDisable(net, net.napi(s.napi)) === 0, 'disable was refused');
+      arena.m[s.polled] = 1;
+    },
+    napi(arena, s) {
+      const net = netContext(currentOf(arena.m, s.thread), arena);
+      // Traffic without end: every poll uses its whole weight.
+      net.napiPollFns.push((_net, _n, budget) => budget);
+      napiThreadedPoll(net, nodeOf(arena, s));
+    },
+  },
+  daemons: ['napi'],
+  goal: ({ m }, s, threads) => m[s.polled] === 1 && threads.asleep('napi'),
+  forbids: 'a disable that is lost because a schedule sets its own bit in the same word',
+  why: 'SCHED_THREADED is set by fetch-and-or: it keeps what others set meanwhile',
+});
+
 export const stopDisabled: Litmus = litmus({
   name: 'napi-stop-disabled',
   memory: netMemory,

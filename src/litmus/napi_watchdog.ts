@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of the watchdog timer of an instance: against an owner, a disable under way, and its deletion. */
 import { type Litmus, litmus, must } from '../check/index.js';
+import { hrtimerRunQueues } from '../kernel/hrtimer.js';
 import type { Platform } from '../kernel/platform.js';
-import { rcuReadLock } from '../kernel/rcu.js';
+import { rcuQuiescentState, rcuReadLock } from '../kernel/rcu.js';
 import { sleepOnCompletion } from '../kernel/sched.js';
-import { cpuIdleLoop } from '../kernel/softirq.js';
+import { cpuIdleLoop, doSoftirq } from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
 import { NAPI, NAPIF_STATE_DISABLE } from '../net/core/napi.js';
 import { napiDisable, netifNapiDel } from '../net/core/napi_control.js';
@@ -96,4 +97,45 @@ export const watchdogDelete: Litmus = litmus({
   daemons: ['cpu'],
   forbids: 'a watchdog that fires on an instance which is freed',
   why: 'it is cancelled in disable, and once more behind the last poll that could have started it',
+});
+
+export const watchdogDeleteSoftirq: Litmus = litmus({
+  name: 'napi-watchdog-delete-softirq',
+  memory: netMemory,
+  setup(arena, label) {
+    const s = netSetup(arena, label, false, 4);
+    arena.m[s.napi + NAPI.groFlushTimeoutNs] = 1000;
+    arena.m[s.napi + NAPI.deferHardIrqs] = 1;
+    listTasks(arena.m, [s.control, s.cpu]);
+    return { ...s, freed: addWord(arena.m, label, 'freed') };
+  },
+  threads: {
+    control(arena, s) {
+      const net = netFor(arena, s, s.control);
+      const n = net.napi(s.napi);
+      event(net, s);
+      must(napiDisable(net, n) === 0, 'disable was refused');
+      must(netifNapiDel(net, n) === 0, 'delete was refused');
+      Atomics.store(arena.m, s.freed, 1);
+    },
+    cpu(arena, s) {
+      const net = netFor(arena, s, s.cpu);
+      const late = netFor(arena, s, s.cpu, LATER);
+      const fire = late.cur.hrtimerFns[0];
+      late.cur.hrtimerFns[0] = (cur, data) => {
+        must(Atomics.load(arena.m, s.freed) === 0, 'the watchdog of a deleted instance fires');
+        fire(cur, data);
+      };
+      rcuReadLock(net.cur);
+      for (;;) {
+        doSoftirq(net.cur);
+        rcuQuiescentState(net.cur);
+        hrtimerRunQueues(late.cur);
+      }
+    },
+  },
+  daemons: ['cpu'],
+  goal: (_arena, _s, threads) => threads.ended('control'),
+  forbids: 'a poll that starts the watchdog of an instance whose last cancel has passed',
+  why: 'the cancel in delete comes behind the grace period that ends the last poll',
 });

@@ -119,3 +119,40 @@ export const pagePoolWrap: Litmus = litmus({
   forbids: 'a buffer with two owners, or one lost, when they go round through cache and recycle ring',
   why: 'who takes reads the ring’s index before its slots, and the cache is the owner’s alone (P1, P2)',
 });
+
+export const pagePoolOwners: Litmus = litmus({
+  name: 'page-pool-two-owners',
+  memory: arena,
+  setup(m, label): PoolSetup & { readonly sched: number } {
+    boot(m, label, 1);
+    const pool = pagePoolCreate(m, 2);
+    label(m, pool, PAGE_POOL, 'pool');
+    const first = m[pool + PAGE_POOL.buffers];
+    pagePoolView(m, pool).take(2);
+    return { pool, first, got: addWord(m, label, 'got'), sched: addWord(m, label, 'sched') };
+  },
+  threads: {
+    freeA: (m, s) => free(m, s, 0),
+    freeB: (m, s) => free(m, s, 1),
+    softirq: (m, s) => takeInTurns(m, s),
+    thread: (m, s) => takeInTurns(m, s),
+  },
+  goal: (m, s) => m[s.got] === 2,
+  forbids: 'a buffer handed out twice when the instance passes from thread to thread',
+  why: 'SCHED orders the hand-over, and the new owner reads the indices anew',
+});
+
+/** Takes what there is whenever it owns the instance; ends never. */
+function takeInTurns(m: Int32Array, s: PoolSetup & { readonly sched: number }): void {
+  const pool = pagePoolView(m, s.pool);
+  for (;;) {
+    if (Atomics.compareExchange(m, s.sched, 0, 1) !== 0) continue;
+    if (pool.take(1) === 1) {
+      const skb = m[pool.taken];
+      must(m[skb + CONTENT] === 7, 'a buffer was taken before it was freed, or twice');
+      m[skb + CONTENT] = 0;
+      m[s.got]++;
+    }
+    Atomics.store(m, s.sched, 0);
+  }
+}

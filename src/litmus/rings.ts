@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of memory: mm/ring.ts, mm/slab.ts. */
 import { type Litmus, litmus, must } from '../check/index.js';
-import { RING, RingConsumer, RingProducer, ringWords } from '../mm/ring.js';
+import { RING, RingConsumer, RingProducer, ringLength, ringWords } from '../mm/ring.js';
 import { kfree, kmalloc, MM_AT, MM_STRUCT, mmInit } from '../mm/slab.js';
 import { ARENA_WORDS } from './world.js';
 
@@ -92,6 +92,41 @@ function consume(m: Int32Array): void {
     Atomics.store(m, DONE, 0);
   }
 }
+
+export const ringLengthSeen: Litmus = litmus({
+  name: 'ring-length',
+  memory: () => new Int32Array(new SharedArrayBuffer(DONE * 4)),
+  setup(m, label) {
+    label(m, 0, RING);
+    label(m, RING.SIZE, ['slot[0]', 'slot[1]']);
+  },
+  threads: {
+    producer(m) {
+      const ring = new RingProducer(m, 0, CAPACITY, 1);
+      ring.begin();
+      for (let sent = 0; sent < 4; ) {
+        if (ring.reserve(1) === 0) continue;
+        m[ring.slot(0)] = ++sent;
+        ring.publish(1);
+      }
+    },
+    consumer(m) {
+      const ring = new RingConsumer(m, 0, CAPACITY, 1);
+      ring.begin();
+      for (let got = 0; got < 4; ) {
+        if (ring.available(1) === 0) continue;
+        got++;
+        ring.release(1);
+      }
+    },
+    observer(m) {
+      const n = ringLength(m, 0);
+      must(n >= 0 && n <= CAPACITY, `the ring seems to hold ${n} of ${CAPACITY}`);
+    },
+  },
+  forbids: 'a length that the ring never had',
+  why: 'the producer’s index counts only between two looks at the consumer’s that agree',
+});
 
 function allocateFree(m: Int32Array): void {
   const a = kmalloc(m, 16);

@@ -137,3 +137,75 @@ export const sockQueueWrap: Litmus = litmus({
     'a frame lost, twice, or overtaken by the next of its producer, when a queue of two slots goes round',
   why: 'each producer takes the role over under the lock, with the indices as they are (R1 to R4)',
 });
+
+export const sockClosed: Litmus = litmus({
+  name: 'sock-closed',
+  memory: arena,
+  setup(m, label) {
+    boot(m, label, 1);
+    const sock = sockCreate(m, AF_INET, 7, 2, 2);
+    label(m, sock, SOCK);
+    return { sock };
+  },
+  threads: {
+    poll(m, s) {
+      const q = sockQueueView(m, s.sock);
+      q.stage[q.staged++] = 1;
+      const queued = q.flush();
+      must(queued + m[s.sock + SOCK.drops] === 1, 'a frame is neither queued nor dropped');
+      // Closed by now or not: a frame that is queued behind the end is nobody's.
+      const closed = sockReaderView(m, s.sock).closed();
+      q.stage[q.staged++] = 2;
+      must(q.flush() === 0 || !closed, 'a frame is queued to a closed socket');
+    },
+    closer(m, s) {
+      must(!sockReaderView(m, s.sock).closed(), 'closed before anybody closed it');
+      sockShutdown(m, s.sock);
+      must(sockReaderView(m, s.sock).closed(), 'open though it was closed');
+    },
+  },
+  final(m, s) {
+    must(sockQueueLength(m, s.sock) + m[s.sock + SOCK.drops] === 2, 'a frame is gone');
+  },
+  forbids: 'a frame queued to a socket that is closed',
+  why: 'producers look at the flag under the lock, behind which it is never cleared',
+});
+
+export const sockWaiter: Litmus = litmus({
+  name: 'sock-waiter',
+  memory: arena,
+  setup(m, label): SockSetup {
+    boot(m, label, 1);
+    const sock = sockCreate(m, AF_INET, 7, 2, 1);
+    label(m, sock, SOCK);
+    return { reader: addRunningTask(m, label, 'reader'), sock, sum: addWord(m, label, 'sum') };
+  },
+  threads: {
+    poll(m, s) {
+      const q = sockQueueView(m, s.sock);
+      q.stage[q.staged++] = 1;
+      q.stage[q.staged++] = 2;
+      must(q.flush() === 1, 'more frames are queued than the buffer of the socket may hold');
+      sockWake(m, s.sock);
+    },
+    reader(m, s) {
+      const cur = currentOf(m, s.reader);
+      const r = sockReaderView(m, s.sock);
+      Atomics.store(m, s.sock + SOCK.waiter, s.reader);
+      for (;;) {
+        setCurrentState(cur.task, TASK_INTERRUPTIBLE); // Y2
+        if (r.consumer.available(1) !== 0) break;
+        schedule(cur);
+      }
+      setCurrentState(cur.task, TASK_RUNNING);
+      m[s.sum] = m[r.consumer.slot(0)];
+      r.consumer.release(1);
+      Atomics.store(m, s.sock + SOCK.waiter, 0);
+    },
+  },
+  final(m, s) {
+    must(m[s.sum] === 1 && m[s.sock + SOCK.drops] === 1, 'a frame is neither read nor dropped');
+  },
+  forbids: 'a reader that came late and is not woken, or a queue longer than the socket’s buffer',
+  why: 'the reader names itself before it looks at the queue; the producer looks for it behind the queue',
+});

@@ -3,7 +3,7 @@
 import type { Label } from '../check/index.js';
 import { CPU } from '../kernel/cpu.js';
 import { Current, cpuViews, KERNEL, KERNEL_AT } from '../kernel/current.js';
-import { allocTask } from '../kernel/kthread.js';
+import { allocTask, kthreaddTakeRequests } from '../kernel/kthread.js';
 import type { Platform } from '../kernel/platform.js';
 import { rcuInit } from '../kernel/rcu.js';
 import { TASK } from '../kernel/task.js';
@@ -84,4 +84,14 @@ export function currentOf(m: Int32Array, task: number, cpu = 0, platform: Platfo
 export function take(m: Int32Array, from: number, into: number): void {
   const n = Atomics.exchange(m, from, 0);
   m[into] += n;
+}
+
+/** kthreadd: waits for the next request to create a thread. @returns its task */
+export function takeRequest(m: Int32Array): number {
+  for (;;) {
+    const seen = Atomics.load(m, KERNEL_AT + KERNEL.createDoorbell);
+    const t = kthreaddTakeRequests(m);
+    if (t !== 0) return t;
+    Atomics.wait(m, KERNEL_AT + KERNEL.createDoorbell, seen);
+  }
 }

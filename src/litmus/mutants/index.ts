@@ -7,6 +7,7 @@ import { CPU_MUTANTS } from './cpu.js';
 import { MEMORY_MUTANTS } from './memory.js';
 import type { Mutant } from './mutant.js';
 import { NAPI_MUTANTS } from './napi.js';
+import { NAPI_CONTROL_MUTANTS } from './napi_control.js';
 import { NIC_MUTANTS } from './nic.js';
 import { ORDER_CPU_MUTANTS } from './order_cpu.js';
 import { ORDER_NET_MUTANTS } from './order_net.js';
@@ -14,12 +15,15 @@ import { ORDER_TASKS_MUTANTS } from './order_tasks.js';
 import { PARK_MUTANTS } from './park.js';
 import { QUEUE_MUTANTS } from './queues.js';
 import { SERVICE_MUTANTS } from './service.js';
+import { SWEEP_KERNEL_MUTANTS } from './sweep_kernel.js';
+import { SWEEP_NET_MUTANTS } from './sweep_net.js';
 import { TASKS_MUTANTS } from './tasks.js';
 
 export type { Mutant } from './mutant.js';
 
 export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...NAPI_MUTANTS,
+  ...NAPI_CONTROL_MUTANTS,
   ...TASKS_MUTANTS,
   ...CPU_MUTANTS,
   ...MEMORY_MUTANTS,
@@ -30,4 +34,6 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...PARK_MUTANTS,
   ...NIC_MUTANTS,
   ...QUEUE_MUTANTS,
+  ...SWEEP_KERNEL_MUTANTS,
+  ...SWEEP_NET_MUTANTS,
 ]);

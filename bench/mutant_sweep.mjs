@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Breaks every atomic operation, condition, mask and order of the protocol code, one at a time, and says which of these
+// mutants no litmus test notices (node bench/mutant_sweep.mjs [PART OF A KEY...]; --log FILE: a line a mutant, as it goes). Takes minutes. Fails on a survivor
+// that src/litmus/sweep/survivors.ts does not list, and on an entry there that is caught or matches nothing.
+import { fork } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { mutantsOf, SWEPT } from '../dist/litmus/sweep/modules.js';
+import { SURVIVORS } from '../dist/litmus/sweep/survivors.js';
+
+const child = new URL('./workers/sweep_child.js', import.meta.url);
+/** A child is replaced after so many mutants: modules that were loaded stay in memory. */
+const MUTANTS_PER_CHILD = 60;
+/** A mutant that says nothing for so long goes round a loop where the checker does not look (in setup). */
+const HANG_MS = 45_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
+    json: { type: 'boolean', default: false },
+    log: { type: 'string' },
+  },
+});
+
+class Worker {
+  constructor() {
+    this.done = 0;
+    this.process = null;
+  }
+
+  /** @returns the child's answer, or null if it hangs or dies */
+  ask(job) {
+    if (this.done++ % MUTANTS_PER_CHILD === 0) this.end();
+    this.process ??= fork(child);
+    const { process: p } = this;
+    return new Promise((resolve) => {
+      const finish = (answer) => {
+        clearTimeout(timer);
+        p.removeAllListeners();
+        if (answer === null) this.end();
+        resolve(answer);
+      };
+      const timer = setTimeout(() => finish(null), HANG_MS);
+      p.once('message', finish);
+      p.once('exit', () => finish(null));
+      p.send(job);
+    });
+  }
+
+  end() {
+    this.process?.kill('SIGKILL');
+    this.process = null;
+  }
+}
+
+const begin = performance.now();
+const allowed = new Set(SURVIVORS.flatMap((s) => s.keys));
+const all = SWEPT.flatMap((file) => mutantsOf(file));
+const keys = new Set(all.map((m) => m.key));
+const wanted = all.filter((m) => positionals.length === 0 || positionals.some((p) => m.key.includes(p)));
+
+const first = new Worker();
+const reach = await first.ask({});
+if (reach === null) throw new Error('the litmus suite does not hold');
+
+const results = [];
+const queue = wanted.values();
+async function work(worker) {
+  for (const mutant of queue) {
+    const tests = mutant.statement < 0 ? everyTest() : reach[`${mutant.file}:${mutant.statement}`];
+    let r = { key: mutant.key, outcome: 'unreached', test: '', steps: 0, timeMs: 0 };
+    if (tests !== undefined) {
+      r = (await worker.ask({ key: mutant.key, tests })) ?? { ...r, outcome: 'hang', test: tests[0] };
+    }
+    const row = { ...r, place: `src/${mutant.file.replace(/\.js$/, '.ts')}:${mutant.sourceLine}` };
+    results.push(row);
+    if (values.log !== undefined) appendFileSync(values.log, `${JSON.stringify(row)}\n`);
+    if (process.stderr.isTTY) process.stderr.write(`\r${results.length}/${wanted.length} `);
+  }
+  worker.end();
+}
+
+function everyTest() {
+  return [...new Set(Object.values(reach).flat())];
+}
+
+const workers = [first];
+while (workers.length < Number(values.jobs)) workers.push(new Worker());
+await Promise.all(workers.map(work));
+
+const survived = (r) => r.outcome === 'survived' || r.outcome === 'unreached';
+const unlisted = results.filter((r) => survived(r) && !allowed.has(r.key));
+const caughtButListed = results.filter((r) => !survived(r) && allowed.has(r.key));
+const stale = [...allowed].filter((key) => !keys.has(key));
+const outcomes = {};
+for (const r of results) outcomes[r.outcome] = (outcomes[r.outcome] ?? 0) + 1;
+const timeNs = Math.round((performance.now() - begin) * 1e6);
+if (values.json) {
+  const doc = {
+    mutants: results.length,
+    outcomes,
+    allowed: allowed.size,
+    time_ns: timeNs,
+    unlisted,
+    caught_but_listed: caughtButListed,
+    stale,
+    results,
+  };
+  process.stdout.write(`${JSON.stringify(doc, null, 2)}\n`);
+} else {
+  for (const r of unlisted) process.stdout.write(`${r.place}: ${r.outcome}: ${r.key}\n`);
+  for (const r of caughtButListed)
+    process.stdout.write(`${r.place}: listed, but caught by ${r.test} (${r.outcome}): ${r.key}\n`);
+  for (const key of stale) process.stdout.write(`listed, but there is no such mutant: ${key}\n`);
+  const counts = Object.entries(outcomes).map(([what, n]) => `${n} ${what}`);
+  process.stdout.write(
+    `${results.length} mutants: ${counts.join(', ')}; ${unlisted.length} survivors not listed, ` +
+      `${caughtButListed.length + stale.length} entries out of date; ${(timeNs / 1e9).toFixed(0)} s\n`,
+  );
+}
+process.exitCode = unlisted.length + caughtButListed.length + stale.length === 0 ? 0 : 1;
