@@ -6,6 +6,7 @@ import { netdevMessage } from './netdev_genl.js';
 import { done, Refusal, refused } from './refuse.js';
 import type { UapiReply, UapiRequest } from './request.js';
 import { linkGet, linkSet } from './rtnl.js';
+import { allSysctls } from './sysctl.js';
 import { listPath, readPath, writePath } from './vfs.js';
 
 /** Carries a request out. Never throws for what a user may ask. */
@@ -29,6 +30,8 @@ function carryOut(net: NetContext, r: UapiRequest): unknown {
       return null;
     case 'list':
       return listPath(net, r.path);
+    case 'sysctls':
+      return allSysctls(net);
     case 'ethtool':
       return ethtoolMessage(net, r.op, r.dev, r.values);
     case 'link-get':

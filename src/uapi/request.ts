@@ -18,6 +18,8 @@ export type UapiRequest =
   | { readonly kind: 'write'; readonly path: string; readonly text: string }
   /** Names in a directory, those of directories with a slash behind. */
   | { readonly kind: 'list'; readonly path: string }
+  /** Every sysctl: its dotted name and its text, sorted. */
+  | { readonly kind: 'sysctls' }
   /** One ethtool netlink message; the operations are those of its YNL spec, and `stats-get`. */
   | { readonly kind: 'ethtool'; readonly op: string; readonly dev: string; readonly values: Attributes }
   /** RTM_GETLINK: of one device, or of all where `dev` is ''. */

@@ -38,6 +38,14 @@ export function sysctlNode(net: NetContext, prefix = ''): VfsNode {
   return directory(entries);
 }
 
+/** @returns every sysctl by its dotted name */
+export function allSysctls(net: NetContext): { name: string; value: string }[] {
+  return SYSCTLS.map((s) => ({
+    name: s.path.replaceAll('/', '.'),
+    value: String(Atomics.load(net.m, net.at + s.word)),
+  })).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 function sysctlFile(net: NetContext, s: Sysctl): VfsNode {
   const at = net.at + s.word;
   return file(
