@@ -2,8 +2,8 @@
 /** `softnet ethtool`: channels, rings, moderation and counters, with ethtool's words, texts and exit codes. */
 import { strerror } from '../uapi/refuse.js';
 import { clientArgs, err, out, type RemoteError } from './client.js';
-import { EXIT_CHECK_FAILED, EXIT_OK } from './exit_codes.js';
 import { asJson, channelsText, coalesceText, ringsText, statsText } from './ethtool_text.js';
+import { EXIT_CHECK_FAILED, EXIT_OK } from './exit_codes.js';
 
 const USAGE = `Usage:
         softnet ethtool [--json] -l|--show-channels DEVNAME

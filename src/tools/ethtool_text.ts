@@ -10,7 +10,9 @@ function value(v: Values, name: string): string {
 export function channelsText(dev: string, v: Values): string {
   const rows = (suffix: string): string =>
     ['RX', 'TX', 'Other', 'Combined']
-      .map((name) => `${name}:\t${name.length < 7 ? '\t' : ''}${value(v, `${name.toLowerCase()}-${suffix}`)}\n`)
+      .map(
+        (name) => `${name}:\t${name.length < 7 ? '\t' : ''}${value(v, `${name.toLowerCase()}-${suffix}`)}\n`,
+      )
       .join('');
   return `Channel parameters for ${dev}:\nPre-set maximums:\n${rows('max')}Current hardware settings:\n${rows('count')}`;
 }

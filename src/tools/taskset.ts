@@ -49,10 +49,14 @@ export async function onThread(tool: 'taskset' | 'chrt', all: readonly string[])
   }
   const { tid, name } = found[0];
   if (tid === 0) {
-    err(`${tool}: the ids of threads are not available on this host (no /proc), so ${name} cannot be reached\n`);
+    err(
+      `${tool}: the ids of threads are not available on this host (no /proc), so ${name} cannot be reached\n`,
+    );
     return EXIT_SKIPPED;
   }
-  const run = spawnSync(tool, [...args.slice(0, -1), String(tid)], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const run = spawnSync(tool, [...args.slice(0, -1), String(tid)], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   if (run.error !== undefined) {
     err(`${tool}: this host has no ${tool}; install util-linux, or set thread ${tid} (${name}) otherwise\n`);
     return EXIT_SKIPPED;

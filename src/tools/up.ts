@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet up`: a machine that runs until it is told to end, under control through a Unix socket. */
+
+import { checkCapture } from '../drivers/net/capture/open_capture.js';
 import { OptionError, SoftnetError } from '../errors.js';
 import { boot } from '../index.js';
 import type { App, Machine } from '../machine.js';
@@ -9,7 +11,6 @@ import { type Backend, LIMITS } from '../uapi/server/backend.js';
 import { ControlServer } from '../uapi/server/control_server.js';
 import { type Claim, claimSocket } from '../uapi/server/socket_claim.js';
 import { SocketPathError, socketPath } from '../uapi/server/socket_path.js';
-import { checkCapture } from '../drivers/net/capture/open_capture.js';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SKIPPED, EXIT_USAGE } from './exit_codes.js';
 import { parseBootParameters, parseDevice } from './up_options.js';
 
@@ -186,7 +187,12 @@ class Run {
       try {
         const run =
           o.capture === undefined
-            ? d.generate({ count: Number.MAX_SAFE_INTEGER, flows: FLOWS, pace: o.traffic ?? 'asap', whenFull })
+            ? d.generate({
+                count: Number.MAX_SAFE_INTEGER,
+                flows: FLOWS,
+                pace: o.traffic ?? 'asap',
+                whenFull,
+              })
             : d.replay(o.capture, { loops: 1e9, pace: o.traffic ?? 'capture', whenFull });
         return (await run).frames;
       } catch (error) {
@@ -208,7 +214,9 @@ class Run {
     const names = devices.map((d) => d.name).join(', ');
     process.stdout.write(`softnet up: ${machine.cpus} CPUs, ${names}; pid ${process.pid}\n`);
     process.stdout.write(`socket: ${claim.path}\n`);
-    process.stdout.write('Ctrl-C ends it. In another terminal: softnet ynl --family netdev --dump napi-get\n');
+    process.stdout.write(
+      'Ctrl-C ends it. In another terminal: softnet ynl --family netdev --dump napi-get\n',
+    );
   }
 
   /** Ends the traffic, lets everything under way arrive, and prints what there is. @returns the exit code */

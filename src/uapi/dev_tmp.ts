@@ -2,12 +2,12 @@
 /** TEMPORARY: stands in for net/core/dev.ts until that lands. */
 import { SimNicDriver, simNicOpen, simNicStop } from '../drivers/net/sim_nic_driver.js';
 import { EINVAL, EOPNOTSUPP } from '../kernel/errno.js';
+import { writeName } from '../mm/arena.js';
 import { NAPI } from '../net/core/napi.js';
 import { netifSetThreaded } from '../net/core/napi_control.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { devGetByName, IFF_UP, IFNAME_WORDS, NAPI_CONFIG, NET_DEVICE } from '../net/core/net_device.js';
 import { MAX_NETDEVS, NET } from '../net/core/softnet_data.js';
-import { writeName } from '../mm/arena.js';
 export function devOpen(net: NetContext, dev: number): number {
   const { m } = net;
   if ((m[dev + NET_DEVICE.flags] & IFF_UP) !== 0) return 0;
@@ -41,14 +41,22 @@ function all(net: NetContext, dev: number, napi: number, config: number, base: n
   const { m } = net;
   m[dev + base] = v;
   for (let at = m[dev + NET_DEVICE.napiFirst]; at !== 0; at = m[at + NAPI.devNext]) m[at + napi] = v;
-  for (let i = 0; i < m[dev + NET_DEVICE.maxQueues]; i++) m[m[dev + NET_DEVICE.napiConfigs] + i * NAPI_CONFIG.SIZE + config] = v;
+  for (let i = 0; i < m[dev + NET_DEVICE.maxQueues]; i++)
+    m[m[dev + NET_DEVICE.napiConfigs] + i * NAPI_CONFIG.SIZE + config] = v;
   return 0;
 }
 export function netdevSetDeferHardIrqs(net: NetContext, dev: number, n: number): number {
   return all(net, dev, NAPI.deferHardIrqs, NAPI_CONFIG.deferHardIrqs, NET_DEVICE.deferHardIrqs, n);
 }
 export function netdevSetGroFlushTimeout(net: NetContext, dev: number, ns: number): number {
-  return all(net, dev, NAPI.groFlushTimeoutNs, NAPI_CONFIG.groFlushTimeoutNs, NET_DEVICE.groFlushTimeoutNs, ns);
+  return all(
+    net,
+    dev,
+    NAPI.groFlushTimeoutNs,
+    NAPI_CONFIG.groFlushTimeoutNs,
+    NET_DEVICE.groFlushTimeoutNs,
+    ns,
+  );
 }
 export function devChangeName(net: NetContext, dev: number, name: string): number {
   if (devGetByName(net, name) !== 0) return -17;
@@ -60,7 +68,8 @@ export function napiById(net: NetContext, id: number): number {
   for (let i = 0; i < MAX_NETDEVS; i++) {
     const dev = m[net.at + NET.netdevs + i];
     if (dev === 0) continue;
-    for (let at = m[dev + NET_DEVICE.napiFirst]; at !== 0; at = m[at + NAPI.devNext]) if (m[at + NAPI.napiId] === id) return at;
+    for (let at = m[dev + NET_DEVICE.napiFirst]; at !== 0; at = m[at + NAPI.devNext])
+      if (m[at + NAPI.napiId] === id) return at;
   }
   return 0;
 }

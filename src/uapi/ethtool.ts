@@ -49,7 +49,8 @@ export function ethtoolMessage(net: NetContext, op: string, name: string, attrs:
   const operation = Object.hasOwn(OPERATIONS, op) ? OPERATIONS[op] : null;
   if (operation === null) throw new Refusal(-EOPNOTSUPP);
   const dev = deviceByName(net, name);
-  if (dev === 0) throw new Refusal(-ENODEV, undefined, { msg: 'no device matches name', offset: HEADER_OFFSET + 4 });
+  if (dev === 0)
+    throw new Refusal(-ENODEV, undefined, { msg: 'no device matches name', offset: HEADER_OFFSET + 4 });
   // The message begins with the device's name: what follows it is found behind.
   const header = HEADER_OFFSET + 4 + ((4 + name.length + 1 + 3) & ~3);
   return withDevice(net, dev, () => {
@@ -70,7 +71,10 @@ function checked(takes: readonly string[], attrs: Attributes, header: number): V
       throw new Refusal(-EINVAL, undefined, { msg: 'cannot modify an unsupported parameter', offset });
     }
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > U32_MAX) {
-      throw new Refusal(-EINVAL, undefined, { msg: `${name} must be a whole number from 0 to 4294967295`, offset });
+      throw new Refusal(-EINVAL, undefined, {
+        msg: `${name} must be a whole number from 0 to 4294967295`,
+        offset,
+      });
     }
     values[name] = value;
   }
@@ -115,7 +119,11 @@ function rings(net: NetContext, dev: number): object {
 function setRings(net: NetContext, dev: number, values: Values, header: number): void {
   const { 'rx-max': max, rx } = rings(net, dev) as { 'rx-max': number; rx: number };
   const names = OPERATIONS['rings-set'].takes ?? [];
-  if (names.every((name) => (values[name] ?? 0) === 0 || (name === 'rx' && values.rx === rx)) && values.rx !== 0) return;
+  if (
+    names.every((name) => (values[name] ?? 0) === 0 || (name === 'rx' && values.rx === rx)) &&
+    values.rx !== 0
+  )
+    return;
   for (const name of names) {
     if (values[name] > (name === 'rx' ? max : 0)) {
       refuse(values, header, name, 'requested ring size exceeds maximum');

@@ -28,7 +28,8 @@ export function dointvec(text: string, min: number, max: number): number {
   const digits = /^[ \t\n]*(-?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))[ \t\n]*$/.exec(text);
   if (digits === null) throw new Refusal(-EINVAL);
   const [, minus, hex, octal, decimal] = digits;
-  const size = hex !== undefined ? Number(`0x${hex}`) : octal !== undefined ? Number(`0o0${octal}`) : Number(decimal);
+  const size =
+    hex !== undefined ? Number(`0x${hex}`) : octal !== undefined ? Number(`0o0${octal}`) : Number(decimal);
   const value = minus === '' ? size : -size;
   if (!(value >= min && value <= max)) throw new Refusal(-EINVAL);
   return value | 0;

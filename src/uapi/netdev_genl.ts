@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The generic netlink family `netdev`: devices, queues, NAPI instances (Linux: net/core/netdev-genl.c). */
+
+import { NIC_QUEUE } from '../drivers/net/sim_nic.js';
 import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, ERANGE } from '../kernel/errno.js';
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
@@ -8,7 +10,16 @@ import { napiSetThreaded } from '../net/core/napi_control.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { NAPI_CONFIG, NET_DEVICE, NETDEV_NAPI_THREADED_ENABLED } from '../net/core/net_device.js';
 import { napiById } from './dev_tmp.js';
-import { allDevices, deviceByIndex, irqNumber, isUp, napiPid, napisOf, queuesOf, withDevice } from './devices.js';
+import {
+  allDevices,
+  deviceByIndex,
+  irqNumber,
+  isUp,
+  napiPid,
+  napisOf,
+  queuesOf,
+  withDevice,
+} from './devices.js';
 import {
   DEV_GET,
   NAPI_GET_DO,
@@ -21,7 +32,6 @@ import {
   required,
   validate,
 } from './netdev_policy.js';
-import { NIC_QUEUE } from '../drivers/net/sim_nic.js';
 import { check, Refusal } from './refuse.js';
 import type { Attributes } from './request.js';
 
@@ -194,7 +204,11 @@ function napiSet(net: NetContext, attrs: Attributes): null {
     for (const name of ['gro-flush-timeout', 'irq-suspend-timeout']) {
       if (values[name] > WORD_MAX) {
         const policy = { min: 0, max: WORD_MAX };
-        throw new Refusal(-ERANGE, undefined, { msg: 'a timer here runs 2147483647 ns at most', badAttr: `.${name}`, policy });
+        throw new Refusal(-ERANGE, undefined, {
+          msg: 'a timer here runs 2147483647 ns at most',
+          badAttr: `.${name}`,
+          policy,
+        });
       }
     }
     if (values.threaded > NETDEV_NAPI_THREADED_ENABLED) {

@@ -52,7 +52,18 @@ function interrupts(net: NetContext): string {
 }
 
 /** The kernel's softirqs in its order; only NET_RX is raised here. */
-const SOFTIRQS = ['HI', 'TIMER', 'NET_TX', 'NET_RX', 'BLOCK', 'IRQ_POLL', 'TASKLET', 'SCHED', 'HRTIMER', 'RCU'];
+const SOFTIRQS = [
+  'HI',
+  'TIMER',
+  'NET_TX',
+  'NET_RX',
+  'BLOCK',
+  'IRQ_POLL',
+  'TASKLET',
+  'SCHED',
+  'HRTIMER',
+  'RCU',
+];
 
 function softirqs(net: NetContext): string {
   const { m } = net;

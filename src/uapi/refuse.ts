@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Refusing a request: errno, its text as the C library has it, and what netlink adds. */
-import { EBUSY, EINVAL, ENODEV, ENOENT, ENOMEM, EOPNOTSUPP, EPERM, ERANGE, errnoName } from '../kernel/errno.js';
+import {
+  EBUSY,
+  EINVAL,
+  ENODEV,
+  ENOENT,
+  ENOMEM,
+  EOPNOTSUPP,
+  EPERM,
+  ERANGE,
+  errnoName,
+} from '../kernel/errno.js';
 import type { Extack, UapiReply } from './request.js';
 
 /** Errors that only files know. */

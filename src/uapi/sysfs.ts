@@ -10,7 +10,15 @@ import {
   netdevSetGroFlushTimeout,
   netdevThreadedStore,
 } from './dev_tmp.js';
-import { allDevices, deviceAddress, deviceByName, deviceCounters, hasCarrier, isUp, withDevice } from './devices.js';
+import {
+  allDevices,
+  deviceAddress,
+  deviceByName,
+  deviceCounters,
+  hasCarrier,
+  isUp,
+  withDevice,
+} from './devices.js';
 import { kstrtoul } from './kstrtoul.js';
 import { check, Refusal } from './refuse.js';
 import { BROADCAST_ADDRESS, ifFlags, MTU, operstate } from './rtnl.js';
@@ -128,7 +136,8 @@ function deviceNode(net: NetContext, dev: number): VfsNode {
   }
   entries.statistics = () => {
     const files: { [name: string]: () => VfsNode } = {};
-    for (const [name, value] of Object.entries(statistics(net, dev))) files[name] = () => file(() => `${value}\n`);
+    for (const [name, value] of Object.entries(statistics(net, dev)))
+      files[name] = () => file(() => `${value}\n`);
     return directory(files);
   };
   entries.queues = () => {

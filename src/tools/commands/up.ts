@@ -18,7 +18,12 @@ export const addUp: AddCommand = (cli, done) => {
     .command('up')
     .description('run a machine until Ctrl-C and offer its control surface on a Unix socket')
     .option('--cpus <n>', 'simulated CPUs', integer(1, 64), 2)
-    .option('--dev <device>', 'NAME[,option=value…], may be given again (default: eth0,queues=2)', collect, [])
+    .option(
+      '--dev <device>',
+      'NAME[,option=value…], may be given again (default: eth0,queues=2)',
+      collect,
+      [],
+    )
     .option('--append <parameters>', 'boot parameters, in one text', '')
     .option('--traffic <pps>', 'made-up UDP into each device, packets per second', rate)
     .option('--capture <file>', 'play a capture into each device, again and again; --traffic sets its rate')

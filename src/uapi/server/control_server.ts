@@ -92,7 +92,7 @@ function pathOf(url: string): string {
     throw new HttpError(400, 'the path is not properly encoded');
   }
   if (!path.startsWith('/')) throw new HttpError(400, 'the path must begin with a slash');
-  refuseControls(path, 'the path', /[\u0000-\u001f\u007f]/);
+  refuseControls(path, 'the path', /\p{Cc}/u);
   return path;
 }
 
@@ -125,7 +125,7 @@ async function readBody(req: IncomingMessage, res: ServerResponse, limit: number
   } catch {
     throw new HttpError(400, 'the body is no UTF-8');
   }
-  refuseControls(body, 'the body', /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/);
+  refuseControls(body, 'the body', /[^\P{Cc}\t\n\r]/u);
   return body;
 }
 
@@ -140,7 +140,8 @@ function send(res: ServerResponse, a: Answer): void {
 /** @param close the rest of the request is not read: the connection ends with the answer */
 function sendError(res: ServerResponse, error: unknown, close: boolean): void {
   // What is no HttpError is the machine's: it is going down, or has lost a thread.
-  const e = error instanceof HttpError ? error : new HttpError(503, oneLine(String((error as Error).message)));
+  const e =
+    error instanceof HttpError ? error : new HttpError(503, oneLine(String((error as Error).message)));
   const body = errorBody(e.message);
   res.writeHead(e.status, {
     'Content-Type': 'application/json',

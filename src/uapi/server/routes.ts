@@ -88,7 +88,8 @@ const ROUTES: readonly Route[] = [
 /** Answers a request. @throws HttpError for one that means nothing */
 export async function answer(backend: Backend, asked: Asked): Promise<Answer> {
   const here = ROUTES.filter((r) => r.path.test(asked.path));
-  if (here.length === 0) throw new HttpError(404, `there is nothing at ${asked.path}; GET / lists what there is`);
+  if (here.length === 0)
+    throw new HttpError(404, `there is nothing at ${asked.path}; GET / lists what there is`);
   const method = asked.method === 'HEAD' ? 'GET' : asked.method;
   const route = here.find((r) => r.method === method);
   if (route === undefined) {
@@ -152,15 +153,23 @@ function listSysctls(backend: Backend): Promise<Answer> {
 async function netlink(backend: Backend, _rest: string, body: string): Promise<Answer> {
   const o = object(body, ['do', 'dump', 'attrs']);
   const dump = o.dump !== undefined;
-  if (dump === (o.do !== undefined)) throw new HttpError(400, 'give either "do" or "dump", with an operation');
+  if (dump === (o.do !== undefined))
+    throw new HttpError(400, 'give either "do" or "dump", with an operation');
   const op = string(o, dump ? 'dump' : 'do');
   // What only acknowledges has no attributes.
-  return ask(backend, { kind: 'netlink', op, dump, attrs: attributes(o, 'attrs') }, (value) => json(value ?? {}));
+  return ask(backend, { kind: 'netlink', op, dump, attrs: attributes(o, 'attrs') }, (value) =>
+    json(value ?? {}),
+  );
 }
 
 async function ethtool(backend: Backend, _rest: string, body: string): Promise<Answer> {
   const o = object(body, ['op', 'dev', 'values']);
-  const request = { kind: 'ethtool', op: string(o, 'op'), dev: string(o, 'dev'), values: attributes(o, 'values') };
+  const request = {
+    kind: 'ethtool',
+    op: string(o, 'op'),
+    dev: string(o, 'dev'),
+    values: attributes(o, 'values'),
+  };
   return ask(backend, request as UapiRequest, (value) => json(value ?? {}));
 }
 
@@ -217,6 +226,5 @@ function attributes(o: { readonly [name: string]: unknown }, name: string): Attr
 
 /** @returns a text without anything a terminal would obey, and not too long */
 export function oneLine(s: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-  return s.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?').slice(0, 200);
+  return s.replace(/\p{Cc}/gu, '?').slice(0, 200);
 }

@@ -19,7 +19,9 @@ export function socketPath(asked: string | undefined, env: NodeJS.ProcessEnv = p
   const path = given !== '' ? resolve(given) : join(env.XDG_RUNTIME_DIR || ownDirectory(), 'softnet.sock');
   const bytes = Buffer.byteLength(path);
   if (bytes > MAX_PATH_BYTES) {
-    throw new SocketPathError(`${path}: a socket's path has ${MAX_PATH_BYTES} bytes at most, this has ${bytes}`);
+    throw new SocketPathError(
+      `${path}: a socket's path has ${MAX_PATH_BYTES} bytes at most, this has ${bytes}`,
+    );
   }
   return path;
 }
