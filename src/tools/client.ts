@@ -84,6 +84,7 @@ function reason(code: string, path: string): string {
     return `no machine runs at ${path}; start one with softnet up, or give its socket (--socket, SOFTNET_SOCKET)`;
   }
   if (code === 'EACCES') return `${path} is somebody else's; give the socket of your own machine`;
+  if (code === 'EAGAIN') return `the machine at ${path} has too many clients; try again`;
   if (code === 'ECONNRESET') return `the machine at ${path} went away`;
   return `${path}: ${code}`;
 }

@@ -8,15 +8,23 @@
  * path: nobody sees it before its mode is set, and closing it removes nothing that is not its own.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
 import { connect, createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_PATH_BYTES, prepareDirectory, SocketPathError } from './socket_path.js';
 
-/** Connections the system keeps for us while we are busy. */
-const BACKLOG = 128;
+/** Connections the system keeps for us while we are busy: more than we take, so that nobody is turned away. */
+const BACKLOG = 512;
 const LOCK_STEP_MS = 20;
 const LOCK_TRIES = 250;
 
@@ -33,6 +41,8 @@ export interface Claim {
  */
 export async function claimSocket(server: HttpServer, path: string): Promise<Claim> {
   prepareDirectory(path);
+  // Asked here, because the error of a socket in a directory that is not there says something else.
+  if (!existsSync(dirname(path))) throw noDirectory(path);
   const unlock = await lock(path);
   try {
     await clearPath(path);
@@ -115,11 +125,13 @@ async function listen(server: HttpServer, path: string): Promise<Claim> {
 
 function pathError(path: string, error: unknown): SocketPathError {
   const code = (error as NodeJS.ErrnoException).code ?? String(error);
-  return new SocketPathError(
-    code === 'ENOENT'
-      ? `${dirname(path)} does not exist; make it, or give another path with --socket`
-      : `${path}: ${code}; give another path with --socket`,
-  );
+  return code === 'ENOENT'
+    ? noDirectory(path)
+    : new SocketPathError(`${path}: ${code}; give another path with --socket`);
+}
+
+function noDirectory(path: string): SocketPathError {
+  return new SocketPathError(`${dirname(path)} does not exist; make it, or give another path with --socket`);
 }
 
 type Unlock = () => Promise<void>;
