@@ -29,6 +29,8 @@ export interface UpOptions {
 const CONTROL_WORKERS = 4;
 const DEFAULT_DEVICE = 'eth0,queues=2';
 const FLOWS = 64;
+/** Destination port of the first device's traffic; the others have ports of their own, so that flows differ. */
+const FIRST_PORT = 9;
 const MIB = 1 << 20;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -179,20 +181,19 @@ class Run {
     if (o.traffic === undefined && o.capture === undefined) return;
     const sockets = [await machine.openUdp({ port: 0 })];
     for (const d of this.devices) sockets.push(await machine.openPacket(d));
-    const args: SinkArgs = { latency: false, order: true };
+    // Flows of one capture come through each device: their order can be told for one only.
+    const order = o.capture === undefined || this.devices.length === 1;
+    const args: SinkArgs = { latency: false, order };
     const sink = new URL('../threads/sink.js', import.meta.url);
     this.app = await machine.runApp<SinkResult>(sink, { name: 'sink', sockets, args });
-    this.feeds = this.devices.map(async (d) => {
+    this.feeds = this.devices.map(async (d, i) => {
       const whenFull = 'drop';
+      const pace = o.traffic ?? 'asap';
+      const count = Number.MAX_SAFE_INTEGER;
       try {
         const run =
           o.capture === undefined
-            ? d.generate({
-                count: Number.MAX_SAFE_INTEGER,
-                flows: FLOWS,
-                pace: o.traffic ?? 'asap',
-                whenFull,
-              })
+            ? d.generate({ count, flows: FLOWS, port: FIRST_PORT + i, pace, whenFull })
             : d.replay(o.capture, { loops: 1e9, pace: o.traffic ?? 'capture', whenFull });
         return (await run).frames;
       } catch (error) {

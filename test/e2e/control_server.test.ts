@@ -208,7 +208,9 @@ async function busyMachine() {
     sockets,
     args: { latency: false, order: true },
   });
-  const feeds = devices.map((d) => d.generate({ count: 1e9, flows: 32, pace: 5000, whenFull: 'drop' }));
+  const feeds = devices.map((d, i) =>
+    d.generate({ port: 9 + i, count: 1e9, flows: 32, pace: 5000, whenFull: 'drop' }),
+  );
   /** Ends the traffic and checks that every packet is accounted for. */
   const finish = async () => {
     for (const d of devices) {
