@@ -39,7 +39,7 @@ export class Client {
       if (status >= 200 && status < 300) return { ok: true, body: text, error: null };
       const error = parse(text);
       // Too much under way: the server says when to come back, and nothing was done.
-      if (status === 503 && error.message.startsWith('too many')) {
+      if (status === 503 && error.message.startsWith('too many operations')) {
         await new Promise((resolve) => setTimeout(resolve, 100));
         continue;
       }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet up` and the clients as processes: starting, refusing, ending, and what is left behind. */
-import { existsSync, lstatSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCli, SMALL_FIXTURE } from '../helpers/cli.js';
+import { CLI, runCli, SMALL_FIXTURE } from '../helpers/cli.js';
 import { http, socketDirectory, UpProcess } from '../helpers/control.js';
 import { until } from '../helpers/traffic.js';
 
@@ -142,6 +144,31 @@ describe('softnet up', () => {
   });
 });
 
+describe.runIf(linux)('docs/control.md', () => {
+  it('has examples that run', async () => {
+    const doc = readFileSync(fileURLToPath(new URL('../../docs/control.md', import.meta.url)), 'utf8');
+    const lines = [...doc.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap((m) => m[1].trimEnd().split('\n'));
+    const [start, ...examples] = lines;
+    const u = up(...start.split(' ').slice(2));
+    await u.ready;
+    // curl and util-linux may be missing: what needs them is left out then.
+    const needs = (line: string) => /^(?:softnet )?(curl|taskset|chrt) /.exec(line)?.[1];
+    const has = (tool: string) => spawnSync(tool, ['--version']).error === undefined;
+    const there = examples.filter((line) => has(needs(line) ?? 'sh'));
+    expect(there.length).toBeGreaterThan(10);
+    const script = `set -e; softnet() { "${process.execPath}" "${CLI}" "$@"; }\n${there
+      .map((line) => `echo '#'; ${line.replace('curl -s', 'curl -sf')}`)
+      .join('\n')}`;
+    const { status, stdout, stderr } = spawnSync('bash', ['-c', script], {
+      env: { ...process.env, SOFTNET_SOCKET: dir.path },
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout.match(/^#$/gm)).toHaveLength(there.length);
+    expect((await u.end()).code).toBe(0);
+  });
+});
+
 describe.runIf(linux)('taskset and chrt', () => {
   it('move a real thread, and the next thread of its worker starts afresh', async () => {
     const u = up('--dev', 'eth0,threaded');
@@ -165,20 +192,10 @@ describe.runIf(linux)('taskset and chrt', () => {
     const fresh = await runCli(['taskset', '-p', 'x', '--socket', dir.path]);
     expect(fresh.stderr).toContain('taskset: the machine has no thread x');
     await http(dir.path, 'PUT', '/sys/class/net/eth0/threaded', '0');
-    const status = async () => {
-      const { readFileSync } = await import('node:fs');
-      return readFileSync(`/proc/${u.child.pid}/task/${tid}/status`, 'utf8');
-    };
-    const own = /Cpus_allowed_list:\s*(\S+)/.exec(
-      await status().then(() => ownStatus(u.child.pid ?? 0)),
-    )?.[1];
-    await until(async () => /Name:\s*softnet\/idle/.test(await status()));
-    expect(/Cpus_allowed_list:\s*(\S+)/.exec(await status())?.[1]).toBe(own);
+    const status = (of: string) => readFileSync(`/proc/${u.child.pid}${of}/status`, 'utf8');
+    const cpus = (of: string) => /Cpus_allowed_list:\s*(\S+)/.exec(status(of))?.[1];
+    await until(() => /Name:\s*softnet\/idle/.test(status(`/task/${tid}`)));
+    expect(cpus(`/task/${tid}`)).toBe(cpus(''));
     expect((await u.end()).code).toBe(0);
   });
 });
-
-async function ownStatus(pid: number): Promise<string> {
-  const { readFileSync } = await import('node:fs');
-  return readFileSync(`/proc/${pid}/status`, 'utf8');
-}
