@@ -23,6 +23,9 @@ export interface Answer {
 
 /** Longest wait for an answer, ms: operations wait for threads, not for packets. */
 const TIMEOUT_MS = 60_000;
+/** How often a busy machine is asked again, and how soon. */
+const MAX_TRIES = 100;
+const RETRY_MS = 100;
 
 export class Client {
   private readonly path: string;
@@ -34,13 +37,13 @@ export class Client {
 
   /** Asks. @throws NoMachineError */
   async ask(method: 'GET' | 'PUT' | 'POST', path: string, body = ''): Promise<Answer> {
-    for (;;) {
+    for (let tries = 0; ; tries++) {
       const { status, text } = await this.once(method, path, body);
       if (status >= 200 && status < 300) return { ok: true, body: text, error: null };
       const error = parse(text);
       // Too much under way: the server says when to come back, and nothing was done.
-      if (status === 503 && error.message.startsWith('too many operations')) {
-        await new Promise((resolve) => setTimeout(resolve, 100));
+      if (status === 503 && error.message.startsWith('too many') && tries < MAX_TRIES) {
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         continue;
       }
       return { ok: false, body: text, error };
@@ -73,7 +76,12 @@ export class Client {
         req.destroy();
         fail(`the machine at ${this.path} does not answer`);
       });
-      req.on('error', (e: NodeJS.ErrnoException) => fail(reason(e.code ?? e.message, this.path)));
+      req.on('error', (e: NodeJS.ErrnoException) => {
+        // So many connect at once that the system keeps no more for the machine: as busy as 503.
+        const busy = JSON.stringify({ error: { message: 'too many clients; try again' } });
+        if (e.code === 'EAGAIN') resolve({ status: 503, text: busy });
+        else fail(reason(e.code ?? e.message, this.path));
+      });
       req.end(body);
     });
   }
@@ -84,7 +92,6 @@ function reason(code: string, path: string): string {
     return `no machine runs at ${path}; start one with softnet up, or give its socket (--socket, SOFTNET_SOCKET)`;
   }
   if (code === 'EACCES') return `${path} is somebody else's; give the socket of your own machine`;
-  if (code === 'EAGAIN') return `the machine at ${path} has too many clients; try again`;
   if (code === 'ECONNRESET') return `the machine at ${path} went away`;
   return `${path}: ${code}`;
 }

@@ -86,8 +86,6 @@ function refused(error: unknown): number {
 interface EndSignal {
   /** Resolves with the first signal. */
   readonly came: Promise<void>;
-  /** Called on a second one, before the process ends. */
-  onSecond: () => void;
   forget(): void;
 }
 
@@ -103,12 +101,10 @@ function endSignal(): EndSignal {
       first = null;
       return;
     }
-    signal.onSecond();
     process.exit(EXIT_INTERRUPTED);
   };
   const signal: EndSignal = {
     came,
-    onSecond: () => {},
     forget: () => {
       for (const s of SIGNALS) process.removeListener(s, handler);
     },
@@ -140,7 +136,8 @@ class Run {
   async serve(path: string, end: EndSignal): Promise<number> {
     const server = new ControlServer(this.backend(), LIMITS);
     const claim = await claimSocket(server.http, path);
-    end.onSecond = () => claim.release();
+    // Whichever way the process ends, its socket goes.
+    process.once('exit', claim.release);
     try {
       await this.feed();
       this.announce(claim);

@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Backend, Limits } from './backend.js';
 import { errorBody, HttpError } from './http_error.js';
-import { type Answer, answer, oneLine } from './routes.js';
+import { type Answer, type Asked, answer, oneLine } from './routes.js';
 
 /** How often the server looks for requests that take too long, ms. */
 const CHECK_MS = 1000;
@@ -37,6 +37,8 @@ export class ControlServer {
     this.http.setTimeout(limits.idleMs, (socket: Socket) => socket.destroy());
     this.http.on('checkContinue', (req, res) => void this.serve(req, res));
     this.http.on('clientError', refuseConnection);
+    // What the system refuses us (connections, for want of descriptors) passes.
+    this.http.on('error', () => {});
     this.http.on('connect', (_req, socket: Socket) => socket.destroy());
     this.http.on('upgrade', (_req, socket: Socket) => socket.destroy());
   }
@@ -59,20 +61,24 @@ export class ControlServer {
     // A client that goes away is no error of ours.
     req.on('error', () => {});
     res.on('error', () => {});
-    if (this.pending >= this.limits.operations) {
-      // Nothing of the body is read, so the connection cannot be used again.
-      const error = new HttpError(503, 'too many operations under way; try again', { 'Retry-After': '1' });
-      sendError(res, error, true);
-      return;
-    }
-    this.pending++;
     try {
       const path = pathOf(req.url ?? '');
       const body = await readBody(req, res, this.limits.bodyBytes);
-      send(res, await answer(this.backend, { method: req.method ?? '', path, body }));
+      send(res, await this.answer({ method: req.method ?? '', path, body }));
     } catch (error) {
       if (error instanceof Gone) res.destroy();
       else sendError(res, error, !req.complete);
+    }
+  }
+
+  /** Answers a request that is here as a whole: one that dawdles takes nobody's place. */
+  private async answer(asked: Asked): Promise<Answer> {
+    if (this.pending >= this.limits.operations) {
+      throw new HttpError(503, 'too many operations under way; try again', { 'Retry-After': '1' });
+    }
+    this.pending++;
+    try {
+      return await answer(this.backend, asked);
     } finally {
       this.pending--;
       if (this.pending === 0) this.idle?.();
