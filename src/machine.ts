@@ -28,6 +28,7 @@ import {
 import { NetDevice, type NetDeviceOptions, netdevParams } from './net_device.js';
 import { Socket, type SocketOptions, socketParams } from './socket.js';
 import type { ControlOp, ControlResult } from './threads/control_ops.js';
+import { ControlQueue } from './threads/control_queue.js';
 import {
   DEFAULT_MAX_THREADS,
   Kthreadd,
@@ -36,6 +37,7 @@ import {
   threadDied,
 } from './threads/kthreadd.js';
 import { readSchedStat } from './threads/os_thread.js';
+import type { UapiReply, UapiRequest } from './uapi/request.js';
 
 /** How a machine is booted. */
 export interface BootOptions {
@@ -45,6 +47,8 @@ export interface BootOptions {
   readonly memoryBytes?: number;
   /** Most threads the machine may have at once; 64, or four a core. */
   readonly maxThreads?: number;
+  /** Control operations carried out at a time, each by a thread; 1. */
+  readonly controlWorkers?: number;
   /** Threads kept warm beside those that the CPUs take; 4. */
   readonly warmThreads?: number;
   /** Packets of one softirq round; 300 (sysctl net.core.netdev_budget). */
@@ -88,6 +92,8 @@ export interface ThreadStats {
   /** Times it went to sleep and was woken. */
   readonly wakeups: number;
   readonly kind: number;
+  /** false once it has ended. */
+  readonly running: boolean;
 }
 
 const PERSIST = Object.freeze({
@@ -96,6 +102,9 @@ const PERSIST = Object.freeze({
   fixed: NAPI_KTHREAD_PERSIST_FIXED,
 });
 const PERSIST_NAMES = Object.keys(PERSIST) as (keyof typeof PERSIST)[];
+/** Control operations that run alone. */
+const EXCLUSIVE: ReadonlySet<string> = new Set(['boot', 'shutdown', 'netdev-add', 'netdev-del']);
+
 const MIB = 1 << 20;
 const SHUT_DOWN = 'the machine is shut down; boot another one';
 /** How long applications get to return after their sockets were closed. */
@@ -112,7 +121,7 @@ export class Machine {
   /** Never resolves; rejects when a thread died. */
   private readonly died: Promise<never>;
   private failure: Error | null = null;
-  private controlQueue: Promise<unknown> = Promise.resolve();
+  private readonly controlQueue: ControlQueue;
   private closing: Promise<void> | null = null;
 
   private constructor(options: BootOptions) {
@@ -120,6 +129,8 @@ export class Machine {
     const memoryBytes = checkInt('memoryBytes', options.memoryBytes, 256 * MIB, 4 * MIB, 1024 * MIB);
     const maxThreads = checkInt('maxThreads', options.maxThreads, DEFAULT_MAX_THREADS, 1, 4096);
     const warm = checkInt('warmThreads', options.warmThreads, 4, 0, 4096);
+    const controlWorkers = checkInt('controlWorkers', options.controlWorkers, 1, 1, 64);
+    this.controlQueue = new ControlQueue(controlWorkers);
     const failKthread = checkInt('failKthread', options.failKthread, 0, 0, 1 << 30);
     this.arena = new Arena(new SharedArrayBuffer(memoryBytes & ~63));
     this.net = layOut(this.arena.m, this.cpus, {
@@ -133,11 +144,12 @@ export class Machine {
       reject = r;
     });
     this.died.catch(() => {});
-    // A worker each for the CPUs, their ksoftirqd and the control thread.
+    // A worker each for the CPUs, their ksoftirqd and the control threads.
     this.kthreadd = new Kthreadd(
       this.arena.sab,
-      2 * this.cpus + 1 + warm,
+      2 * this.cpus + controlWorkers + warm,
       maxThreads,
+      controlWorkers,
       failKthread,
       (error) => {
         if (this.failure !== null) return;
@@ -288,6 +300,12 @@ export class Machine {
     return out;
   }
 
+  /** Carries a request of user space out (src/uapi). @returns the reply: an error is in it */
+  async uapi(request: UapiRequest): Promise<UapiReply> {
+    this.throwIfEnding();
+    return (await this.control({ name: 'uapi', request }, request.kind)) as UapiReply;
+  }
+
   /** Times of every thread the machine has or had (control threads excepted). */
   threads(): ThreadStats[] {
     const { m, f } = this.arena;
@@ -300,6 +318,7 @@ export class Machine {
           runDelayNs: r.runDelayNs,
           wakeups: r.sleeps,
           kind: r.kind,
+          running: false,
         };
       }
       // kthreadd holds a reference while it has the index. What the thread starts from is there once `started` is.
@@ -312,6 +331,7 @@ export class Machine {
         runDelayNs: now === null ? null : now.runDelayNs - f[(r.taskAt + TASK.delayBaseNs) >> 1],
         wakeups: m[r.taskAt + TASK.nvcsw],
         kind: r.kind,
+        running: true,
       };
     });
   }
@@ -336,22 +356,23 @@ export class Machine {
   }
 
   /**
-   * Carries out a control operation; one at a time.
+   * Carries out a control operation, in turn. What makes or frees devices and CPUs runs alone: nobody holds a device
+   * then that may go.
    * @param what for the error message: what was being done
    * @param remedy for the error message: what to do
    */
   async control(op: ControlOp, what: string, remedy = ''): Promise<unknown> {
-    const turn = this.controlQueue.then(() => this.controlNow(op));
-    this.controlQueue = turn.catch(() => {});
+    const turn = this.controlQueue.run(EXCLUSIVE.has(op.name), (slot) => this.controlNow(op, slot));
     const { err, value } = await this.orDied(turn);
     if (err < 0) throw new SoftnetError(what, err, remedy);
     return value;
   }
 
-  private async controlNow(op: ControlOp): Promise<ControlResult> {
+  private async controlNow(op: ControlOp, slot: number): Promise<ControlResult> {
     this.throwIfDown();
-    const taskAt = this.newTask(TASK_KIND_CONTROL, 'control/0', 0);
-    const record = newRecord('control/0', TASK_KIND_CONTROL, taskAt);
+    const name = `control/${slot}`;
+    const taskAt = this.newTask(TASK_KIND_CONTROL, name, 0);
+    const record = newRecord(name, TASK_KIND_CONTROL, taskAt);
     const exit = await this.lossIsFatal(
       record,
       this.kthreadd.run({ kind: 'control', sab: this.arena.sab, taskAt, op }, record),

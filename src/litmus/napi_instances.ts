@@ -11,7 +11,7 @@ import { napiDisable, napiEnable, netifNapiAdd, netifNapiDel } from '../net/core
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
 import { napiCompleteDone, napiSchedule } from '../net/core/napi_schedule.js';
 import { netContext } from '../net/core/net_context.js';
-import { allocNetdev, NAPI_CONFIG, NET_DEVICE } from '../net/core/net_device.js';
+import { allocNetdev, NAPI_CONFIG, NET_DEVICE, napiConfigAt } from '../net/core/net_device.js';
 import { event, listTasks, type NetSetup, netFor, netMemory, netSetup, pollThread } from './net_world.js';
 import { currentOf, takeRequest } from './world.js';
 

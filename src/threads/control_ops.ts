@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Control operations as plain data: what the main thread asks a control worker to carry out. */
 
+import type { UapiRequest } from '../uapi/request.js';
+
 /** Parameters of a simulated NIC. */
 export interface NetdevParams {
   readonly name: string;
@@ -62,7 +64,8 @@ export type ControlOp =
       readonly rcvbuf: number;
     }
   | { readonly name: 'sock-shutdown'; readonly sock: number; readonly dev: number }
-  | { readonly name: 'sock-free'; readonly sock: number };
+  | { readonly name: 'sock-free'; readonly sock: number }
+  | { readonly name: 'uapi'; readonly request: UapiRequest };
 
 /** One NAPI instance, as `napi-get` shows it. */
 export interface NapiInfo {

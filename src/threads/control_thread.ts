@@ -7,6 +7,7 @@ import { bootCpus, shutdownCpus } from './control_cpus.js';
 import { addNetdev, changeNetdev, delNetdev, napiGet } from './control_netdev.js';
 import type { ControlResult } from './control_ops.js';
 import { freeSock, openSock, shutdownSock } from './control_sock.js';
+import { uapi } from './control_uapi.js';
 import type { ControlTask } from './tasks.js';
 
 /** Runs one operation. @returns its errno or value */
@@ -40,6 +41,9 @@ export function runControlThread(task: ControlTask): ControlResult {
       break;
     case 'sock-free':
       result = { err: freeSock(ctx, op.sock), value: null };
+      break;
+    case 'uapi':
+      result = { err: 0, value: uapi(ctx, op.request) };
       break;
     default:
       result = { err: changeNetdev(ctx, op), value: null };

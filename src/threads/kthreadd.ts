@@ -11,9 +11,6 @@ import { getTaskStruct, kthreaddFail, kthreaddTakeRequests, putTaskStruct } from
 import { TASK, taskComm } from '../kernel/task.js';
 import type { ThreadExit, ThreadTask } from './tasks.js';
 
-/** Workers that stay free for control operations, which run one at a time. */
-const RESERVED_WORKERS = 1;
-
 /** A thread the machine has or had. */
 export interface ThreadRecord {
   readonly name: string;
@@ -38,6 +35,8 @@ export class Kthreadd {
   private readonly sab: SharedArrayBuffer;
   private readonly pool: Piscina;
   private readonly maxThreads: number;
+  /** Workers that stay free for control operations. */
+  private readonly controlWorkers: number;
   private readonly onPanic: PanicFn;
   private running = 0;
   private requests = 0;
@@ -46,18 +45,21 @@ export class Kthreadd {
   private stopping: Promise<void> | null = null;
 
   /**
+   * @param controlWorkers control operations that run at a time: so many workers stay free for them
    * @param failAt the how manieth request for a kernel thread is refused (fault injection), 0: none
    */
   constructor(
     sab: SharedArrayBuffer,
     minThreads: number,
     maxThreads: number,
+    controlWorkers: number,
     failAt: number,
     onPanic: PanicFn,
   ) {
     this.sab = sab;
     this.m = new Int32Array(sab);
     this.maxThreads = maxThreads;
+    this.controlWorkers = controlWorkers;
     this.failAt = failAt;
     this.onPanic = onPanic;
     this.pool = new Piscina({
@@ -95,7 +97,7 @@ export class Kthreadd {
 
   /** @returns true if one more thread can be had beside those reserved for control */
   hasRoom(): boolean {
-    return this.running < this.maxThreads - RESERVED_WORKERS;
+    return this.running < this.maxThreads - this.controlWorkers;
   }
 
   /**

@@ -8,6 +8,7 @@ import { Arena } from '../mm/arena.js';
 import { runAppThread } from './app_thread.js';
 import { runControlThread } from './control_thread.js';
 import { runKthread } from './kthread_thread.js';
+import { readSchedAttributes, restoreSchedAttributes } from './os_sched.js';
 import { readSchedStat, readTid, setComm } from './os_thread.js';
 import type { ThreadExit, ThreadTask } from './tasks.js';
 
@@ -17,6 +18,8 @@ const IDLE_COMM = 'softnet/idle';
 /** This worker's kernel thread id; constant for its life. */
 const tid = readTid();
 setComm(tid, IDLE_COMM);
+/** What this worker was started with. */
+const schedAttributes = readSchedAttributes(tid);
 
 /** Runs one thread of a machine to its end. @returns what it cost, and its result */
 export default async function runThread(task: ThreadTask): Promise<ThreadExit> {
@@ -29,6 +32,8 @@ export default async function runThread(task: ThreadTask): Promise<ThreadExit> {
   Atomics.store(m, task.taskAt + TASK.started, 1);
   setComm(tid, taskComm(m, task.taskAt));
   const { value, sleeps } = await run(task);
+  // Control operations are over before anybody could name their thread.
+  if (task.kind !== 'control') restoreSchedAttributes(tid, schedAttributes);
   setComm(tid, IDLE_COMM);
   const after = readSchedStat(tid);
   return {

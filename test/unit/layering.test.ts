@@ -25,6 +25,7 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ['net/core', /^src\/net\/core\//],
   ['protocols and drivers', /^src\/(net\/(?!core\/)|drivers\/)/],
   ['litmus', /^src\/litmus\//],
+  ['uapi', /^src\/uapi\//],
   ['threads', /^src\/threads\//],
   ['library', /^src\/(machine|lay_out|socket|net_device|index|app)\.ts$/],
   ['tools', /^src\/tools\//],

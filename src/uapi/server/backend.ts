@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What the local server offers: the machine behind it, reduced to what the routes need. */
+import type { UapiReply, UapiRequest } from '../request.js';
+
+/** One thread of the machine that is running. */
+export interface ThreadInfo {
+  readonly name: string;
+  /** Kernel thread id, 0 where it is not available. */
+  readonly tid: number;
+  readonly cpu_ns: number | null;
+  readonly run_delay_ns: number | null;
+  readonly wakeups: number;
+}
+
+export interface Backend {
+  /** Carries a request out; rejects once the machine is going down. */
+  uapi(request: UapiRequest): Promise<UapiReply>;
+  threads(): ThreadInfo[];
+  /** What `GET /` tells of the machine beside the routes. */
+  about(): object;
+}
+
+/** How much of anything the server takes. */
+export interface Limits {
+  /** Bytes of a request's body. */
+  readonly bodyBytes: number;
+  /** Bytes of a request line and its headers. */
+  readonly headerBytes: number;
+  /** Time for the headers, and for a whole request, ms. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** Time without a byte after which a connection is closed, ms. */
+  readonly idleMs: number;
+  /** Connections at a time; further ones are closed at once. */
+  readonly connections: number;
+  /** Operations asked for and not yet answered; above it the answer is 503. */
+  readonly operations: number;
+}
+
+export const LIMITS: Limits = {
+  bodyBytes: 64 << 10,
+  headerBytes: 8 << 10,
+  headersMs: 5000,
+  requestMs: 10_000,
+  idleMs: 30_000,
+  connections: 256,
+  operations: 64,
+};
