@@ -73,7 +73,7 @@ export async function up(o: UpOptions): Promise<number> {
 }
 
 function maxQueues(d: NetDeviceOptions): number {
-  return d.queues ?? 1;
+  return d.maxQueues ?? d.queues ?? 1;
 }
 
 /** One line for a path that cannot be used, or for what the host cannot give. */

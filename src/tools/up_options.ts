@@ -41,7 +41,11 @@ const ON_OFF = { on: true, off: false, 1: true, 0: false };
 /** Options of `--dev NAME,option=value`. */
 const DEVICE_WORDS: Table<NetDeviceOptions> = {
   queues: number('queues'),
+  'max-queues': number('maxQueues'),
+  config: choice('config', { persistent: 'persistent', none: 'none' }),
+  reconfig: choice('reconfig', { rebuild: 'rebuild', delta: 'delta', 'safe-switch': 'safe-switch' }),
   ring: number('ringSize'),
+  'ring-max': number('ringMax'),
   pool: number('poolSize'),
   'rx-usecs': number('rxUsecs'),
   'rx-frames': number('rxFrames'),
@@ -53,7 +57,9 @@ const DEVICE_WORDS: Table<NetDeviceOptions> = {
 };
 
 /** Words of `--append`, as the kernel's command line has them. */
-const BOOT_WORDS: Table<BootOptions> = {};
+const BOOT_WORDS: Table<BootOptions> = {
+  napi_kthread_persist: choice('napiKthreadPersist', { off: 'off', v1: 'v1', fixed: 'fixed' }),
+};
 
 /** @returns what `--help` says of a table's words */
 function wordList<T>(table: Table<T>): string {

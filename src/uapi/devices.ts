@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Devices, their queues and instances, as every part of the control surface looks them up. */
-import { NIC_QUEUE, nicQueueAt } from '../drivers/net/sim_nic.js';
+/**
+ * Devices, their queues and instances, as every part of the control surface looks them up. A device that was found
+ * stays for the length of a request: operations that free devices run alone.
+ */
+import { NIC_QUEUE, nicQueueAt, SIM_NIC } from '../drivers/net/sim_nic.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
 import { TASK } from '../kernel/task.js';
 import { NAPI } from '../net/core/napi.js';
+import { NAPI_THREAD_NODE } from '../net/core/napi_thread.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { IFF_UP, NET_DEVICE, netdevName } from '../net/core/net_device.js';
 import { MAX_NETDEVS, NET } from '../net/core/softnet_data.js';
@@ -49,8 +53,8 @@ export function napisOf(net: NetContext, dev: number): number[] {
 
 /** @returns the kernel's id of an instance's thread, or null without one. Device mutex held. */
 export function napiPid(m: Int32Array, at: number): number | null {
-  const thread = m[at + NAPI.thread];
-  return thread === 0 ? null : m[thread + TASK.tid];
+  const node = m[at + NAPI.threadNode];
+  return node === 0 ? null : m[m[node + NAPI_THREAD_NODE.task] + TASK.tid];
 }
 
 /** @returns true while its link is up */
@@ -60,7 +64,7 @@ export function isUp(m: Int32Array, dev: number): boolean {
 
 /** @returns true while its wire is plugged in */
 export function hasCarrier(m: Int32Array, dev: number): boolean {
-  return isUp(m, dev);
+  return m[dev + NET_DEVICE.carrier] !== 0;
 }
 
 /** @returns its queues' structs: all it can have, or those in use */
@@ -69,38 +73,39 @@ export function queuesOf(m: Int32Array, dev: number, which: 'all' | 'used'): num
   return Array.from({ length: n }, (_, i) => nicQueueAt(m, m[dev + NET_DEVICE.priv], i));
 }
 
-/** Counters of one queue. */
-export interface QueueCounters {
+/** Counters of one queue, or of a device. Packets, misses and interrupts wrap at 2^32. */
+export interface Counters {
+  /** Frames and bytes that were put into the ring. */
   readonly packets: number;
   readonly bytes: number;
+  /** Frames for which no buffer was posted. */
   readonly missed: number;
   readonly interrupts: number;
 }
 
-/** Reads a queue's counters. */
-export function queueCounters(m: Int32Array, q: number): QueueCounters {
+/** Reads a queue's counters. Racy against the NIC's thread, as counters are. */
+export function queueCounters(net: NetContext, q: number): Counters {
+  const { m, f } = net;
   return {
     packets: m[q + NIC_QUEUE.rxFramesTotal] >>> 0,
-    bytes: 0,
-    missed: 0,
+    bytes: f[(q + NIC_QUEUE.rxBytes) >> 1],
+    missed: m[q + NIC_QUEUE.rxMissed] >>> 0,
     interrupts: m[q + NIC_QUEUE.interrupts] >>> 0,
   };
 }
 
-/** Sums of a device's queues. */
-export function deviceCounters(m: Int32Array, dev: number): QueueCounters {
-  let packets = 0;
-  let bytes = 0;
-  let missed = 0;
-  let interrupts = 0;
+/** Sums of a device's queues, also of those not in use now; `dropped`: the link was down, or no ring could hold it. */
+export function deviceCounters(net: NetContext, dev: number): Counters & { readonly dropped: number } {
+  const { m } = net;
+  const sum = { packets: 0, bytes: 0, missed: 0, interrupts: 0 };
   for (const q of queuesOf(m, dev, 'all')) {
-    const c = queueCounters(m, q);
-    packets += c.packets;
-    bytes += c.bytes;
-    missed += c.missed;
-    interrupts += c.interrupts;
+    const c = queueCounters(net, q);
+    sum.packets += c.packets;
+    sum.bytes += c.bytes;
+    sum.missed += c.missed;
+    sum.interrupts += c.interrupts;
   }
-  return { packets, bytes, missed, interrupts };
+  return { ...sum, dropped: m[m[dev + NET_DEVICE.priv] + SIM_NIC.rxDropped] >>> 0 };
 }
 
 /** Numbers below are those of no device (Linux: the legacy interrupts). */

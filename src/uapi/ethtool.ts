@@ -6,10 +6,10 @@
 import { NIC_QUEUE } from '../drivers/net/sim_nic.js';
 import { EINVAL, ENODEV, EOPNOTSUPP } from '../kernel/errno.js';
 import { IRQ_DESC } from '../kernel/irq.js';
+import { netdevSetChannels, netdevSetRing } from '../net/core/dev.js';
 import { NAPI } from '../net/core/napi.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { NET_DEVICE } from '../net/core/net_device.js';
-import { netdevSetChannels, netdevSetRing } from './dev_tmp.js';
 import { deviceByName, deviceCounters, queueCounters, queuesOf, withDevice } from './devices.js';
 import { Refusal } from './refuse.js';
 import type { Attributes } from './request.js';
@@ -110,9 +110,7 @@ function setChannels(net: NetContext, dev: number, values: Values, header: numbe
 }
 
 function rings(net: NetContext, dev: number): object {
-  const q = queuesOf(net.m, dev, 'all')[0];
-  const size = net.m[q + NIC_QUEUE.ringSize];
-  return { 'rx-max': size, rx: size };
+  return { 'rx-max': net.m[dev + NET_DEVICE.rxMax], rx: net.m[dev + NET_DEVICE.rxPending] };
 }
 
 /** Linux: ethnl_set_rings. */
@@ -161,15 +159,16 @@ function setCoalesce(net: NetContext, dev: number, values: Values, header: numbe
 /** The driver's own counters: of the device, then of each queue in use. */
 function stats(net: NetContext, dev: number): object {
   const { m } = net;
-  const sum = deviceCounters(m, dev);
+  const sum = deviceCounters(net, dev);
   const out: { [name: string]: number } = {
     rx_packets: sum.packets,
     rx_bytes: sum.bytes,
     rx_missed: sum.missed,
+    rx_dropped: sum.dropped,
     rx_interrupts: sum.interrupts,
   };
   queuesOf(m, dev, 'used').forEach((q, i) => {
-    const c = queueCounters(m, q);
+    const c = queueCounters(net, q);
     out[`rx_queue_${i}_packets`] = c.packets;
     out[`rx_queue_${i}_bytes`] = c.bytes;
     out[`rx_queue_${i}_missed`] = c.missed;

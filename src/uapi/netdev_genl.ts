@@ -6,10 +6,16 @@ import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, ERANGE } from '../kernel/errno.js';
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
 import { NAPI, NAPIF_STATE_THREADED, NAPIF_STATE_THREADED_BUSY_POLL } from '../net/core/napi.js';
-import { napiSetThreaded } from '../net/core/napi_control.js';
+import { napiById } from '../net/core/napi_id.js';
+import { napiSetThreaded } from '../net/core/napi_threaded.js';
 import type { NetContext } from '../net/core/net_context.js';
-import { NAPI_CONFIG, NET_DEVICE, NETDEV_NAPI_THREADED_ENABLED } from '../net/core/net_device.js';
-import { napiById } from './dev_tmp.js';
+import {
+  devHold,
+  devPut,
+  NAPI_CONFIG,
+  NET_DEVICE,
+  NETDEV_NAPI_THREADED_ENABLED,
+} from '../net/core/net_device.js';
 import {
   allDevices,
   deviceByIndex,
@@ -140,6 +146,7 @@ function withNapi<T>(net: NetContext, id: number, fn: (at: number) => T): T {
   rcuReadLock(cur);
   const seen = napiById(net, id);
   const dev = seen === 0 ? 0 : m[seen + NAPI.dev];
+  if (dev !== 0) devHold(m, dev);
   rcuReadUnlock(cur);
   const unknown = new Refusal(-ENOENT, undefined, { badAttr: '.id' });
   if (dev === 0) throw unknown;
@@ -153,6 +160,7 @@ function withNapi<T>(net: NetContext, id: number, fn: (at: number) => T): T {
     return fn(at);
   } finally {
     releaseMutex(cur, dev + NET_DEVICE.lock);
+    devPut(m, dev);
   }
 }
 
@@ -184,7 +192,7 @@ function napiMessage(net: NetContext, at: number): Message {
     threaded: NAPI_THREADED_NAMES[napiThreaded(m, at)],
     ...(pid === null ? {} : { pid }),
     'defer-hard-irqs': m[at + NAPI.deferHardIrqs],
-    'irq-suspend-timeout': 0,
+    'irq-suspend-timeout': m[at + NAPI.irqSuspendTimeoutNs],
     'gro-flush-timeout': m[at + NAPI.groFlushTimeoutNs],
   };
 }
@@ -221,6 +229,7 @@ function napiSet(net: NetContext, attrs: Attributes): null {
       if (config !== 0) m[config + kept] = values[name];
     };
     set('defer-hard-irqs', NAPI.deferHardIrqs, NAPI_CONFIG.deferHardIrqs);
+    set('irq-suspend-timeout', NAPI.irqSuspendTimeoutNs, NAPI_CONFIG.irqSuspendTimeoutNs);
     set('gro-flush-timeout', NAPI.groFlushTimeoutNs, NAPI_CONFIG.groFlushTimeoutNs);
   });
   return null;

@@ -100,8 +100,8 @@ const NET_DEV_HEAD =
 function netDev(net: NetContext): string {
   let text = NET_DEV_HEAD;
   for (const dev of allDevices(net)) {
-    const c = deviceCounters(net.m, dev);
-    const receive = [c.bytes, c.packets, 0, c.missed, 0, 0, 0, 0];
+    const c = deviceCounters(net, dev);
+    const receive = [c.bytes, c.packets, 0, c.dropped + c.missed, 0, 0, 0, 0];
     const widths = [7, 7, 4, 4, 4, 5, 10, 9, 8, 7, 4, 4, 4, 5, 7, 10];
     const columns = [...receive, 0, 0, 0, 0, 0, 0, 0, 0];
     text += `${netdevName(net.m, dev).padStart(6)}: ${columns.map((n, i) => String(n).padStart(widths[i])).join(' ')}\n`;

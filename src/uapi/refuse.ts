@@ -2,6 +2,7 @@
 /** Refusing a request: errno, its text as the C library has it, and what netlink adds. */
 import {
   EBUSY,
+  EEXIST,
   EINVAL,
   ENODEV,
   ENOENT,
@@ -15,7 +16,6 @@ import type { Extack, UapiReply } from './request.js';
 
 /** Errors that only files know. */
 export const EACCES = 13;
-export const EEXIST = 17;
 export const ENOTDIR = 20;
 export const EISDIR = 21;
 

@@ -2,10 +2,10 @@
 /** Links: what `ip link` shows and sets (Linux: net/core/rtnetlink.c). */
 import { EINVAL, ENODEV } from '../kernel/errno.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
+import { devChangeName, devClose, devOpen } from '../net/core/dev.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { NET_DEVICE, netdevName } from '../net/core/net_device.js';
 import { NET } from '../net/core/softnet_data.js';
-import { devChangeName, devClose, devOpen } from './dev_tmp.js';
 import { allDevices, deviceAddress, deviceByName, hasCarrier, isUp, withDevice } from './devices.js';
 import { check, Refusal } from './refuse.js';
 

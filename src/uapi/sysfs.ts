@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** /sys/class/net (Linux: net/core/net-sysfs.c). Text of a number is read before anything else is looked at. */
 import { EINVAL, EOPNOTSUPP, ERANGE } from '../kernel/errno.js';
-import type { NetContext } from '../net/core/net_context.js';
-import { IFF_UP, NET_DEVICE, netdevName } from '../net/core/net_device.js';
 import {
   devClose,
   devOpen,
   netdevSetDeferHardIrqs,
   netdevSetGroFlushTimeout,
   netdevThreadedStore,
-} from './dev_tmp.js';
+} from '../net/core/dev.js';
+import type { NetContext } from '../net/core/net_context.js';
+import { IFF_UP, NET_DEVICE, netdevName } from '../net/core/net_device.js';
 import {
   allDevices,
   deviceAddress,
@@ -84,14 +84,14 @@ function writeFlags(net: NetContext, dev: number, value: bigint): number {
 
 /** What the device counts; the others are there, and 0. */
 function statistics(net: NetContext, dev: number): { readonly [name: string]: number } {
-  const c = deviceCounters(net.m, dev);
+  const c = deviceCounters(net, dev);
   return {
     collisions: 0,
     multicast: 0,
     rx_bytes: c.bytes,
     rx_compressed: 0,
     rx_crc_errors: 0,
-    rx_dropped: 0,
+    rx_dropped: c.dropped,
     rx_errors: 0,
     rx_fifo_errors: 0,
     rx_frame_errors: 0,

@@ -195,8 +195,8 @@ describe('slow and many clients', () => {
 /** A machine with two devices under traffic, and an application that checks order. */
 async function busyMachine() {
   const m = await servedMachine([
-    { name: 'eth0', queues: 2 },
-    { name: 'eth1', queues: 2 },
+    { name: 'eth0', queues: 2, maxQueues: 3 },
+    { name: 'eth1', queues: 2, maxQueues: 3, config: 'none', reconfig: 'rebuild' },
   ]);
   const { machine } = m;
   const devices = [
@@ -288,7 +288,7 @@ function randomOperation(random: (n: number) => number): [method: string, url: s
     [
       'POST',
       '/ethtool',
-      JSON.stringify({ op: 'channels-set', dev, values: { 'combined-count': 1 + random(2) } }),
+      JSON.stringify({ op: 'channels-set', dev, values: { 'combined-count': 1 + random(3) } }),
     ],
     ['POST', '/netlink/netdev', JSON.stringify({ do: 'napi-set', attrs })],
     ['POST', '/netlink/netdev', JSON.stringify({ dump: 'napi-get' })],

@@ -6,9 +6,16 @@ import { parseBootParameters, parseDevice } from '../../dist/tools/up_options.js
 describe('--dev', () => {
   it('is a name, and options behind commas', () => {
     expect(parseDevice('eth0')).toEqual({ name: 'eth0' });
-    expect(parseDevice('eth1,queues=4,threaded,gro=off,rx-usecs=20,ring=64')).toEqual({
+    expect(
+      parseDevice(
+        'eth1,queues=4,max-queues=8,threaded,gro=off,rx-usecs=20,ring=64,config=none,reconfig=safe-switch',
+      ),
+    ).toEqual({
       name: 'eth1',
       queues: 4,
+      maxQueues: 8,
+      config: 'none',
+      reconfig: 'safe-switch',
       threaded: true,
       gro: false,
       rxUsecs: 20,
@@ -32,9 +39,13 @@ describe('--append', () => {
   it('has words between spaces', () => {
     expect(parseBootParameters('')).toEqual({});
     expect(parseBootParameters('  ')).toEqual({});
+    expect(parseBootParameters(' napi_kthread_persist=v1 ')).toEqual({ napiKthreadPersist: 'v1' });
   });
 
   it('names what there is', () => {
+    expect(() => parseBootParameters('napi_kthread_persist=v2')).toThrow(
+      '--append: napi_kthread_persist=v2 is not possible; give napi_kthread_persist=off or v1 or fixed',
+    );
     expect(() => parseBootParameters('quiet')).toThrow(/^--append: quiet is not possible; give one of /);
   });
 });

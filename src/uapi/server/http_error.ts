@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Errors as the server answers them: an HTTP status, and one line of JSON. */
-import { EBUSY, ENODEV, ENOENT, ENOMEM, EPERM } from '../../kernel/errno.js';
-import { EACCES, EEXIST, errorCode } from '../refuse.js';
+import { EBUSY, EEXIST, ENODEV, ENOENT, ENOMEM, EPERM } from '../../kernel/errno.js';
+import { EACCES, errorCode } from '../refuse.js';
 import type { UapiReply } from '../request.js';
 
 /** A request is not carried out, for reasons of its form or of the server. */
