@@ -251,10 +251,11 @@ class Run {
       process.stdout.write(`up for ${uptimeS.toFixed(1)} s, ${this.requests} requests\n`);
       if (sink !== null) {
         process.stdout.write(`${frames} frames: ${delivered} delivered, ${drops} dropped${why}\n`);
+        // A change of channels moves flows to other queues while frames wait in the old ones: no failure, but told.
+        if (reordered > 0) process.stdout.write(`${reordered} frames came out of order\n`);
       }
     }
     if (lost !== 0) process.stderr.write(`softnet up: ${lost} frames are not accounted for\n`);
-    if (reordered !== 0) process.stderr.write(`softnet up: ${reordered} frames came out of order\n`);
-    return lost !== 0 || reordered !== 0 ? EXIT_CHECK_FAILED : EXIT_OK;
+    return lost !== 0 ? EXIT_CHECK_FAILED : EXIT_OK;
   }
 }
