@@ -15,7 +15,7 @@ export class SocketPathError extends Error {}
  * user's own below the directory for temporary files.
  */
 export function socketPath(asked: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
-  const given = asked ?? env.SOFTNET_SOCKET ?? '';
+  const given = asked || env.SOFTNET_SOCKET || '';
   const path = given !== '' ? resolve(given) : join(env.XDG_RUNTIME_DIR || ownDirectory(), 'softnet.sock');
   const bytes = Buffer.byteLength(path);
   if (bytes > MAX_PATH_BYTES) {
