@@ -94,6 +94,8 @@ export interface ThreadStats {
   readonly kind: number;
   /** false once it has ended. */
   readonly running: boolean;
+  /** Its number among all the machine ever had, from 1: a thread id is used again when its worker is. */
+  readonly serial: number;
 }
 
 const PERSIST = Object.freeze({
@@ -309,7 +311,7 @@ export class Machine {
   /** Times of every thread the machine has or had (control threads excepted). */
   threads(): ThreadStats[] {
     const { m, f } = this.arena;
-    return this.kthreadd.threads.map((r) => {
+    return this.kthreadd.threads.map((r, i) => {
       if (r.taskAt === 0) {
         return {
           name: r.name,
@@ -319,6 +321,7 @@ export class Machine {
           wakeups: r.sleeps,
           kind: r.kind,
           running: false,
+          serial: i + 1,
         };
       }
       // kthreadd holds a reference while it has the index. What the thread starts from is there once `started` is.
@@ -332,6 +335,7 @@ export class Machine {
         wakeups: m[r.taskAt + TASK.nvcsw],
         kind: r.kind,
         running: true,
+        serial: i + 1,
       };
     });
   }

@@ -167,6 +167,7 @@ class Run {
             cpu_ns: t.cpuNs,
             run_delay_ns: t.runDelayNs,
             wakeups: t.wakeups,
+            serial: t.serial,
           })),
       about: () => ({ softnet: 'a machine under control', pid: process.pid, cpus: machine.cpus }),
     };

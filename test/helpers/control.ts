@@ -71,6 +71,7 @@ export function backendOf(machine: Machine): Backend {
           cpu_ns: t.cpuNs,
           run_delay_ns: t.runDelayNs,
           wakeups: t.wakeups,
+          serial: t.serial,
         })),
     about: () => ({ cpus: machine.cpus }),
   };

@@ -10,6 +10,8 @@ export interface ThreadInfo {
   readonly cpu_ns: number | null;
   readonly run_delay_ns: number | null;
   readonly wakeups: number;
+  /** Number of the thread: its id is used again by the next thread of its worker, this is not. */
+  readonly serial: number;
 }
 
 export interface Backend {
