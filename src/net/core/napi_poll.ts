@@ -154,6 +154,8 @@ export function napiThreadedPollLoop(net: NetContext, n: Napi): void {
  */
 export function napiThreadWait(net: NetContext, node: number): Napi | null {
   const { m, cur } = net;
+  // Parked before it first ran, and woken to be stopped, it serves nobody.
+  if (kthreadShouldStop(cur)) return null;
   let n = servedBy(net, node);
   setCurrentState(cur.task, TASK_INTERRUPTIBLE); // N4
   while (!kthreadShouldStop(cur)) {
