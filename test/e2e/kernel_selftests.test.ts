@@ -4,7 +4,7 @@
  * drivers/net/nl_netdev.py, netdevsim's queue reset), on every way of changing channels that drivers with persistent config
  * have, at rest and under traffic.
  */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { boot, type Machine, type NetDevice, type NetDeviceOptions } from '../../dist/index.js';
 import { TASK_KIND_NAPI } from '../../dist/net/core/ids.js';
 import type { UapiRequest } from '../../dist/uapi/request.js';
@@ -112,10 +112,16 @@ describe.each(RECONFIGS)('config=persistent,reconfig=%s', (reconfig) => {
     ['under traffic', true],
   ] as const)('%s', (_name, traffic) => {
     let rig: Rig;
-    beforeEach(async () => {
+    beforeAll(async () => {
       rig = await Rig.start({ reconfig }, traffic);
     });
-    afterEach(() => rig.stop());
+    // Each begins as the kernel's do: link up, all channels, threading off.
+    beforeEach(async () => {
+      await rig.link(true);
+      await rig.threaded(0);
+      await rig.channels(QUEUES);
+    });
+    afterAll(() => rig.stop());
 
     it('threaded=1, one channel, threaded=0, all channels: all are disabled, none has a pid', async () => {
       await rig.threaded(1);
