@@ -13,9 +13,10 @@
 import { kthread } from '../rows/kthread.js';
 import { memory } from '../rows/memory.js';
 import { path } from '../rows/path.js';
+import { reconfig } from '../rows/reconfig.js';
 import { ring } from '../rows/ring.js';
 import { scale } from '../rows/scale.js';
 import { state } from '../rows/state.js';
 import { wake } from '../rows/wake.js';
 
-export const rows = [state, ring, wake, kthread, path, memory, scale];
+export const rows = [state, ring, wake, kthread, reconfig, path, memory, scale];

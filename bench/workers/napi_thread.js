@@ -19,6 +19,6 @@ function heldBytes() {
 
 const ctx = threadContext(workerData.sab, workerData.taskAt);
 const beforeBytes = heldBytes();
-kthread(ctx.cur, (_cur, napiAt) => napiThreadedPoll(ctx.net, ctx.net.napi(napiAt)));
+kthread(ctx.cur, (_cur, node) => napiThreadedPoll(ctx.net, node));
 const afterBytes = heldBytes();
 parentPort.postMessage({ beforeBytes, afterBytes });

@@ -40,13 +40,13 @@ function waitBare() {
 }
 
 net.napiPollFns.push(poll);
-kthread(cur, (_cur, napiAt) => {
-  const n = net.napi(napiAt);
+kthread(cur, (_cur, node) => {
   // napi_threaded_poll, with the peer's wait between two polls.
-  while (napiThreadWait(cur, n)) {
+  for (;;) {
+    const n = napiThreadWait(net, node);
+    if (n === null) return 0;
     napiThreadedPollLoop(net, n);
     waitBare();
   }
-  return 0;
 });
 parentPort.postMessage('stopped');

@@ -75,7 +75,7 @@ serve({
   },
   /** Stops the instance's thread. */
   stop() {
-    Atomics.store(net.m, napiAt + NAPI.thread, 0);
+    Atomics.store(net.m, napiAt + NAPI.threadNode, 0);
     return kthreadStop(cur, sleeper);
   },
 });
