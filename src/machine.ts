@@ -123,6 +123,8 @@ export class Machine {
   /** Never resolves; rejects when a thread died. */
   private readonly died: Promise<never>;
   private failure: Error | null = null;
+  /** Whoever waits for something that a dead thread will not do. */
+  private readonly waiting = new Set<(error: Error) => void>();
   private readonly controlQueue: ControlQueue;
   private closing: Promise<void> | null = null;
 
@@ -157,6 +159,7 @@ export class Machine {
         if (this.failure !== null) return;
         this.failure = error;
         reject(error);
+        for (const tell of this.waiting) tell(error);
         void this.kthreadd.stop();
       },
     );
@@ -420,8 +423,16 @@ export class Machine {
     }
   }
 
+  /**
+   * Settles as `p` does, or rejects as soon as a thread has died. Promise.race would leave something behind in `died`
+   * each time: a machine lives long.
+   */
   private orDied<T>(p: Promise<T>): Promise<T> {
-    const raced = Promise.race([p, this.died]);
+    const raced = new Promise<T>((resolve, reject) => {
+      this.waiting.add(reject);
+      p.then(resolve, reject).finally(() => this.waiting.delete(reject));
+      if (this.failure !== null) reject(this.failure);
+    });
     // Whoever does not look at the outcome must not bring the process down: the machine remembers the failure.
     raced.catch(() => {});
     return raced;
