@@ -9,12 +9,13 @@ import { addCheck } from './tools/commands/check.js';
 import { addClients } from './tools/commands/clients.js';
 import type { AddCommand, Done } from './tools/commands/command.js';
 import { addPahole } from './tools/commands/pahole.js';
+import { addReconfig } from './tools/commands/reconfig.js';
 import { addReplay } from './tools/commands/replay.js';
 import { addUp } from './tools/commands/up.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_USAGE } from './tools/exit_codes.js';
 
 /** In the order in which the help shows them. */
-const COMMANDS: readonly AddCommand[] = [addReplay, addPahole, addCheck, addUp, addClients];
+const COMMANDS: readonly AddCommand[] = [addReplay, addPahole, addCheck, addUp, addReconfig, addClients];
 
 function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');

@@ -8,7 +8,7 @@ import { CPU } from './kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from './kernel/current.js';
 import { ENOMEM } from './kernel/errno.js';
 import { allocTask, putTaskStruct } from './kernel/kthread.js';
-import { TASK, taskComm } from './kernel/task.js';
+import { TASK, TASK_DEAD, taskComm } from './kernel/task.js';
 import { layOut } from './lay_out.js';
 import { Arena } from './mm/arena.js';
 import { perCpuPtr } from './mm/percpu.js';
@@ -339,6 +339,24 @@ export class Machine {
         serial: r.serial,
       };
     });
+  }
+
+  /**
+   * The threads of one kind that have not returned, and how many of them there ever were. Exact as soon as the operation
+   * that stops a thread is done, which is before its worker is back in the pool.
+   */
+  threadsOfKind(kind: number): { readonly made: number; readonly alive: number } {
+    const { m } = this.arena;
+    const records = this.kthreadd.threads.filter((r) => r.kind === kind);
+    const alive = records.filter(
+      (r) => r.taskAt !== 0 && Atomics.load(m, r.taskAt + TASK.state) !== TASK_DEAD,
+    );
+    return { made: records.length, alive: alive.length };
+  }
+
+  /** @returns the number (ThreadStats.serial) of the thread that runs with this task_struct, or 0 */
+  serialOf(taskAt: number): number {
+    return this.kthreadd.threads.findLastIndex((r) => r.taskAt === taskAt) + 1;
   }
 
   /** softnet_data counters of each CPU. */

@@ -65,7 +65,9 @@ export type ControlOp =
     }
   | { readonly name: 'sock-shutdown'; readonly sock: number; readonly dev: number }
   | { readonly name: 'sock-free'; readonly sock: number }
-  | { readonly name: 'uapi'; readonly request: UapiRequest };
+  | { readonly name: 'uapi'; readonly request: UapiRequest }
+  /** An operation that changes a device in place. The value is what it took, ns. */
+  | { readonly name: 'timed'; readonly op: ControlOp };
 
 /** One NAPI instance, as `napi-get` shows it. */
 export interface NapiInfo {
