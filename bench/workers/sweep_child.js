@@ -3,7 +3,7 @@
 import { mutantsOf, SWEPT } from '../../dist/litmus/sweep/modules.js';
 import { reachOf, runSweepMutant } from '../../dist/litmus/sweep/run.js';
 
-const LIMITS = { maxStates: 2_000_000, maxSeconds: 12 };
+const LIMITS = { maxStates: 700_000, maxSeconds: 6 };
 
 const mutants = new Map(SWEPT.flatMap((file) => mutantsOf(file).map((m) => [m.key, m])));
 
