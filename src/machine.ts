@@ -351,12 +351,12 @@ export class Machine {
     const alive = records.filter(
       (r) => r.taskAt !== 0 && Atomics.load(m, r.taskAt + TASK.state) !== TASK_DEAD,
     );
-    return { made: records.length, alive: alive.length };
+    return { made: this.kthreadd.madeByKind[kind] ?? 0, alive: alive.length };
   }
 
   /** @returns the number (ThreadStats.serial) of the thread that runs with this task_struct, or 0 */
   serialOf(taskAt: number): number {
-    return this.kthreadd.threads.findLastIndex((r) => r.taskAt === taskAt) + 1;
+    return this.kthreadd.threads.find((r) => r.taskAt === taskAt)?.serial ?? 0;
   }
 
   /** softnet_data counters of each CPU. */

@@ -37,6 +37,8 @@ export type PanicFn = (error: Error) => void;
 export class Kthreadd {
   threads: ThreadRecord[] = [];
   private made = 0;
+  /** Threads made so far, by TASK_KIND_*. */
+  readonly madeByKind: number[] = [];
   private readonly m: Int32Array;
   private readonly sab: SharedArrayBuffer;
   private readonly pool: Piscina;
@@ -191,6 +193,7 @@ export class Kthreadd {
   /** Notes a thread; of those that have ended only so many are kept. */
   private remember(record: ThreadRecord): void {
     record.serial = ++this.made;
+    this.madeByKind[record.kind] = (this.madeByKind[record.kind] ?? 0) + 1;
     this.threads.push(record);
     if (this.threads.length < 2 * ENDED_THREADS) return;
     const ended = this.threads.filter((r) => r.taskAt === 0).slice(0, -ENDED_THREADS);
