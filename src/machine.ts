@@ -8,11 +8,11 @@ import { CPU } from './kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from './kernel/current.js';
 import { ENOMEM } from './kernel/errno.js';
 import { allocTask, putTaskStruct } from './kernel/kthread.js';
-import { TASK, TASK_DEAD } from './kernel/task.js';
+import { TASK, TASK_DEAD, taskComm } from './kernel/task.js';
 import { layOut } from './lay_out.js';
 import { Arena } from './mm/arena.js';
 import { perCpuPtr } from './mm/percpu.js';
-import { TASK_KIND_APP, TASK_KIND_CONTROL } from './net/core/ids.js';
+import { TASK_KIND_APP, TASK_KIND_CONTROL, TASK_KIND_NAPI } from './net/core/ids.js';
 import { AF_INET, AF_PACKET } from './net/core/sock_queue.js';
 import {
   DROP_REASON_NAMES,
@@ -311,10 +311,10 @@ export class Machine {
     return (await this.control({ name: 'uapi', request }, request.kind)) as UapiReply;
   }
 
-  /** Times of every thread the machine has or had (control threads excepted). */
+  /** Times of every thread the machine has or had, of those that ended the latest thousand (control threads excepted). */
   threads(): ThreadStats[] {
     const { m, f } = this.arena;
-    return this.kthreadd.threads.map((r, i) => {
+    return this.kthreadd.threads.map((r) => {
       if (r.taskAt === 0) {
         return {
           name: r.name,
@@ -324,21 +324,22 @@ export class Machine {
           wakeups: r.sleeps,
           kind: r.kind,
           running: false,
-          serial: i + 1,
+          serial: r.serial,
         };
       }
       // kthreadd holds a reference while it has the index. What the thread starts from is there once `started` is.
       const tid = Atomics.load(m, r.taskAt + TASK.started) === 0 ? 0 : m[r.taskAt + TASK.tid];
       const now = readSchedStat(tid);
       return {
-        name: r.name,
+        // A device that is renamed renames its threads.
+        name: r.kind === TASK_KIND_NAPI ? taskComm(m, r.taskAt) : r.name,
         tid,
         cpuNs: now === null ? null : now.cpuNs - f[(r.taskAt + TASK.cpuBaseNs) >> 1],
         runDelayNs: now === null ? null : now.runDelayNs - f[(r.taskAt + TASK.delayBaseNs) >> 1],
         wakeups: m[r.taskAt + TASK.nvcsw],
         kind: r.kind,
         running: true,
-        serial: i + 1,
+        serial: r.serial,
       };
     });
   }
@@ -353,12 +354,12 @@ export class Machine {
     const alive = records.filter(
       (r) => r.taskAt !== 0 && Atomics.load(m, r.taskAt + TASK.state) !== TASK_DEAD,
     );
-    return { made: records.length, alive: alive.length };
+    return { made: this.kthreadd.madeByKind[kind] ?? 0, alive: alive.length };
   }
 
   /** @returns the number (ThreadStats.serial) of the thread that runs with this task_struct, or 0 */
   serialOf(taskAt: number): number {
-    return this.kthreadd.threads.findLastIndex((r) => r.taskAt === taskAt) + 1;
+    return this.kthreadd.threads.find((r) => r.taskAt === taskAt)?.serial ?? 0;
   }
 
   /** softnet_data counters of each CPU. */

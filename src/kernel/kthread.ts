@@ -99,7 +99,7 @@ export function putTaskStruct(m: Int32Array, t: number): void {
  * @param data its argument
  * @param cpu the simulated CPU it counts as running on
  * @param kind TASK_KIND_* for statistics
- * @param comm its name, cut to 15 characters
+ * @param comm its name, cut to 31 characters
  * @returns the task_struct's word index, or -ENOMEM when no thread can be had
  */
 export function kthreadCreate(

@@ -11,6 +11,9 @@ import { getTaskStruct, kthreaddFail, kthreaddTakeRequests, putTaskStruct } from
 import { TASK, taskComm } from '../kernel/task.js';
 import type { ThreadExit, ThreadTask } from './tasks.js';
 
+/** Threads remembered after they have ended: the latest ones. */
+const ENDED_THREADS = 1024;
+
 /** A thread the machine has or had. */
 export interface ThreadRecord {
   readonly name: string;
@@ -18,6 +21,8 @@ export interface ThreadRecord {
   readonly kind: number;
   /** Kernel thread id; 0 until it runs, and where it is not available. */
   tid: number;
+  /** Which of all threads it was, counted from 1. */
+  serial: number;
   /** Its task_struct until its worker has reported its end (kthreadd holds a reference so long), 0 afterwards. */
   taskAt: number;
   /** Times it went to sleep, CPU time and run delay: final ones once it has ended. */
@@ -30,7 +35,10 @@ export interface ThreadRecord {
 export type PanicFn = (error: Error) => void;
 
 export class Kthreadd {
-  readonly threads: ThreadRecord[] = [];
+  threads: ThreadRecord[] = [];
+  private made = 0;
+  /** Threads made so far, by TASK_KIND_*. */
+  readonly madeByKind: number[] = [];
   private readonly m: Int32Array;
   private readonly sab: SharedArrayBuffer;
   private readonly pool: Piscina;
@@ -107,7 +115,7 @@ export class Kthreadd {
   async run(task: ThreadTask, record: ThreadRecord): Promise<ThreadExit> {
     // Control operations have a worker reserved, and are no threads that anybody counts.
     const counted = task.kind === 'control' ? 0 : 1;
-    if (counted === 1) this.threads.push(record);
+    if (counted === 1) this.remember(record);
     this.running += counted;
     try {
       const exit = await this.start(task);
@@ -152,7 +160,7 @@ export class Kthreadd {
       return;
     }
     const record = newRecord(taskComm(this.m, t), this.m[t + TASK.kind], t);
-    this.threads.push(record);
+    this.remember(record);
     this.running++;
     // Whoever stops the thread may be done with it before its worker reports: the record must not lead to freed memory.
     getTaskStruct(this.m, t);
@@ -182,6 +190,17 @@ export class Kthreadd {
     return (await this.pool.run(task)) as ThreadExit;
   }
 
+  /** Notes a thread; of those that have ended only so many are kept. */
+  private remember(record: ThreadRecord): void {
+    record.serial = ++this.made;
+    this.madeByKind[record.kind] = (this.madeByKind[record.kind] ?? 0) + 1;
+    this.threads.push(record);
+    if (this.threads.length < 2 * ENDED_THREADS) return;
+    const ended = this.threads.filter((r) => r.taskAt === 0).slice(0, -ENDED_THREADS);
+    const dropped = new Set(ended);
+    this.threads = this.threads.filter((r) => !dropped.has(r));
+  }
+
   private finish(record: ThreadRecord, exit: ThreadExit): void {
     record.tid = exit.tid;
     record.sleeps = exit.sleeps;
@@ -193,7 +212,7 @@ export class Kthreadd {
 
 /** Makes the record of a thread about to run. */
 export function newRecord(name: string, kind: number, taskAt: number): ThreadRecord {
-  return { name, kind, tid: 0, taskAt, sleeps: 0, cpuNs: null, runDelayNs: null };
+  return { name, kind, tid: 0, serial: 0, taskAt, sleeps: 0, cpuNs: null, runDelayNs: null };
 }
 
 /** The error of a run that lost a thread: names thread and cause. */

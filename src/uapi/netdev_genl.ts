@@ -3,19 +3,11 @@
 
 import { NIC_QUEUE } from '../drivers/net/sim_nic.js';
 import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, ERANGE } from '../kernel/errno.js';
-import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
-import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
 import { NAPI, NAPIF_STATE_THREADED, NAPIF_STATE_THREADED_BUSY_POLL } from '../net/core/napi.js';
-import { napiById } from '../net/core/napi_id.js';
+import { netdevNapiByIdLock, netdevUnlockPut } from '../net/core/napi_id.js';
 import { napiSetThreaded } from '../net/core/napi_threaded.js';
 import type { NetContext } from '../net/core/net_context.js';
-import {
-  devHold,
-  devPut,
-  NAPI_CONFIG,
-  NET_DEVICE,
-  NETDEV_NAPI_THREADED_ENABLED,
-} from '../net/core/net_device.js';
+import { NAPI_CONFIG, NET_DEVICE, NETDEV_NAPI_THREADED_ENABLED } from '../net/core/net_device.js';
 import {
   allDevices,
   deviceByIndex,
@@ -142,25 +134,13 @@ function queueMessage(net: NetContext, dev: number, id: number): Message {
  * @throws Refusal -ENOENT
  */
 function withNapi<T>(net: NetContext, id: number, fn: (at: number) => T): T {
-  const { m, cur } = net;
-  rcuReadLock(cur);
-  const seen = napiById(net, id);
-  const dev = seen === 0 ? 0 : m[seen + NAPI.dev];
-  if (dev !== 0) devHold(m, dev);
-  rcuReadUnlock(cur);
-  const unknown = new Refusal(-ENOENT, undefined, { badAttr: '.id' });
-  if (dev === 0) throw unknown;
-  sleepOnMutex(cur, dev + NET_DEVICE.lock);
+  const at = netdevNapiByIdLock(net, id);
+  if (at === 0) throw new Refusal(-ENOENT, undefined, { badAttr: '.id' });
+  const dev = net.m[at + NAPI.dev];
   try {
-    // It may have gone, and come back elsewhere, while the lock was waited for.
-    rcuReadLock(cur);
-    const at = napiById(net, id);
-    rcuReadUnlock(cur);
-    if (at === 0 || m[at + NAPI.dev] !== dev) throw unknown;
     return fn(at);
   } finally {
-    releaseMutex(cur, dev + NET_DEVICE.lock);
-    devPut(m, dev);
+    netdevUnlockPut(net, dev);
   }
 }
 

@@ -84,6 +84,7 @@ it.each([
     }
     expect(refused).toBeGreaterThan(headers.length / 4);
     expect(frames).toBeGreaterThan(headers.length);
+    await device.drained();
     await machine.shutdown();
     const seen = (await app.result) as { frames: number; reordered: number };
     expect(seen.frames).toBe(frames);

@@ -30,8 +30,12 @@ describe('the README', () => {
     const files = readme.match(/`((?:src|docs|examples|test|bench)\/[\w./-]+\.(?:ts|md|mjs|js))`/g) ?? [];
     expect(files.length).toBeGreaterThan(5);
     for (const file of files) expect(() => readFileSync(root(file.slice(1, -1)))).not.toThrow();
-    const help = (await runCli(['replay', '--help'])).stdout;
-    for (const option of readme.match(/`--[a-z-]+/g) ?? []) expect(help).toContain(option.slice(1));
+    for (const section of readme.split(/^## /m)) {
+      const command = /^`softnet ([a-z]+)/.exec(section)?.[1];
+      if (command === undefined) continue;
+      const help = (await runCli([command, '--help'])).stdout;
+      for (const option of section.match(/`--[a-z-]+/g) ?? []) expect(help).toContain(option.slice(1));
+    }
   });
 });
 

@@ -22,7 +22,7 @@ describe('kthreadCreate and kthreadStop', { timeout: HANG_MS }, () => {
   it('make a thread that runs when it is woken, and give back what its function returned', async () => {
     const words = lab.words(2);
     expect(await lab.run('createWakeStop', { words })).toEqual({
-      before: { ran: 0, name: 'napi/eth0-12345', cpu: 1, kind: 5 },
+      before: { ran: 0, name: 'napi/eth0-12345-and-more', cpu: 1, kind: 5 },
       ran: 1,
       result: SLEEPY,
     });

@@ -22,7 +22,10 @@ export const NAPI_MUTANTS: readonly Mutant[] = Object.freeze([
       {
         file: SCHEDULE,
         find: 'Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED); // N3',
-        replace: 'if (Atomics.load(m, thread) === 0) Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED);',
+        replace: [
+          'if (Atomics.load(m, m[node + NAPI_THREAD_NODE.task]) === 0)',
+          'Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED);',
+        ].join(' '),
       },
     ],
     test: 'napi-threaded',
@@ -112,8 +115,9 @@ export const NAPI_MUTANTS: readonly Mutant[] = Object.freeze([
       {
         file: POLL,
         find: [
-          '        else',
+          '        else {',
           '            schedule(cur);',
+          '        }',
           '        setCurrentState(cur.task, TASK_INTERRUPTIBLE); // N4',
         ].join('\n'),
         replace: [
@@ -241,10 +245,10 @@ export const NAPI_MUTANTS: readonly Mutant[] = Object.freeze([
         file: SCHEDULE,
         find: [
           'Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED); // N3',
-          '            wakeUpProcess(m, thread);',
+          '            wakeUpProcess(m, m[node + NAPI_THREAD_NODE.task]);',
         ].join('\n'),
         replace: [
-          'wakeUpProcess(m, thread);',
+          'wakeUpProcess(m, m[node + NAPI_THREAD_NODE.task]);',
           '            Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED);',
         ].join('\n'),
       },

@@ -125,9 +125,9 @@ export const NIC_MUTANTS: readonly Mutant[] = Object.freeze([
   {
     name: 'nic-down-threaded-does-not-disable',
     commit: 'own',
-    why: 'the link goes down, and the thread of the instance, which is still in service, is left behind',
+    why: 'the link goes down, and the instance is freed while its thread serves it',
     edits: [{ file: MAIN, find: 'napiDisable(net, net.napi(napiAt));', replace: '' }],
     test: 'nic-down-threaded',
-    verdict: 'asleep',
+    verdict: 'race',
   },
 ]);

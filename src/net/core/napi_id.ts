@@ -10,18 +10,23 @@
  *
  * Invariants
  *   - Only an enabled instance can be found.
- *   - An unlinked instance keeps its link until a grace period has passed: a reader that stands on it goes on.
+ *   - An unlinked instance keeps its link until a grace period has passed: a reader that stands on it goes on. Enabled
+ *     again before that it may have moved to another bucket: the reader sees by its id that it is astray, and begins
+ *     again.
  *   - A device's list is in descending order of id, so that a dump can go on behind the last id it showed.
  *
  * Ordering
  *   I1 add: link of the instance, then store of the bucket's head   pairs with  I2
  *   I2 reader: load of the head, then id and link                   pairs with  I1
  *   I3 delete: store of the predecessor's link, then a grace period before it is freed (netifNapiDel)  pairs with  I2
+ *   I4 add: store of the id, then store of the link; reader: load of the link, then of the id
  */
 import { spinLock, spinUnlock } from '../../kernel/locking/spinlock.js';
+import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
+import { releaseMutex, sleepOnMutex } from '../../kernel/sched.js';
 import { NAPI, type Napi } from './napi.js';
 import type { NetContext } from './net_context.js';
-import { NAPI_CONFIG, NET_DEVICE } from './net_device.js';
+import { devHold, devPut, NAPI_CONFIG, NET_DEVICE } from './net_device.js';
 import { MIN_NAPI_ID, NAPI_HASH_SIZE, NET } from './softnet_data.js';
 
 /** Order of an instance that has no id yet: above all others. */
@@ -33,9 +38,44 @@ const NO_ID = 0x7fffffff;
  */
 export function napiById(net: NetContext, id: number): number {
   const { m } = net;
-  let at = Atomics.load(m, bucket(net, id)); // I2
-  while (at !== 0 && Atomics.load(m, at + NAPI.napiId) !== id) at = Atomics.load(m, at + NAPI.hashNext);
+  const head = bucket(net, id);
+  let at = Atomics.load(m, head); // I2
+  while (at !== 0 && Atomics.load(m, at + NAPI.napiId) !== id) {
+    const next = Atomics.load(m, at + NAPI.hashNext);
+    // Disabled and enabled under us, without a config, it has another id: its link may lead into another bucket.
+    const moved = ((Atomics.load(m, at + NAPI.napiId) ^ id) & (NAPI_HASH_SIZE - 1)) !== 0; // I4
+    at = moved ? Atomics.load(m, head) : next;
+  }
   return at;
+}
+
+/**
+ * Finds an enabled instance by its id and locks its device (Linux: netdev_napi_by_id_lock). Process context.
+ * @returns its napi_struct, with a reference to the device and its mutex held (netdevUnlockPut); or 0, with neither
+ */
+export function netdevNapiByIdLock(net: NetContext, id: number): number {
+  const { m, cur } = net;
+  rcuReadLock(cur);
+  const seen = napiById(net, id);
+  const dev = seen === 0 ? 0 : m[seen + NAPI.dev];
+  if (dev !== 0) devHold(m, dev);
+  rcuReadUnlock(cur);
+  if (dev === 0) return 0;
+  sleepOnMutex(cur, dev + NET_DEVICE.lock);
+  // It may have gone, and come back elsewhere, while the lock was waited for.
+  rcuReadLock(cur);
+  const at = napiById(net, id);
+  const found = at !== 0 && m[at + NAPI.dev] === dev;
+  rcuReadUnlock(cur);
+  if (found) return at;
+  netdevUnlockPut(net, dev);
+  return 0;
+}
+
+/** Unlocks a device and gives the reference to it back. */
+export function netdevUnlockPut(net: NetContext, dev: number): void {
+  releaseMutex(net.cur, dev + NET_DEVICE.lock);
+  devPut(net.m, dev);
 }
 
 function bucket(net: NetContext, id: number): number {
