@@ -177,5 +177,5 @@ export const napiIds: Litmus = litmus({
     must(m[s.first + NAPI.napiId] !== m[s.second + NAPI.napiId], 'instances of two devices have one id');
   },
   forbids: 'two instances with one id',
-  why: 'ids come from fetch-and-add: each device has a mutex of its own',
+  why: 'ids are given out under napiHashLock: each device has a mutex of its own',
 });

@@ -22,7 +22,8 @@ export const NAPI_MUTANTS: readonly Mutant[] = Object.freeze([
       {
         file: SCHEDULE,
         find: 'Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED); // N3',
-        replace: 'if (Atomics.load(m, thread) === 0) Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED);',
+        replace:
+          'if (Atomics.load(m, m[node + NAPI_THREAD_NODE.task]) === 0) Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED);',
       },
     ],
     test: 'napi-threaded',
@@ -112,12 +113,11 @@ export const NAPI_MUTANTS: readonly Mutant[] = Object.freeze([
       {
         file: POLL,
         find: [
-          '        else',
           '            schedule(cur);',
+          '        }',
           '        setCurrentState(cur.task, TASK_INTERRUPTIBLE); // N4',
         ].join('\n'),
         replace: [
-          '        else {',
           '            setCurrentState(cur.task, TASK_INTERRUPTIBLE);',
           '            schedule(cur);',
           '        }',
@@ -241,10 +241,10 @@ export const NAPI_MUTANTS: readonly Mutant[] = Object.freeze([
         file: SCHEDULE,
         find: [
           'Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED); // N3',
-          '            wakeUpProcess(m, thread);',
+          '            wakeUpProcess(m, m[node + NAPI_THREAD_NODE.task]);',
         ].join('\n'),
         replace: [
-          'wakeUpProcess(m, thread);',
+          'wakeUpProcess(m, m[node + NAPI_THREAD_NODE.task]);',
           '            Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED);',
         ].join('\n'),
       },

@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.js';
 
 const SOCK_QUEUE = 'net/core/sock_queue.js';
 const SCHEDULE = 'net/core/napi_schedule.js';
+const THREADED = 'net/core/napi_threaded.js';
 const CONTROL = 'net/core/napi_control.js';
 
 export const NAPI_CONTROL_MUTANTS: readonly Mutant[] = Object.freeze([
@@ -56,7 +57,7 @@ export const NAPI_CONTROL_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'stop looks at the wrong bit and stops a thread that owns the instance',
     edits: [
       {
-        file: CONTROL,
+        file: THREADED,
         find: 'while ((Atomics.load(m, state) & NAPIF_STATE_SCHED_THREADED) !== 0)',
         replace: 'while ((Atomics.load(m, state) & (1 << 14)) !== 0)',
       },
@@ -70,7 +71,7 @@ export const NAPI_CONTROL_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'stop does not clear THREADED: a schedule goes to a thread that is gone',
     edits: [
       {
-        file: CONTROL,
+        file: THREADED,
         find: [
           'const next = val & ~(NAPIF_STATE_THREADED | NAPIF_STATE_THREADED_BUSY_POLL);',
           '        const was',
@@ -87,20 +88,14 @@ export const NAPI_CONTROL_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'THREADED is set before the thread is published: nobody polls',
     edits: [
       {
-        file: CONTROL,
-        find: [
-          'const err = napiKthreadCreate(net, n);',
-          '        if (err !== 0)',
-          '            return err;',
-        ].join('\n'),
+        file: THREADED,
+        find: 'const err = napiThreadAttach(net, n);',
         replace: [
           'Atomics.or(m, state, NAPIF_STATE_THREADED);',
-          '        const err = napiKthreadCreate(net, n);',
-          '        if (err !== 0)',
-          '            return err;',
+          '        const err = napiThreadAttach(net, n);',
         ].join('\n'),
       },
-      { file: SCHEDULE, find: 'if (thread !== 0) {', replace: '{' },
+      { file: SCHEDULE, find: 'if (node !== 0) {', replace: '{' },
     ],
     test: 'napi-threaded-on',
     verdict: 'lost-wakeup',

@@ -128,6 +128,6 @@ export const NIC_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'the link goes down, and the thread of the instance, which is still in service, is left behind',
     edits: [{ file: MAIN, find: 'napiDisable(net, net.napi(napiAt));', replace: '' }],
     test: 'nic-down-threaded',
-    verdict: 'asleep',
+    verdict: 'race',
   },
 ]);

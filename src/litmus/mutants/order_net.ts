@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.js';
 
 const RING = 'mm/ring.js';
 const SLAB = 'mm/slab.js';
+const NAPI_THREADED = 'net/core/napi_threaded.js';
 const NAPI_CONTROL = 'net/core/napi_control.js';
 const NAPI_POLL = 'net/core/napi_poll.js';
 const NAPI_SCHEDULE = 'net/core/napi_schedule.js';
@@ -59,11 +60,11 @@ export const ORDER_NET_MUTANTS: readonly Mutant[] = Object.freeze([
         file: NAPI_SCHEDULE,
         find: [
           'if ((Atomics.load(m, n.state) & NAPIF_STATE_THREADED) !== 0) {',
-          '        const thread = Atomics.load(m, n.at + NAPI.thread); // N6',
-          '        if (thread !== 0) {',
+          '        const node = Atomics.load(m, n.at + NAPI.threadNode); // N6',
+          '        if (node !== 0) {',
         ].join('\n'),
         replace: [
-          'const thread = Atomics.load(m, n.at + NAPI.thread);',
+          'const node = Atomics.load(m, n.at + NAPI.threadNode);',
           '    if ((Atomics.load(m, n.state) & NAPIF_STATE_THREADED) !== 0) {',
           '        {',
         ].join('\n'),
@@ -102,7 +103,7 @@ export const ORDER_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'stop stores the state: bits set meanwhile are lost',
     edits: [
       {
-        file: NAPI_CONTROL,
+        file: NAPI_THREADED,
         find: [
           'const was = Atomics.compareExchange(m, state, val, next);',
           '        if (was === val)',
@@ -129,7 +130,7 @@ export const ORDER_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'stop-does-not-wait-for-softirq',
     commit: '689883de94dd',
     why: 'stop clears THREADED while a softirq owns the instance',
-    edits: [{ file: NAPI_CONTROL, find: '(val & NAPIF_STATE_SCHED) === 0 ||', replace: 'true ||' }],
+    edits: [{ file: NAPI_THREADED, find: '(val & NAPIF_STATE_SCHED) === 0 ||', replace: 'true ||' }],
     test: 'napi-threaded-off',
     verdict: 'lost-wakeup',
   },

@@ -2,6 +2,7 @@
 /** Mutants of instances out of service and of their watchdog. */
 import type { Mutant } from './mutant.js';
 
+const NAPI_THREADED = 'net/core/napi_threaded.js';
 const NAPI_CONTROL = 'net/core/napi_control.js';
 const NAPI_POLL = 'net/core/napi_poll.js';
 const NAPI_SCHEDULE = 'net/core/napi_schedule.js';
@@ -29,7 +30,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'stop waits for SCHED, which disable holds',
     edits: [
       {
-        file: NAPI_CONTROL,
+        file: NAPI_THREADED,
         find: [' ||', '            (val & NAPIF_STATE_NPSVC) !== 0;'].join('\n'),
         replace: ';',
       },
@@ -41,7 +42,13 @@ export const SERVICE_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'config-not-overridden',
     commit: 'e6d76268813d',
     why: 'a switch of the device skips what is kept for instances not there',
-    edits: [{ file: NAPI_CONTROL, find: 'm[config + NAPI_CONFIG.threaded] = mode;', replace: '' }],
+    edits: [
+      {
+        file: NAPI_THREADED,
+        find: 'm[napiConfigAt(m, dev, i) + NAPI_CONFIG.threaded] = mode;',
+        replace: ';',
+      },
+    ],
     test: 'napi-config-override',
     verdict: 'deadlock',
   },
@@ -92,8 +99,8 @@ export const SERVICE_MUTANTS: readonly Mutant[] = Object.freeze([
       },
       {
         file: NAPI_CONTROL,
-        find: ['hrtimerCancel(net.cur, at + NAPI.timer);', '    kfree'].join('\n'),
-        replace: 'kfree',
+        find: 'hrtimerCancel(net.cur, n.at + NAPI.timer);',
+        replace: '',
       },
     ],
     test: 'napi-watchdog-delete',
@@ -106,8 +113,8 @@ export const SERVICE_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: NAPI_CONTROL,
-        find: ['hrtimerCancel(net.cur, at + NAPI.timer);', '    kfree'].join('\n'),
-        replace: 'kfree',
+        find: 'hrtimerCancel(net.cur, n.at + NAPI.timer);',
+        replace: '',
       },
     ],
     test: 'napi-watchdog-delete',
@@ -120,8 +127,8 @@ export const SERVICE_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: NAPI_CONTROL,
-        find: ['groCleanup(net, n);', '    synchronizeRcu(net.cur);'].join('\n'),
-        replace: 'groCleanup(net, n);',
+        find: ['synchronizeRcu(net.cur);', '    netifNapiFree(net, n);'].join('\n'),
+        replace: 'netifNapiFree(net, n);',
       },
     ],
     test: 'napi-delete-reader',

@@ -2,6 +2,8 @@
 /** Mutants that the sweep found without a test: rounds, sockets, deferral, devices. */
 import type { Mutant } from './mutant.js';
 
+const NAPI_THREADED = 'net/core/napi_threaded.js';
+const NAPI_ID = 'net/core/napi_id.js';
 const NAPI_CONTROL = 'net/core/napi_control.js';
 const NAPI_POLL = 'net/core/napi_poll.js';
 const NAPI_SCHEDULE = 'net/core/napi_schedule.js';
@@ -188,7 +190,7 @@ export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'a device without threads goes on to count as threaded',
     edits: [
       {
-        file: NAPI_CONTROL,
+        file: NAPI_THREADED,
         find: ['if (err !== 0)', '            mode = NETDEV_NAPI_THREADED_DISABLED;'].join('\n'),
         replace: '',
       },
@@ -203,12 +205,12 @@ export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: NAPI_CONTROL,
-        find: [
-          'synchronizeRcu(net.cur);',
-          '    // A poll that completed just before the disable may have started the watchdog after the disable cancelled it.',
-          '    hrtimerCancel(net.cur, at + NAPI.timer);',
+        find: ['synchronizeRcu(net.cur);', '    netifNapiFree(net, n);'].join('\n'),
+        replace: [
+          'hrtimerCancel(net.cur, n.at + NAPI.timer);',
+          '    synchronizeRcu(net.cur);',
+          '    kfree(n.m, n.at, NAPI.SIZE);',
         ].join('\n'),
-        replace: ['hrtimerCancel(net.cur, at + NAPI.timer);', '    synchronizeRcu(net.cur);'].join('\n'),
       },
     ],
     test: 'napi-watchdog-delete-softirq',
@@ -262,13 +264,12 @@ export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'two devices give their instances one id',
     edits: [
       {
-        file: NAPI_CONTROL,
-        find: 'Atomics.add(m, net.at + NET.nextNapiId, 1);',
-        replace:
-          'Atomics.store(m, net.at + NET.nextNapiId, Atomics.load(m, net.at + NET.nextNapiId) + 1) - 1;',
+        file: NAPI_ID,
+        find: ['spinLock(m, lock);', '    const given = id === 0 ? nextId(net) : id;'].join('\n'),
+        replace: ['const given = id === 0 ? nextId(net) : id;', '    spinLock(m, lock);'].join('\n'),
       },
     ],
     test: 'napi-ids',
-    verdict: 'assertion',
+    verdict: 'race',
   },
 ]);
