@@ -121,6 +121,7 @@ export const NAPI_MUTANTS: readonly Mutant[] = Object.freeze([
           '        setCurrentState(cur.task, TASK_INTERRUPTIBLE); // N4',
         ].join('\n'),
         replace: [
+          '        else {',
           '            setCurrentState(cur.task, TASK_INTERRUPTIBLE);',
           '            schedule(cur);',
           '        }',

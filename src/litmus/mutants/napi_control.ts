@@ -4,7 +4,6 @@ import type { Mutant } from './mutant.js';
 
 const SOCK_QUEUE = 'net/core/sock_queue.js';
 const SCHEDULE = 'net/core/napi_schedule.js';
-const THREADED = 'net/core/napi_threaded.js';
 const CONTROL = 'net/core/napi_control.js';
 const THREADED = 'net/core/napi_threaded.js';
 

@@ -4,7 +4,6 @@ import type { Mutant } from './mutant.js';
 
 const RING = 'mm/ring.js';
 const SLAB = 'mm/slab.js';
-const NAPI_THREADED = 'net/core/napi_threaded.js';
 const NAPI_CONTROL = 'net/core/napi_control.js';
 const NAPI_POLL = 'net/core/napi_poll.js';
 const NAPI_SCHEDULE = 'net/core/napi_schedule.js';

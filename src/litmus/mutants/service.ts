@@ -2,7 +2,6 @@
 /** Mutants of instances out of service and of their watchdog. */
 import type { Mutant } from './mutant.js';
 
-const NAPI_THREADED = 'net/core/napi_threaded.js';
 const NAPI_CONTROL = 'net/core/napi_control.js';
 const NAPI_POLL = 'net/core/napi_poll.js';
 const NAPI_SCHEDULE = 'net/core/napi_schedule.js';

@@ -2,8 +2,6 @@
 /** Mutants that the sweep found without a test: rounds, sockets, deferral, devices. */
 import type { Mutant } from './mutant.js';
 
-const NAPI_THREADED = 'net/core/napi_threaded.js';
-const NAPI_ID = 'net/core/napi_id.js';
 const NAPI_CONTROL = 'net/core/napi_control.js';
 const NAPI_ID = 'net/core/napi_id.js';
 const NAPI_POLL = 'net/core/napi_poll.js';
