@@ -63,8 +63,10 @@ export const smpbootLife: Litmus = litmus({
     main(m, s) {
       const cur = currentOf(m, s.main);
       const at = s.counts;
+      const wordOfNull = m[TASK.kthreadFlags];
       smpbootUnparkThread(cur, s.store); // there is none yet
       smpbootParkThread(cur, s.store);
+      must(m[TASK.kthreadFlags] === wordOfNull, 'a thread that is not there was asked to park');
       smpbootDestroyThread(cur, s.store);
       must(smpbootCreateThread(cur, s.store, 0, 0, 0, 'percpu') === 0, 'no thread could be had');
       wakeUpProcess(m, Atomics.load(m, s.store)); // whatever wakes it, it is parked
@@ -123,6 +125,37 @@ export const smpbootUnused: Litmus = litmus({
   },
   forbids: 'hooks called for a CPU that never came up',
   why: 'the thread knows what it has set up: nothing before it first ran unparked',
+});
+
+export const smpbootDownEarly: Litmus = litmus({
+  name: 'smpboot-down-early',
+  memory: arena,
+  setup(m, label) {
+    boot(m, label, 1);
+    const main = addRunningTask(m, label, 'main');
+    taskListAdd(m, main);
+    const counts = addWord(m, label, 'counts');
+    label(m, counts, ['setups', 'parks', 'unparks', 'cleanups', 'runs', 'work', 'ran']);
+    return { main, store: addWord(m, label, 'store'), counts };
+  },
+  threads: {
+    main(m, s) {
+      const cur = currentOf(m, s.main);
+      must(smpbootCreateThread(cur, s.store, 0, 0, 0, 'percpu') === 0, 'no thread could be had');
+      smpbootUnparkThread(cur, s.store);
+      smpbootParkThread(cur, s.store);
+      must(m[s.counts + PARKS] === m[s.counts + SETUPS], 'park and setup do not go together');
+      smpbootDestroyThread(cur, s.store);
+      must(m[s.counts + CLEANUPS] === m[s.counts + SETUPS], 'cleanup and setup do not go together');
+    },
+    kthreadd(m, s) {
+      const t = takeRequest(m);
+      const ht = hooks(s.counts);
+      kthread(currentOf(m, t), (c) => smpbootThreadFn(c, ht, 0));
+    },
+  },
+  forbids: 'a per-CPU thread that parks what it has not set up, when its CPU goes down before it ran',
+  why: 'the hook is for a thread that is active; parking is for all',
 });
 
 export const idleStop: Litmus = litmus({

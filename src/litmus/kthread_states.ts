@@ -160,6 +160,8 @@ export const taskLastPut: Litmus = litmus({
     },
     kthreadd(m, s) {
       must(m[s.thread + TASK.kind] === KIND, 'a task_struct that somebody has a reference to is freed');
+      getTaskStruct(m, s.thread); // a worker's
+      putTaskStruct(m, s.thread);
       putTaskStruct(m, s.thread);
     },
     kthread: briefThread,

@@ -9,6 +9,7 @@ import { sleepOnCompletion } from '../kernel/sched.js';
 import { cpuIdleLoop } from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
+import { MM_AT, MM_STRUCT } from '../mm/slab.js';
 import { NAPI, NAPIF_STATE_SCHED, NAPIF_STATE_SCHED_THREADED } from '../net/core/napi.js';
 import { napiDisable, napiEnable } from '../net/core/napi_control.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
@@ -25,6 +26,7 @@ import {
   netSetup,
   pollThread,
 } from './net_world.js';
+import { addWord } from './world.js';
 
 const DOORBELL = KERNEL_AT + KERNEL.createDoorbell;
 
@@ -129,21 +131,26 @@ export const kthreadCreation: Litmus = litmus({
 export const kthreadRefused: Litmus = litmus({
   name: 'kthread-create-refused',
   memory: netMemory,
-  setup: (arena, label) => listed(arena, label, false),
+  setup: (arena, label) => ({ ...listed(arena, label, false), made: addWord(arena.m, label, 'made') }),
   threads: {
     control(arena, s) {
       const net = netFor(arena, s, s.control);
       must(kthreadCreate(net.cur, 0, 0, 0, 0, 'made') === -ENOMEM, 'a refusal is ENOMEM');
     },
-    kthreadd({ m }) {
+    kthreadd({ m }, s) {
       let t = 0;
       while (t === 0) {
         const seen = Atomics.load(m, DOORBELL);
         t = kthreaddTakeRequests(m);
         if (t === 0) Atomics.wait(m, DOORBELL, seen);
       }
+      m[s.made] = t;
       kthreaddFail(m, t, ENOMEM);
     },
+  },
+  final({ m }, s) {
+    const lists = m.subarray(MM_AT + MM_STRUCT.freeList, MM_AT + MM_STRUCT.end);
+    must(lists.includes(m[s.made]), 'the task_struct of a thread that was refused is not freed');
   },
   forbids: 'a creator that never learns of the refusal, or touches the request after it was freed',
   why: 'the result is written before the completion',

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Litmus tests of instances: added, deleted, enabled with a thread, completed while disabled, their ids. */
+/** Litmus tests of instances: added, deleted, enabled with a thread and without a config, completed while disabled, their ids. */
 import { type Litmus, litmus, must } from '../check/index.js';
 import { EBUSY, EINVAL, ENOMEM } from '../kernel/errno.js';
 import { kthread, kthreaddFail } from '../kernel/kthread.js';
@@ -129,6 +129,62 @@ export const enableThreaded: Litmus = litmus({
   },
   forbids: 'an instance enabled as threaded without a thread, or one whose thread is left behind',
   why: 'enable makes or stops the thread as the config says, before it clears SCHED',
+});
+
+export const enableFresh: Litmus = litmus({
+  name: 'napi-enable-without-config',
+  memory: netMemory,
+  setup(arena, label) {
+    const { m } = arena;
+    const s = netSetup(arena, label, false, 4);
+    listTasks(m, [s.control]);
+    const net = netContext(currentOf(m, s.control), arena);
+    const dev = allocNetdev(m, 'eth1', 0, 1);
+    m[dev + NET_DEVICE.napiConfigs] = 0; // it keeps nothing for its queues
+    return { ...s, dev, second: netifNapiAdd(net, dev, 0, 0, 4, 0, 0) };
+  },
+  threads: {
+    control(arena, s) {
+      const { m } = arena;
+      const net = netFor(arena, s, s.control);
+      const n = net.napi(s.second);
+      const threaded = (): boolean => (Atomics.load(m, n.state) & NAPIF_STATE_THREADED) !== 0;
+      const wordOfNull = m[NAPI_CONFIG.deferHardIrqs];
+      must(napiEnable(net, n) === 0, 'enable was refused');
+      must(m[s.second + NAPI.threadNode] === 0, 'a thread for a device in softirq mode');
+      const id = m[s.second + NAPI.napiId];
+      must(id !== 0 && id !== m[s.napi + NAPI.napiId], 'it has no id of its own');
+      m[s.second + NAPI.deferHardIrqs] = 3;
+      must(napiDisable(net, n) === 0, 'disable was refused');
+      must(m[NAPI_CONFIG.deferHardIrqs] === wordOfNull, 'values were kept in a config that is not there');
+      m[s.second + NAPI.deferHardIrqs] = 0;
+      m[s.dev + NET_DEVICE.threaded] = 1;
+      must(napiEnable(net, n) === 0, 'enable was refused');
+      must(!threaded() && m[s.dev + NET_DEVICE.threaded] === 0, 'threaded, but its thread was refused');
+      must(napiDisable(net, n) === 0, 'disable was refused');
+      m[s.dev + NET_DEVICE.threaded] = 1;
+      must(napiEnable(net, n) === 0, 'enable was refused');
+      const node = m[s.second + NAPI.threadNode];
+      must(node !== 0 && threaded(), 'it has a thread, and is not threaded');
+      must(napiDisable(net, n) === 0, 'disable was refused');
+      must(napiEnable(net, n) === 0, 'enable was refused');
+      must(m[s.second + NAPI.threadNode] === node && threaded(), 'it lost its thread');
+      must(m[s.dev + NET_DEVICE.threaded] === 1, 'the device does not count as threaded any more');
+      Atomics.add(m, s.ring, 1);
+      napiSchedule(net, n);
+    },
+    kthreadd(arena, s) {
+      kthreaddFail(arena.m, takeRequest(arena.m), ENOMEM);
+      const net = netFor(arena, s, takeRequest(arena.m));
+      kthread(net.cur, (_cur, node) => napiThreadedPoll(net, node));
+    },
+  },
+  daemons: ['kthreadd'],
+  final({ m }, s) {
+    must(m[s.ring] === 0 && m[s.polled] === 1, `${m[s.polled]} events of 1 were polled`);
+  },
+  forbids: 'an instance without a config that is not in the mode of its device, or loses its thread',
+  why: 'enable looks at the device, and sets THREADED together with what it clears (N10)',
 });
 
 export const disabledPoll: Litmus = litmus({

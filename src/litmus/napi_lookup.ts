@@ -40,7 +40,8 @@ export const napiGetDelete: Litmus = litmus({
       const net = netFor(arena, s, s.irqA);
       const at = netdevNapiByIdLock(net, MIN_NAPI_ID);
       if (at === 0) return;
-      must(m[at + NAPI.napiId] === MIN_NAPI_ID && m[at + NAPI.dev] === s.dev, 'another instance was found');
+      must(m[s.dev + NET_DEVICE.napiFirst] === at, 'an instance was found that is gone');
+      must(m[at + NAPI.napiId] === MIN_NAPI_ID, 'another instance was found');
       netdevUnlockPut(net, s.dev);
     },
     control(arena, s) {
@@ -48,11 +49,14 @@ export const napiGetDelete: Litmus = litmus({
       sleepOnMutex(net.cur, s.dev + NET_DEVICE.lock);
       del(net, s.napi);
       releaseMutex(net.cur, s.dev + NET_DEVICE.lock);
+      // Its memory is used again.
+      sleepOnMutex(net.cur, s.dev + NET_DEVICE.lock);
+      add(net, s.dev, 0);
+      releaseMutex(net.cur, s.dev + NET_DEVICE.lock);
     },
   },
   final({ m }, s) {
     must(m[s.dev + NET_DEVICE.refcnt] === 0, 'the device is still held');
-    must(m[s.dev + NET_DEVICE.napiFirst] === 0, 'the instance is still in the list');
   },
   forbids: 'a look-up that reads an instance which was freed',
   why: 'it is a read section, and an instance is freed a grace period after it was unlinked (I3)',

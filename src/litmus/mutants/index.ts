@@ -13,6 +13,7 @@ import { ORDER_CPU_MUTANTS } from './order_cpu.js';
 import { ORDER_NET_MUTANTS } from './order_net.js';
 import { ORDER_TASKS_MUTANTS } from './order_tasks.js';
 import { PARK_MUTANTS } from './park.js';
+import { PERSIST_MUTANTS } from './persist.js';
 import { QUEUE_MUTANTS } from './queues.js';
 import { SERVICE_MUTANTS } from './service.js';
 import { SWEEP_KERNEL_MUTANTS } from './sweep_kernel.js';
@@ -32,6 +33,7 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...ORDER_CPU_MUTANTS,
   ...ORDER_NET_MUTANTS,
   ...PARK_MUTANTS,
+  ...PERSIST_MUTANTS,
   ...NIC_MUTANTS,
   ...QUEUE_MUTANTS,
   ...SWEEP_KERNEL_MUTANTS,

@@ -8,6 +8,7 @@ const KTHREAD = 'kernel/kthread.js';
 const MUTEX = 'kernel/locking/mutex.js';
 const NAPI_POLL = 'net/core/napi_poll.js';
 const RCU = 'kernel/rcu.js';
+const SMPBOOT = 'kernel/smpboot.js';
 const SCHED = 'kernel/sched.js';
 const SOFTIRQ = 'kernel/softirq.js';
 const TASK = 'kernel/task.js';
@@ -291,5 +292,47 @@ export const SWEEP_KERNEL_MUTANTS: readonly Mutant[] = Object.freeze([
     ],
     test: 'hrtimer-cancel-moving',
     verdict: 'race',
+  },
+  {
+    name: 'task-struct-got-torn',
+    commit: 'own',
+    why: 'a reference taken while another one is given back: the last one never comes, and it is not freed',
+    edits: [
+      {
+        file: KTHREAD,
+        find: 'Atomics.add(m, t + TASK.usage, 1);',
+        replace: 'Atomics.store(m, t + TASK.usage, Atomics.load(m, t + TASK.usage) + 1);',
+      },
+    ],
+    test: 'task-struct-last-put',
+    verdict: 'assertion',
+  },
+  {
+    name: 'refused-task-kept',
+    commit: 'own',
+    why: 'the task_struct of a thread that could not be had is not freed',
+    edits: [
+      {
+        file: KTHREAD,
+        find: ['if (result !== 0) {', '        putTaskStruct(m, t);'].join('\n'),
+        replace: 'if (result !== 0) {',
+      },
+    ],
+    test: 'kthread-create-refused',
+    verdict: 'assertion',
+  },
+  {
+    name: 'smpboot-parks-what-is-not-set-up',
+    commit: 'own',
+    why: 'a CPU that goes down before its thread ran has what was never set up parked',
+    edits: [
+      {
+        file: SMPBOOT,
+        find: 'if (status === HP_THREAD_ACTIVE) {',
+        replace: '{',
+      },
+    ],
+    test: 'smpboot-down-early',
+    verdict: 'assertion',
   },
 ]);

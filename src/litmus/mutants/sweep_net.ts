@@ -272,4 +272,12 @@ export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     test: 'napi-ids',
     verdict: 'race',
   },
+  {
+    name: 'enable-without-threaded',
+    commit: 'own',
+    why: 'enable gives an instance without a config a thread, and leaves it in softirq mode',
+    edits: [{ file: NAPI_CONTROL, find: 'next |= NAPIF_STATE_THREADED;', replace: ';' }],
+    test: 'napi-enable-without-config',
+    verdict: 'assertion',
+  },
 ]);
