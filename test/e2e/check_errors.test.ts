@@ -40,7 +40,6 @@ describe('limits and refusals', () => {
     expect(doc.tests).toMatchObject([
       { outcome: 'incomplete', cut_by: '--max-seconds 1', counterexample: null },
     ]);
-    expect(doc.tests[0].time_ns).toBeLessThan(10e9);
     expect(r.code).toBe(7);
   });
 
