@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
 import { OptionError } from './errors.js';
+import { onOutputError } from './tools/closed_pipe.js';
 import { addCheck } from './tools/commands/check.js';
 import { addClients } from './tools/commands/clients.js';
 import type { AddCommand, Done } from './tools/commands/command.js';
@@ -48,9 +49,5 @@ async function main(): Promise<number> {
   return code;
 }
 
-// A reader that went away (softnet … | head) is no error worth a stack trace.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT_OK);
-  throw error;
-});
+process.stdout.on('error', onOutputError);
 process.exitCode = await main();

@@ -2,9 +2,11 @@
 /** What is looked at in the states of a search: failures, races, states of rest, and whether the goal is in reach. */
 import type { Finding } from './finding.js';
 import { unreachable } from './goal.js';
-import type { ThreadStates } from './litmus.js';
+import { TimeIsUp } from './limits.js';
+import { isAssertion, type ThreadStates } from './litmus.js';
 import { OP_END } from './ops.js';
 import { type Race, RaceCheck } from './races.js';
+import { CheckUsageError } from './refuse.js';
 import type { StateTable } from './state_table.js';
 import { isAsleep, type Stepper } from './stepper.js';
 
@@ -110,7 +112,12 @@ export class Examiner {
     const { names } = stepper.setting;
     const at = (name: string): number => {
       const t = names.indexOf(name);
-      if (t < 0) throw new Error(`goal asks for a thread ${name} that the test has not`);
+      if (t < 0) {
+        const { test, names } = stepper.setting;
+        throw new CheckUsageError(
+          `litmus ${test.name}: goal asks for a thread ${JSON.stringify(name)}; there are ${names.join(', ')}`,
+        );
+      }
       return v[t + 1];
     };
     return {
@@ -156,8 +163,8 @@ export class Examiner {
     }
   }
 
-  /** Looks whether from every state one that meets the goal can be reached. */
-  checkGoal(transitions: Transitions): void {
+  /** Looks whether from every state one that meets the goal can be reached. @throws TimeIsUp behind `untilMs` */
+  checkGoal(transitions: Transitions, untilMs: number): void {
     const { table, stepper, good } = this;
     const { memory, setting } = stepper;
     if (typeof setting.test.spec.goal === 'function') {
@@ -165,13 +172,20 @@ export class Examiner {
       const threads = this.states(v);
       let last = -1;
       for (let i = 0; i < table.count; i++) {
+        if ((i & 0xff) === 0 && performance.now() > untilMs) throw new TimeIsUp();
         for (let x = 0; x < table.width; x++) v[x] = table.pool[i * table.width + x];
         if (v[0] !== last) {
           memory.load(v[0]);
           this.expose();
           last = v[0];
         }
-        if (setting.goal(threads)) good.push(i);
+        try {
+          if (setting.goal(threads)) good.push(i);
+        } catch (e) {
+          if (!isAssertion(e)) throw e;
+          this.find('assertion', `goal: ${e.message}`, i);
+          return;
+        }
       }
     }
     const lost = unreachable(table.count, transitions.edges, transitions.edgeEnd, transitions.count, good);

@@ -5,6 +5,7 @@
  * A continuation is reached over some history the first time; others that lead to the same sites and variables are
  * merged into it, so a thread is re-run only on new ground and loops close on themselves.
  */
+import { TimeIsUp } from './limits.js';
 import { OP_END, OP_FAIL, OP_READ, OP_WRITE, sizeOf, TYPE_I32, type Value } from './ops.js';
 import { type History, type Pending, run } from './runner.js';
 import { beginRun, continuationKey, topSite } from './runtime.js';
@@ -85,6 +86,8 @@ export class Front {
   audit = false;
   /** Merge at all: off for comparing with a search that does not. */
   merge = true;
+  /** When the search must have ended, by performance.now(). */
+  untilMs = Infinity;
   private readonly setting: Setting;
   private readonly byKey: Map<string, Continuation>[];
   private readonly history: History = { results: [], ops: new Int32Array(512), length: 0 };
@@ -113,6 +116,8 @@ export class Front {
   private advanceSlow(c: Continuation, r: Value): Continuation {
     const known = c.more?.get(resultKey(r));
     if (known !== undefined) return known;
+    // A run of the thread costs more than a look at the clock; a long run of plain accesses is one step of the search.
+    if (performance.now() > this.untilMs) throw new TimeIsUp();
     const next = this.canonical(this.explore(c.thread, c, r), c, r);
     if (this.audit && c.others !== null) for (const o of c.others) this.auditStep(c, o, r, next);
     if (c.n0 === null) {

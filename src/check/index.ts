@@ -35,6 +35,7 @@ export {
 export {
   type Counterexample,
   check,
+  checkSteps,
   type Outcome,
   parseReplay,
   type ReplayString,

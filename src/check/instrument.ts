@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { applyEdits, type Edit } from './edits.js';
+import { RefusedError } from './refuse.js';
 import { transform } from './transform.js';
 
 /** One load of a program under check. */
@@ -86,6 +87,11 @@ export class Instrument {
     const plain = url.replace(MARK, '');
     const file = fileURLToPath(plain.replace(/\?.*$/, ''));
     const runtime = `${this.checker}runtime_face.js`;
+    if (file.endsWith('.cjs')) {
+      throw new RefusedError(
+        `${file}: a CommonJS module cannot be instrumented; write it as an ES module (import and export, .mjs)`,
+      );
+    }
     const source = applyEdits(file, readFileSync(file, 'utf8'), s.edits);
     if (isJson(plain))
       return { format: 'module', source: jsonModule(source, plain, s.id, runtime), shortCircuit: true };

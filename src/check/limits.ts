@@ -5,4 +5,10 @@ export interface Limits {
   readonly maxSeconds: number;
 }
 
+/** Thrown out of a search whose time is over. */
+export class TimeIsUp extends Error {}
+
+/** What `cutBy` says of a search that the user stopped. */
+export const INTERRUPTED = 'Ctrl-C';
+
 export const DEFAULT_LIMITS: Limits = Object.freeze({ maxStates: 20_000_000, maxSeconds: 60 });

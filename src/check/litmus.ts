@@ -71,13 +71,28 @@ export const MAX_THREADS = 8;
  * @throws CheckUsageError for a test that cannot be run
  */
 export function litmus<M, S = undefined>(spec: LitmusSpec<M, S>): Litmus {
-  const threadNames = Object.keys(spec.threads);
+  if (typeof spec !== 'object' || spec === null)
+    throw new CheckUsageError('litmus() takes an object: { name, memory, threads, forbids, why }');
   const bad = (what: string): never => {
-    throw new CheckUsageError(`litmus ${JSON.stringify(spec.name)}: ${what}`);
+    throw new CheckUsageError(`litmus ${JSON.stringify(spec.name) ?? 'without a name'}: ${what}`);
   };
   if (typeof spec.name !== 'string' || !/^[\w.+-]+$/.test(spec.name)) {
     bad('the name must consist of letters, digits, "-", "_", "." and "+"');
   }
+  const kindOf = (v: unknown): string => (v === null ? 'null' : typeof v);
+  const mustBe = (key: string, value: unknown): void => {
+    if (typeof value !== 'function') bad(`${key} must be a function; it is ${kindOf(value)}`);
+  };
+  mustBe('memory', spec.memory);
+  if (spec.setup !== undefined) mustBe('setup', spec.setup);
+  if (spec.final !== undefined) mustBe('final', spec.final);
+  if (spec.goal !== undefined && spec.goal !== false && typeof spec.goal !== 'function')
+    bad(`goal must be a function or false; it is ${kindOf(spec.goal)}`);
+  if (typeof spec.threads !== 'object' || spec.threads === null)
+    bad(`threads must be an object of functions; it is ${kindOf(spec.threads)}`);
+  for (const [name, body] of Object.entries(spec.threads)) mustBe(`threads.${name}`, body);
+  if (spec.daemons !== undefined && !Array.isArray(spec.daemons)) bad('daemons must be an array of names');
+  const threadNames = Object.keys(spec.threads);
   if (threadNames.length === 0 || threadNames.length > MAX_THREADS) bad(`give 1 to ${MAX_THREADS} threads`);
   for (const d of spec.daemons ?? [])
     if (!threadNames.includes(d)) bad(`the daemon ${d} is no thread of the test`);
@@ -114,6 +129,11 @@ export class AssertionFailure extends Error {
     super(message);
     this.name = 'AssertionError';
   }
+}
+
+/** @returns true for what `must` throws, and node:assert */
+export function isAssertion(e: unknown): e is Error {
+  return e instanceof Error && e.name === 'AssertionError';
 }
 
 /** Asserts inside a thread, `final` or `goal`. @throws AssertionFailure */

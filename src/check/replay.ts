@@ -3,6 +3,7 @@
  * Replays a schedule step by step: every thread is re-run with its own whole history, on the memory itself. It shares
  * nothing with the search but the runner, so a counterexample that replays is one of the real code.
  */
+import { isAssertion, type ThreadStates } from './litmus.js';
 import { applyReal } from './model_memory.js';
 import {
   isAtomic,
@@ -127,6 +128,26 @@ export class Replay {
     if (s.next.kind === OP_FAIL) this.say(t, s.next, '', '', String(s.next.error));
   }
 
+  /**
+   * @returns true if the state in hand shows a counterexample of this kind: a thread that threw, or a state of rest
+   * that must not be; never for kinds that one state does not show (livelock, race)
+   */
+  shows(kind: string): boolean {
+    const { setting, threads } = this;
+    const thrown = threads.find((s) => s.next.kind === OP_FAIL);
+    if (thrown !== undefined) return kind === (isAssertion(thrown.next.error) ? 'assertion' : 'exception');
+    const states: ThreadStates = {
+      asleep: (name) => threads[setting.names.indexOf(name)].asleepOn >= 0,
+      ended: (name) => threads[setting.names.indexOf(name)].next.kind === OP_END,
+    };
+    if (kind === 'assertion' && throws(() => setting.goal(states))) return true;
+    if (threads.some((_, t) => this.canMove(t))) return false;
+    const asleep = threads.filter((s) => s.asleepOn >= 0).length;
+    if (threads.some((s, t) => s.asleepOn >= 0 && !setting.daemon[t]))
+      return kind === (asleep > 1 ? 'deadlock' : 'asleep');
+    return kind === (asleep > 0 ? 'lost-wakeup' : 'assertion') && throws(() => setting.final());
+  }
+
   /** @returns true if thread `t` can move */
   canMove(t: number): boolean {
     const s = this.threads[t];
@@ -181,6 +202,15 @@ export class Replay {
     this.say(t, p, before, after, failed ? `fails: expected ${String(p.a)}` : '');
     this.done(t, r);
     this.settle(t);
+  }
+}
+
+function throws(call: () => unknown): boolean {
+  try {
+    call();
+    return false;
+  } catch {
+    return true;
   }
 }
 

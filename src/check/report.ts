@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Verdicts for people (the form of herd7) and for programs (JSON). */
+import { INTERRUPTED } from './limits.js';
 import type { TraceStep } from './replay.js';
 import { placeText } from './source_position.js';
 import { kindText, type Verdict } from './verdict.js';
@@ -21,7 +22,9 @@ export function traceText(trace: readonly TraceStep[]): string {
 
 function outcomeText(v: Verdict): string {
   if (v.outcome === 'holds') return 'Ok';
-  return v.outcome === 'violated' ? 'No' : `Incomplete: cut by ${v.search.cutBy}; raise it`;
+  return v.outcome === 'violated'
+    ? 'No'
+    : `Incomplete: cut by ${v.search.cutBy}${v.search.cutBy === INTERRUPTED ? '' : '; raise it'}`;
 }
 
 /** @returns the verdict as herd7 words it, with the counterexample behind it */
@@ -71,7 +74,7 @@ export function verdictJson(v: Verdict): Record<string, unknown> {
     time_ns: Math.round(s.timeMs * 1e6),
     states_per_s: Math.round((s.states / Math.max(s.timeMs, 1e-3)) * 1e3),
     table_bytes: s.bytes,
-    bytes_per_state: Math.round(s.bytes / s.states),
+    bytes_per_state: Math.round(s.bytes / Math.max(1, s.states)),
     words_written: s.slots,
     continuations: s.front.continuations,
     runs: s.front.runs,

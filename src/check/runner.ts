@@ -12,6 +12,7 @@
 import { OP_END, OP_FAIL, OP_NAMES, OP_READ, OP_WRITE, type Value } from './ops.js';
 import { RefusedError } from './refuse.js';
 import type { SharedMemory } from './shared_memory.js';
+import { placeHere } from './source_position.js';
 
 /** What a thread does next: the answer of a run. */
 export interface Pending {
@@ -78,9 +79,15 @@ export function isAbort(e: unknown): boolean {
   return e === ABORT;
 }
 
+/** @returns the message with the place of the code that runs in front, unless it names one */
+function placed(message: string): string {
+  const here = /^\S+:\d+(:\d+)?: /.test(message) ? '' : placeHere();
+  return here === '' ? message : `${here}: ${message}`;
+}
+
 /** Ends the run with a refusal: the code cannot be checked soundly. */
 export function refuse(message: string): never {
-  refused ??= new RefusedError(message);
+  refused ??= new RefusedError(placed(message));
   running.aborting = true;
   throw ABORT;
 }

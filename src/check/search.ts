@@ -8,7 +8,7 @@
 import { Examiner, Transitions } from './examiner.js';
 import type { Finding } from './finding.js';
 import type { Front } from './front.js';
-import type { Limits } from './limits.js';
+import { INTERRUPTED, type Limits, TimeIsUp } from './limits.js';
 import type { Setting } from './setting.js';
 import { StateTable } from './state_table.js';
 import { Stepper } from './stepper.js';
@@ -45,8 +45,23 @@ export interface SearchOptions {
 
 /** Explores a test. @throws RefusedError for code that cannot be checked soundly */
 export function search(setting: Setting, limits: Limits, options: SearchOptions = {}): SearchResult {
-  return new Search(setting, limits, options).run();
+  const steps = searchSteps(setting, limits, options);
+  for (;;) {
+    const step = steps.next(false);
+    if (step.done === true) return step.value;
+  }
 }
+
+/** The same in slices of about SLICE_MS, so that the caller's event loop turns; hand `true` to next() to stop. */
+export function searchSteps(
+  setting: Setting,
+  limits: Limits,
+  options: SearchOptions = {},
+): Generator<void, SearchResult, boolean> {
+  return new Search(setting, limits, options).steps();
+}
+
+const SLICE_MS = 50;
 
 class Search {
   private readonly limits: Limits;
@@ -69,31 +84,43 @@ class Search {
     this.transitions = setting.test.spec.goal === false ? null : new Transitions();
   }
 
-  run(): SearchResult {
+  *steps(): Generator<void, SearchResult, boolean> {
     const begin = performance.now();
     const { table, limits, stepper, examiner, transitions } = this;
-    const { memory, now, threads, setting } = stepper;
-    stepper.start();
-    now[0] = memory.intern();
-    table.intern(now, -1, 0);
-    examiner.examine(0, (1 << threads) - 1);
+    const { memory, threads, setting } = stepper;
+    const untilMs = begin + limits.maxSeconds * 1e3;
+    stepper.front.untilMs = untilMs;
     let cutBy = '';
     let i = 0;
+    let complete = false;
+    let sliceMs = begin;
     const before = new Int32Array(threads + 1);
-    for (; i < table.count; i++) {
-      if (examiner.findings.length > 0 && this.options.first === true) break;
-      if (table.count > limits.maxStates) cutBy = `--max-states ${limits.maxStates}`;
-      else if ((i & 0x3ff) === 0 && performance.now() - begin > limits.maxSeconds * 1e3) {
-        cutBy = `--max-seconds ${limits.maxSeconds}`;
+    try {
+      this.start();
+      for (; i < table.count; i++) {
+        if (examiner.findings.length > 0 && this.options.first === true) break;
+        if (table.count > limits.maxStates) cutBy = `--max-states ${limits.maxStates}`;
+        else if ((i & 0xff) === 0) {
+          const nowMs = performance.now();
+          if (nowMs > untilMs) throw new TimeIsUp();
+          if (nowMs > sliceMs + SLICE_MS) {
+            if (yield) cutBy = INTERRUPTED;
+            sliceMs = performance.now();
+          }
+        }
+        if (cutBy !== '') break;
+        const at = i * table.width;
+        for (let x = 0; x <= threads; x++) before[x] = table.pool[at + x];
+        this.expand(i, before);
+        transitions?.end(i);
       }
-      if (cutBy !== '') break;
-      const at = i * table.width;
-      for (let x = 0; x <= threads; x++) before[x] = table.pool[at + x];
-      this.expand(i, before);
-      transitions?.end(i);
+      if (i === table.count && transitions !== null && examiner.findings.length === 0)
+        examiner.checkGoal(transitions, untilMs);
+      complete = i === table.count;
+    } catch (e) {
+      if (!(e instanceof TimeIsUp)) throw e;
+      cutBy = `--max-seconds ${limits.maxSeconds}`;
     }
-    const complete = i === table.count;
-    if (complete && transitions !== null && examiner.findings.length === 0) examiner.checkGoal(transitions);
     const result: SearchResult = {
       findings: examiner.findings,
       complete,
@@ -109,6 +136,14 @@ class Search {
     };
     setting.memory.restore(setting.base);
     return result;
+  }
+
+  private start(): void {
+    const { stepper, table, examiner } = this;
+    stepper.start();
+    stepper.now[0] = stepper.memory.intern();
+    table.intern(stepper.now, -1, 0);
+    examiner.examine(0, (1 << stepper.threads) - 1);
   }
 
   private expand(i: number, before: Int32Array): void {

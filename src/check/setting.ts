@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A test made ready: memory allocated and set up, bodies bound, words named. */
-import type { Label, Litmus, ThreadStates } from './litmus.js';
-import { CheckUsageError } from './refuse.js';
+import { isAssertion, type Label, type Litmus, type ThreadStates } from './litmus.js';
+import { CheckUsageError, RefusedError } from './refuse.js';
 import { type Body, running } from './runner.js';
 import { freezeForThreads } from './runtime.js';
 import { SharedMemory } from './shared_memory.js';
+import { placeOfError } from './source_position.js';
 import { viewOf } from './views.js';
+
+function oneLine(e: unknown): string {
+  return String(e).replace(/\s*\n\s*/g, ' ');
+}
 
 export class Setting {
   readonly test: Litmus;
@@ -25,10 +30,10 @@ export class Setting {
     running.memory = this.memory;
     running.phase = 'memory';
     try {
-      this.given = spec.memory();
+      this.given = this.own('memory', () => spec.memory());
       running.phase = 'direct';
       const label: Label = (array, index, what, instance) => this.label(array, index, what, instance);
-      this.made = spec.setup?.(this.given, label);
+      this.made = this.own('setup', () => spec.setup?.(this.given, label));
     } finally {
       running.phase = 'direct';
     }
@@ -38,6 +43,20 @@ export class Setting {
     this.names = test.threadNames;
     this.daemon = this.names.map((n) => spec.daemons?.includes(n) ?? false);
     this.bodies = this.names.map((n) => () => spec.threads[n](this.given, this.made));
+  }
+
+  /** Calls a function of the test itself: what it throws is the test's mistake. @throws CheckUsageError */
+  private own<R>(name: string, call: () => R): R {
+    try {
+      return call();
+    } catch (e) {
+      if (e instanceof RefusedError || e instanceof CheckUsageError || (name === 'goal' && isAssertion(e)))
+        throw e;
+      const at = placeOfError(e);
+      throw new CheckUsageError(
+        `litmus ${this.test.name}: ${name}() throws ${oneLine(e)}${at === '' ? '' : ` (${at})`}`,
+      );
+    }
   }
 
   private label(
@@ -82,6 +101,6 @@ export class Setting {
   /** Runs `goal` on memory as it stands. */
   goal(threads: ThreadStates): boolean {
     const { goal } = this.test.spec;
-    return typeof goal === 'function' ? goal(this.given, this.made, threads) : false;
+    return typeof goal === 'function' ? this.own('goal', () => goal(this.given, this.made, threads)) : false;
   }
 }

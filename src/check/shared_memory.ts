@@ -6,6 +6,7 @@
  * stand-ins of views (views.ts); code that is not instrumented gets an error from it and never the memory itself.
  */
 import { RefusedError } from './refuse.js';
+import { placeHere } from './source_position.js';
 
 /** One shared buffer of the test. */
 export interface ModelBuffer {
@@ -34,8 +35,9 @@ function makeStandIn(sab: SharedArrayBuffer, byteLength: number): SharedArrayBuf
       if (key === 'byteLength' || key === 'maxByteLength') return byteLength;
       if (key === 'growable') return false;
       if (key === 'constructor' || key === Symbol.toStringTag) return Reflect.get(target, key, target);
+      const here = placeHere();
       throw new RefusedError(
-        `a shared buffer reached code that is not instrumented, or its "${String(key)}" was asked for; ` +
+        `${here === '' ? '' : `${here}: `}a shared buffer reached code that is not instrumented, or its "${String(key)}" was asked for; ` +
           'make typed arrays over it in instrumented code (--instrument PACKAGE adds a package)',
       );
     },

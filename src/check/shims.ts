@@ -40,6 +40,13 @@ function place(view: View, index: unknown): number {
   return view.address(i);
 }
 
+/** @throws TypeError for elements that nobody can sleep on */
+function waitable(view: View, what: string): void {
+  const name = TYPES[view.type].name;
+  if (name !== 'Int32Array' && name !== 'BigInt64Array')
+    throw new TypeError(`Atomics.${what} does not work on ${name}`);
+}
+
 /** The view to run an operation on, or undefined where the real one is to do it. */
 function checked(array: unknown): View | undefined {
   const view = viewOf(array);
@@ -102,16 +109,16 @@ export const atomicsShim: Atomics = Object.assign(Object.create(NativeAtomics) a
     }
     if (running.phase !== 'run')
       throw new TypeError('Atomics.wait in setup, final or goal would never return');
-    const name = TYPES[view.type].name;
-    if (name !== 'Int32Array' && name !== 'BigInt64Array') throw new TypeError(`Atomics.wait on ${name}`);
+    waitable(view, 'wait');
     const timed = ms === Infinity ? 0 : 1;
     const r = operate(OP_WAIT, place(view, index), view.type, coerce(view.type, value), timed, '');
     return WAIT_RESULTS[r as number];
   },
   notify(array: unknown, index: unknown, count?: unknown) {
     const view = viewOf(array);
-    if (view === undefined)
-      return running.phase === 'run' ? 0 : NativeAtomics.notify(array as Any, index as Any);
+    // Nobody sleeps on memory of the thread's own.
+    if (view === undefined) return NativeAtomics.notify(array as Any, index as Any, count as Any);
+    waitable(view, 'notify');
     if (running.phase !== 'run') return 0;
     const n = count === undefined ? ALL : Math.max(0, Math.min(ALL, Math.trunc(Number(count)) || 0));
     return operate(OP_NOTIFY, place(view, index), view.type, n, 0, '');
@@ -171,6 +178,10 @@ const performanceShim = new Proxy(globalThis.performance, {
 });
 
 const dateShim = new Proxy(Date, {
+  apply(target, self, args) {
+    if (running.phase === 'run') return new target(0).toString();
+    return Reflect.apply(target, self, args) as unknown;
+  },
   construct(target, args, newTarget) {
     if (running.phase === 'run' && args.length === 0)
       return Reflect.construct(target, [0], newTarget) as object;

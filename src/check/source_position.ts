@@ -41,6 +41,29 @@ export function positionOf(site: number): SourcePosition | null {
   return { fn: row[4], file: shorter(path), line: row[0] };
 }
 
+/** @returns `file:line` of the innermost frame of instrumented code on an error's stack, '' if there is none */
+export function placeOfError(e: unknown): string {
+  const stack = e instanceof Error ? (e.stack ?? '') : '';
+  const at = /(file:\/\/[^\s()]+?)[?&]softnet-check=[\w-]+:(\d+):\d+/.exec(stack);
+  if (at === null) return '';
+  const path = fileURLToPath(at[1].replace(/\?.*$/, ''));
+  const line = Number(at[2]);
+  // The transform keeps lines, not columns: the end of the line says which one of the source it comes from.
+  const map = mapOf(path);
+  const o = map === null ? null : originalPositionFor(map, { line, column: 1 << 30 });
+  if (o !== null && o.source !== null) return `${shorter(resolve(dirname(path), o.source))}:${o.line}`;
+  return `${shorter(path)}:${line}`;
+}
+
+/** @returns the same of the stack as it stands: however deep the checker and the engine are in it */
+export function placeHere(): string {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 50;
+  const here = placeOfError(new Error());
+  Error.stackTraceLimit = limit;
+  return here;
+}
+
 function shorter(path: string): string {
   const r = relative(process.cwd(), path);
   return r.length < path.length && !r.startsWith('../..') ? r : path;

@@ -7,7 +7,7 @@
  */
 import type { Finding } from './finding.js';
 import { type Continuation, Front } from './front.js';
-import { AssertionFailure } from './litmus.js';
+import { AssertionFailure, isAssertion } from './litmus.js';
 import { ModelMemory } from './model_memory.js';
 import {
   isAtomic,
@@ -95,7 +95,7 @@ export class Stepper {
     }
     if (c.kind === OP_FAIL) {
       const { error } = c;
-      this.failed = error instanceof Error && error.name === 'AssertionError' ? 'assertion' : 'exception';
+      this.failed = isAssertion(error) ? 'assertion' : 'exception';
       this.failure = `${this.setting.names[t]}: ${error instanceof AssertionFailure ? error.message : String(error)}`;
     }
     this.byId[c.id] = c;

@@ -4,9 +4,9 @@ import { FINDING_TEXT, type FindingKind } from './finding.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import type { Litmus } from './litmus.js';
 import type { Program } from './load.js';
-import { CheckUsageError } from './refuse.js';
+import { CheckUsageError, RefusedError } from './refuse.js';
 import { Replay, type TraceStep } from './replay.js';
-import { type SearchOptions, type SearchResult, search } from './search.js';
+import { type SearchOptions, type SearchResult, searchSteps } from './search.js';
 import { Setting } from './setting.js';
 import { placeText, positionOf } from './source_position.js';
 
@@ -38,7 +38,7 @@ const REPLAY_VERSION = '1';
 
 /**
  * Explores a test and words what was found.
- * @throws RefusedError for code that cannot be checked soundly
+ * @throws RefusedError for code that cannot be checked soundly, CheckUsageError for a test that cannot be run
  */
 export function check(
   test: Litmus,
@@ -46,8 +46,32 @@ export function check(
   limits: Limits = DEFAULT_LIMITS,
   options: SearchOptions = {},
 ): Verdict {
-  const setting = new Setting(test);
-  const result = search(setting, limits, options);
+  const steps = checkSteps(test, program, limits, options);
+  for (;;) {
+    const step = steps.next(false);
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in slices: hand `true` to next() to stop, which makes the verdict "incomplete". */
+export function* checkSteps(
+  test: Litmus,
+  program: Program,
+  limits: Limits,
+  options: SearchOptions = {},
+): Generator<void, Verdict, boolean> {
+  try {
+    const setting = new Setting(test);
+    const result = yield* searchSteps(setting, limits, options);
+    return word(test, program, setting, result);
+  } catch (e) {
+    if (e instanceof RefusedError && !e.message.startsWith(`litmus ${test.name}: `))
+      throw new RefusedError(`litmus ${test.name}: ${e.message}`);
+    throw e;
+  }
+}
+
+function word(test: Litmus, program: Program, setting: Setting, result: SearchResult): Verdict {
   const found = result.findings[0];
   let counterexample: Counterexample | null = null;
   if (found !== undefined) {
@@ -96,7 +120,7 @@ export function parseReplay(text: string): ReplayString {
 /**
  * Replays a counterexample.
  * @returns its trace
- * @throws CheckUsageError if it belongs to other code or another test
+ * @throws CheckUsageError if it belongs to other code or another test, or does not end in what it states
  */
 export function replayTrace(text: string, tests: readonly Litmus[], program: Program): readonly TraceStep[] {
   const r = parseReplay(text);
@@ -109,7 +133,8 @@ export function replayTrace(text: string, tests: readonly Litmus[], program: Pro
         `run softnet check ${r.name} again`,
     );
   }
-  const replay = new Replay(new Setting(test));
+  const setting = new Setting(test);
+  const replay = new Replay(setting);
   r.path.forEach((t, i) => {
     if (t < test.threadNames.length && replay.canMove(t)) replay.step(t);
     else {
@@ -118,7 +143,17 @@ export function replayTrace(text: string, tests: readonly Litmus[], program: Pro
       );
     }
   });
-  return replay.steps;
+  const { steps } = replay;
+  const shown =
+    r.kind === 'race' || r.kind === 'livelock'
+      ? check(test, program, DEFAULT_LIMITS, { first: true }).counterexample?.replay === text.trim()
+      : replay.shows(r.kind);
+  if (!shown) {
+    throw new CheckUsageError(
+      `the replay string is damaged: its last step shows no ${r.kind}; give it as it was printed`,
+    );
+  }
+  return steps;
 }
 
 /** @returns the kind of a counterexample in words */

@@ -2,6 +2,7 @@
 /** softnet check: explores every interleaving of litmus tests. */
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { traceHtml } from '../check/html.js';
 import type { Limits } from '../check/limits.js';
 import type { Litmus } from '../check/litmus.js';
@@ -9,11 +10,12 @@ import type { Program } from '../check/load.js';
 import { CheckUsageError, RefusedError } from '../check/refuse.js';
 import { traceText, verdictJson, verdictText } from '../check/report.js';
 import { loadSuite, readSuite, type SuiteSource } from '../check/suite.js';
-import { check, parseReplay, replayTrace, type Verdict } from '../check/verdict.js';
+import { checkSteps, parseReplay, replayTrace, type Verdict } from '../check/verdict.js';
 import { EDITS } from '../litmus/edits.js';
 import { MUTANTS } from '../litmus/mutants/index.js';
 import { checkMutants } from './check_mutants.js';
-import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_UNTRUSTED, EXIT_USAGE } from './exit_codes.js';
+import { finishWithoutReader } from './closed_pipe.js';
+import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED, EXIT_USAGE } from './exit_codes.js';
 
 /** The litmus tests of this package. */
 const OWN_TESTS = new URL('../litmus/index.js', import.meta.url);
@@ -36,6 +38,7 @@ export interface CheckOptions {
  * @returns the exit code: 0 all hold, 1 one is violated, 2 wrong use or code that cannot be checked, 7 a search was cut
  */
 export async function checkCommand(names: readonly string[], o: CheckOptions): Promise<number> {
+  finishWithoutReader();
   try {
     return await run(names, o);
   } catch (e) {
@@ -96,37 +99,97 @@ function replay(o: CheckOptions, all: readonly Litmus[], program: Program): numb
   return EXIT_OK;
 }
 
-function explore(tests: readonly Litmus[], program: Program, limits: Limits, o: CheckOptions): number {
-  const begin = performance.now();
-  const verdicts: Verdict[] = [];
-  for (const t of tests) {
-    const v = check(t, program, limits);
-    verdicts.push(v);
-    if (!o.json) process.stdout.write(`${verdictText(v)}\n`);
+/** A test that could not be explored, and why. */
+interface Unusable {
+  readonly test: Litmus;
+  readonly outcome: 'refused' | 'unusable';
+  readonly message: string;
+}
+
+/** Explores one test, in slices, so that Ctrl-C is heard. */
+async function exploreOne(
+  test: Litmus,
+  program: Program,
+  limits: Limits,
+  stop: () => boolean,
+): Promise<Verdict | Unusable> {
+  try {
+    const steps = checkSteps(test, program, limits);
+    for (;;) {
+      const step = steps.next(stop());
+      if (step.done === true) return step.value;
+      await nextTurn();
+    }
+  } catch (e) {
+    if (e instanceof RefusedError) return { test, outcome: 'refused', message: e.message };
+    if (e instanceof CheckUsageError) return { test, outcome: 'unusable', message: e.message };
+    throw e;
   }
-  const failed = verdicts.filter((v) => v.outcome === 'violated');
-  const cut = verdicts.filter((v) => v.outcome === 'incomplete');
+}
+
+async function explore(
+  tests: readonly Litmus[],
+  program: Program,
+  limits: Limits,
+  o: CheckOptions,
+): Promise<number> {
+  const begin = performance.now();
+  const rows: (Verdict | Unusable)[] = [];
+  let interrupted = false;
+  const onSignal = (): void => {
+    interrupted = true;
+  };
+  process.once('SIGINT', onSignal);
+  for (const t of tests) {
+    await nextTurn();
+    if (interrupted) break;
+    const row = await exploreOne(t, program, limits, () => interrupted);
+    rows.push(row);
+    if ('message' in row) {
+      const refused = row.outcome === 'refused' ? 'refused: ' : '';
+      process.stderr.write(`softnet check: ${refused}${row.message}\n`);
+    } else if (!o.json) process.stdout.write(`${verdictText(row)}\n`);
+  }
+  process.removeListener('SIGINT', onSignal);
+  const count = (outcome: string): number => rows.filter((r) => r.outcome === outcome).length;
+  const unusable = count('refused') + count('unusable');
   const timeMs = performance.now() - begin;
-  if (o.trace !== undefined) writeTrace(o.trace, failed[0]);
+  const verdicts = rows.filter((r): r is Verdict => !('message' in r));
+  if (o.trace !== undefined)
+    writeTrace(
+      o.trace,
+      verdicts.find((v) => v.outcome === 'violated'),
+    );
   if (o.json) {
     const states = verdicts.reduce((n, v) => n + v.search.states, 0);
     const doc = {
       digest: program.digest,
       max_states: limits.maxStates,
       max_seconds: limits.maxSeconds,
+      // From the start of the process to the first test: Node, the checker, the program loaded.
+      start_ns: Math.round(begin * 1e6),
       time_ns: Math.round(timeMs * 1e6),
       states,
-      tests: verdicts.map(verdictJson),
+      states_per_s: Math.round((states / Math.max(timeMs, 1e-3)) * 1e3),
+      max_rss_bytes: process.resourceUsage().maxRSS * 1024,
+      interrupted,
+      not_run: tests.slice(rows.length).map((t) => t.name),
+      tests: rows.map((r) =>
+        'message' in r ? { test: r.test.name, outcome: r.outcome, message: r.message } : verdictJson(r),
+      ),
     };
     process.stdout.write(`${JSON.stringify(doc, null, 2)}\n`);
   } else {
     process.stdout.write(
-      `${tests.length} tests: ${tests.length - failed.length - cut.length} hold, ${failed.length} violated, ` +
-        `${cut.length} incomplete; ${(timeMs / 1e3).toFixed(1)} s\n`,
+      `${tests.length} tests: ${count('holds')} hold, ${count('violated')} violated, ${count('incomplete')} incomplete` +
+        `${unusable > 0 ? `, ${unusable} cannot be checked` : ''}` +
+        `${rows.length < tests.length ? `, ${tests.length - rows.length} not run` : ''}; ${(timeMs / 1e3).toFixed(1)} s\n`,
     );
   }
-  if (failed.length > 0) return EXIT_CHECK_FAILED;
-  return cut.length > 0 ? EXIT_UNTRUSTED : EXIT_OK;
+  if (interrupted) return EXIT_INTERRUPTED;
+  if (count('violated') > 0) return EXIT_CHECK_FAILED;
+  if (unusable > 0) return EXIT_USAGE;
+  return count('incomplete') > 0 ? EXIT_UNTRUSTED : EXIT_OK;
 }
 
 function writeTrace(file: string, v: Verdict | undefined): void {
