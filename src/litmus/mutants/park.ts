@@ -204,6 +204,6 @@ export const PARK_MUTANTS: readonly Mutant[] = Object.freeze([
       },
     ],
     test: 'task-struct-last-put',
-    verdict: 'assertion',
+    verdict: 'race',
   },
 ]);
