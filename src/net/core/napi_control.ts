@@ -46,7 +46,7 @@ const POLL_STATE_US = 50;
  * Adds an instance to the device: listed and disabled (Linux: netif_napi_add_config).
  * @param index queue index: values are kept for it in the device's napi_config, if it has them
  * @param cpu simulated CPU its thread counts as running on: where its interrupt goes, so that both use one softnet_data
- * @returns the napi_struct's word index, -ENOMEM, or -EINVAL for a weight out of range
+ * @returns the napi_struct's word index, -ENOMEM, or -EINVAL for a weight or an index out of range
  */
 export function netifNapiAdd(
   net: NetContext,
@@ -59,6 +59,7 @@ export function netifNapiAdd(
 ): number {
   const { m } = net;
   if (weight < 1 || weight > NAPI_POLL_WEIGHT) return -EINVAL;
+  if (index < 0 || index >= m[dev + NET_DEVICE.maxQueues]) return -EINVAL;
   const at = kmalloc(m, NAPI.SIZE);
   if (at === 0) return -ENOMEM;
   initListHead(m, at + NAPI.pollList);
