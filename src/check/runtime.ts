@@ -21,7 +21,7 @@ import {
   siteModule,
   siteRow,
 } from './sites.js';
-import { isViewMethod } from './views.js';
+import { isViewMethod, viewOf } from './views.js';
 
 type Held = () => readonly unknown[];
 type Callee = (() => unknown) | undefined;
@@ -109,6 +109,22 @@ export const $ = {
     register(at, site, held, undefined);
     running.armed = SITE_INDEX;
     return v;
+  },
+  /** What a pattern takes apart: an element read by that is no indexed access of the code. */
+  n<T>(v: T): T {
+    running.armed = 0;
+    return v;
+  },
+  /** A computed name in an object literal. */
+  k: (v: unknown): string | symbol => (typeof v === 'symbol' ? v : `${v}`),
+  /** @returns the method that a call has fetched; what cannot be seen into for an accessor */
+  g(o: unknown, name: string): unknown {
+    if (o === undefined || o === null || viewOf(o) !== undefined) return undefined;
+    for (let p = Object(o) as object | null; p !== null; p = Object.getPrototypeOf(p) as object | null) {
+      const d = Object.getOwnPropertyDescriptor(p, name);
+      if (d !== undefined) return 'value' in d ? d.value : Symbol(name);
+    }
+    return undefined;
   },
   /** A closure was made. `assigns`: it, or one inside it, assigns a variable of the function around it. */
   f<T extends object>(fn: T, id: string, held: Held, assigns: boolean, where: string): T {

@@ -12,6 +12,7 @@ import { parse } from 'acorn';
 import MagicString from 'magic-string';
 import { RefusedError } from './refuse.js';
 import type { FunctionScope } from './scopes.js';
+import { renameShadowing } from './shadowing.js';
 import { childrenOf, isFunction, isRandom, type Node, patternNames } from './syntax.js';
 import { ExpressionTransform } from './transform_expressions.js';
 import { FunctionTransform } from './transform_functions.js';
@@ -68,8 +69,24 @@ export function transform(source: string, options: TransformOptions): Transforme
   return new Transformer(source, options).run();
 }
 
+function parsed(source: string, file: string): Node {
+  try {
+    return parse(source, {
+      ecmaVersion: 'latest',
+      sourceType: 'module',
+      locations: true,
+      allowHashBang: true,
+    }) as unknown as Node;
+  } catch (e) {
+    const at = (e as { loc?: { line: number } }).loc?.line ?? 1;
+    throw new RefusedError(`${file}:${at}: not an ES module: ${(e as Error).message}`);
+  }
+}
+
 class Transformer {
+  private readonly original: string;
   private readonly source: string;
+  private readonly ast: Node;
   private readonly options: TransformOptions;
   private readonly s: MagicString;
   private readonly work: TransformWork;
@@ -77,11 +94,21 @@ class Transformer {
   private readonly statements: StatementTransform;
   private readonly visitors: Readonly<Record<string, (n: Node, F: FunctionScope) => void>>;
 
-  constructor(source: string, options: TransformOptions) {
+  constructor(original: string, options: TransformOptions) {
+    const file = options.url.replace(/^file:\/\//, '');
+    let ast = parsed(original, file);
+    const renamed = renameShadowing(original, ast, (n, what) => {
+      throw new RefusedError(`${file}:${n.loc.start.line}: ${what}`);
+    });
+    const source = renamed?.code ?? original;
+    if (renamed !== null) ast = parsed(source, file);
+    this.original = original;
     this.source = source;
+    this.ast = ast;
     this.options = options;
     this.s = new MagicString(source);
     this.work = new TransformWork(source, this.s, options.url, options.firstSite, (n, F) => this.walk(n, F));
+    if (renamed !== null) this.work.spelled = renamed.spelled;
     this.functions = new FunctionTransform(this.work);
     this.statements = new StatementTransform(this.work, this.functions);
     const expressions = new ExpressionTransform(this.work, this.functions);
@@ -89,22 +116,10 @@ class Transformer {
   }
 
   run(): Transformed {
-    const { source, s, options } = this;
-    let ast: Node;
-    try {
-      ast = parse(source, {
-        ecmaVersion: 'latest',
-        sourceType: 'module',
-        locations: true,
-        allowHashBang: true,
-      }) as unknown as Node;
-    } catch (e) {
-      const at = (e as { loc?: { line: number } }).loc?.line ?? 1;
-      throw new RefusedError(`${this.work.file}:${at}: not an ES module: ${(e as Error).message}`);
-    }
+    const { source, s, options, ast } = this;
     const own = this.topLevelNames(ast);
     for (const st of ast.body as Node[]) this.topLevel(st);
-    const hash = createHash('sha256').update(source).digest('hex').slice(0, 16);
+    const hash = createHash('sha256').update(this.original).digest('hex').slice(0, 16);
     const names = SHIMMED.filter((n) => !own.has(n) && new RegExp(`\\b${n}\\b`).test(source));
     const head =
       `import { ${['$', ...names].join(', ')} } from ${JSON.stringify(options.runtime)}; ` +
