@@ -46,6 +46,8 @@ const tags = new WeakMap<object, ClosureTag>();
 const privates = new WeakMap<object, (o: object) => readonly unknown[] | null>();
 /** Sites in the code of a function. */
 const sitesOf = new WeakMap<object, Set<number>>();
+/** Classes and functions of instrumented modules. */
+const own = new WeakSet<object>();
 const NOTHING: readonly never[] = Object.freeze([]);
 
 function register(frame: number, site: number, held: Held, callee: Callee): void {
@@ -65,8 +67,22 @@ function register(frame: number, site: number, held: Held, callee: Callee): void
   top = at;
 }
 
+function foreign(o: object): boolean {
+  for (
+    let p = Object.getPrototypeOf(o) as object | null;
+    p !== null;
+    p = Object.getPrototypeOf(p) as object | null
+  ) {
+    const maker = Object.getOwnPropertyDescriptor(p, 'constructor')?.value as object | undefined;
+    if (maker === undefined || own.has(maker) || tags.has(maker)) continue;
+    if (!isNative(maker)) return true;
+  }
+  return false;
+}
+
 const introspection: Introspection = {
   tagOf: (fn) => tags.get(fn),
+  foreign,
   privatesOf(o) {
     let all: readonly unknown[] | null = null;
     for (
@@ -152,7 +168,13 @@ export const $ = {
   },
   /** A class with private fields: how to read them. */
   p(cls: object, read: (o: object) => readonly unknown[] | null): void {
+    own.add(cls);
     privates.set(cls, read);
+  },
+  /** A class or function of instrumented code: its instances hold nothing that cannot be seen. */
+  q<T extends object>(made: T): T {
+    own.add(made);
+    return made;
   },
   /** A property of `o` is about to be changed, where that could be state outside the test. */
   w<T>(o: T, where: string): T {
@@ -191,7 +213,7 @@ function heldBy(fn: object): readonly unknown[] | undefined {
   }
 }
 
-const closures: ClosureLook = { held: heldBy, assigns: (fn) => tags.get(fn)?.assigns ?? false };
+const closures: ClosureLook = { foreign, held: heldBy, assigns: (fn) => tags.get(fn)?.assigns ?? false };
 
 setSiteProbe(() => (top < 0 ? 0 : siteAt[top]));
 

@@ -23,12 +23,14 @@ export interface Renamed {
 
 /**
  * @param fail refuses what cannot be renamed
+ * @param free takes the mentions of names that no function declares
  * @returns the source without shadowing inside functions, null if there is none
  */
 export function renameShadowing(
   source: string,
   ast: Node,
   fail: (n: Node, what: string) => never,
+  free: Set<Node>,
 ): Renamed | null {
   const all: { name: string; binding: Binding }[] = [];
   const taken = new Set<string>();
@@ -56,7 +58,9 @@ export function renameShadowing(
     if (n.type === 'Identifier') {
       if (!isReference(n, parent)) return;
       taken.add(n.name as string);
-      find(S, n.name as string)?.uses.push({ node: n, shorthand: false });
+      const found = find(S, n.name as string);
+      if (found === undefined) free.add(n);
+      else found.uses.push({ node: n, shorthand: false });
       return;
     }
     if (isFunction(n)) {

