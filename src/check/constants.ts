@@ -25,12 +25,19 @@ function mark(v: object): void {
 export interface ClosureLook {
   /** @returns the variables a function of instrumented code holds, undefined for one of the engine */
   held(fn: object): readonly unknown[] | undefined;
+  /** @returns true for an instance of a class that is not instrumented */
+  foreign(o: object): boolean;
   /** @returns true if a closure assigns a variable that it holds */
   assigns(fn: object): boolean;
 }
 
 const MAP_MUTATORS: readonly string[] = ['set', 'add', 'delete', 'clear'];
 const DATE_MUTATORS = Object.getOwnPropertyNames(Date.prototype).filter((name) => name.startsWith('set'));
+
+/** Prototypes of constants whose mutators are known. */
+const BUILT_IN: ReadonlySet<object | null> = new Set([Map.prototype, Set.prototype, Date.prototype]);
+/** Classes of the platform that are JavaScript, and have no state. */
+const STATELESS: ReadonlySet<object | null> = new Set([TextEncoder.prototype]);
 
 /** Gives an object whose state is out of reach of a freeze mutators that throw. */
 function withoutMutators(value: object, kind: string, names: readonly string[]): void {
@@ -64,6 +71,17 @@ export function makeConstant(value: unknown, where: string, look: ClosureLook): 
   if (kind !== '')
     throw new RefusedError(`${where}: ${kind} is mutable module state; make it inside the thread's function`);
   const proto = Object.getPrototypeOf(value) as object | null;
+  if (typeof value === 'object' && !types.isProxy(value) && !STATELESS.has(proto) && look.foreign(value)) {
+    throw new RefusedError(
+      `${where}: an object of a class that is not instrumented can hold state that no freeze reaches; make it inside ` +
+        'the thread’s function, or --instrument the package',
+    );
+  }
+  if ((types.isMap(value) || types.isSet(value) || types.isDate(value)) && !BUILT_IN.has(proto)) {
+    throw new RefusedError(
+      `${where}: an instance of a subclass of Map, Set or Date is mutable module state; make it inside the thread’s function`,
+    );
+  }
   if (types.isMap(value) || types.isSet(value)) {
     mark(value);
     withoutMutators(value, types.isMap(value) ? 'Map' : 'Set', MAP_MUTATORS);

@@ -6,7 +6,7 @@
  * merged into it, so a thread is re-run only on new ground and loops close on themselves.
  */
 import { TimeIsUp } from './limits.js';
-import { OP_END, OP_FAIL, OP_READ, OP_WRITE, sizeOf, TYPE_I32, type Value } from './ops.js';
+import { OP_END, OP_FAIL, OP_READ, OP_WRITE, sizeOf, TYPE_I32, type Value, valueText } from './ops.js';
 import { type History, type Pending, run } from './runner.js';
 import { beginRun, continuationKey, topSite } from './runtime.js';
 import type { Setting } from './setting.js';
@@ -155,7 +155,7 @@ export class Front {
   }
 
   private fullKey(key: string, p: Pending, plain: readonly PlainAccess[]): string {
-    let text = `${p.kind},${p.addr},${p.type},${String(p.a)},${String(p.b)},${p.extra}|`;
+    let text = `${p.kind},${p.addr},${p.type},${valueText(p.a)},${valueText(p.b)},${p.extra}|`;
     for (const x of plain) text += `${x.addr}${x.writes ? 'w' : 'r'}${x.size},`;
     return `${text}|${key}`;
   }

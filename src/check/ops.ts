@@ -106,3 +106,8 @@ export function coerce(type: number, v: unknown): Value {
   cell[0] = v as Value;
   return cell[0];
 }
+
+/** @returns the text of a value in a key: -0 is not 0 */
+export function valueText(v: Value): string {
+  return Object.is(v, -0) ? '-0' : String(v);
+}

@@ -9,7 +9,7 @@
  * Phases: `load` while modules are evaluated, `memory` while a test makes its buffers, `direct` while setup, final or
  * goal look at memory by themselves, `run` while a thread runs.
  */
-import { OP_END, OP_FAIL, OP_NAMES, OP_READ, OP_WRITE, type Value } from './ops.js';
+import { OP_END, OP_FAIL, OP_NAMES, OP_READ, OP_WRITE, type Value, valueText } from './ops.js';
 import { RefusedError } from './refuse.js';
 import type { SharedMemory } from './shared_memory.js';
 import { placeHere } from './source_position.js';
@@ -132,7 +132,7 @@ export function operate(kind: number, addr: number, type: number, a: Value, b: V
   pending.a = a;
   pending.b = b;
   // What m[i]++ has read is not in any variable.
-  pending.extra = half ? `~${String(log[position - 1])}` : extra;
+  pending.extra = half ? `~${valueText(log[position - 1])}` : extra;
   running.aborting = true;
   throw ABORT;
 }

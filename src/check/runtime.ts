@@ -21,7 +21,7 @@ import {
   siteModule,
   siteRow,
 } from './sites.js';
-import { isViewMethod } from './views.js';
+import { isViewMethod, viewOf } from './views.js';
 
 type Held = () => readonly unknown[];
 type Callee = (() => unknown) | undefined;
@@ -46,6 +46,8 @@ const tags = new WeakMap<object, ClosureTag>();
 const privates = new WeakMap<object, (o: object) => readonly unknown[] | null>();
 /** Sites in the code of a function. */
 const sitesOf = new WeakMap<object, Set<number>>();
+/** Classes and functions of instrumented modules. */
+const own = new WeakSet<object>();
 const NOTHING: readonly never[] = Object.freeze([]);
 
 function register(frame: number, site: number, held: Held, callee: Callee): void {
@@ -65,8 +67,22 @@ function register(frame: number, site: number, held: Held, callee: Callee): void
   top = at;
 }
 
+function foreign(o: object): boolean {
+  for (
+    let p = Object.getPrototypeOf(o) as object | null;
+    p !== null;
+    p = Object.getPrototypeOf(p) as object | null
+  ) {
+    const maker = Object.getOwnPropertyDescriptor(p, 'constructor')?.value as object | undefined;
+    if (maker === undefined || own.has(maker) || tags.has(maker)) continue;
+    if (!isNative(maker)) return true;
+  }
+  return false;
+}
+
 const introspection: Introspection = {
   tagOf: (fn) => tags.get(fn),
+  foreign,
   privatesOf(o) {
     let all: readonly unknown[] | null = null;
     for (
@@ -110,6 +126,22 @@ export const $ = {
     running.armed = SITE_INDEX;
     return v;
   },
+  /** What a pattern takes apart: an element read by that is no indexed access of the code. */
+  n<T>(v: T): T {
+    running.armed = 0;
+    return v;
+  },
+  /** A computed name in an object literal. */
+  k: (v: unknown): string | symbol => (typeof v === 'symbol' ? v : `${v}`),
+  /** @returns the method that a call has fetched; what cannot be seen into for an accessor */
+  g(o: unknown, name: string): unknown {
+    if (o === undefined || o === null || viewOf(o) !== undefined) return undefined;
+    for (let p = Object(o) as object | null; p !== null; p = Object.getPrototypeOf(p) as object | null) {
+      const d = Object.getOwnPropertyDescriptor(p, name);
+      if (d !== undefined) return 'value' in d ? d.value : Symbol(name);
+    }
+    return undefined;
+  },
   /** A closure was made. `assigns`: it, or one inside it, assigns a variable of the function around it. */
   f<T extends object>(fn: T, id: string, held: Held, assigns: boolean, where: string): T {
     if (running.phase === 'load' && assigns) {
@@ -136,7 +168,13 @@ export const $ = {
   },
   /** A class with private fields: how to read them. */
   p(cls: object, read: (o: object) => readonly unknown[] | null): void {
+    own.add(cls);
     privates.set(cls, read);
+  },
+  /** A class or function of instrumented code: its instances hold nothing that cannot be seen. */
+  q<T extends object>(made: T): T {
+    own.add(made);
+    return made;
   },
   /** A property of `o` is about to be changed, where that could be state outside the test. */
   w<T>(o: T, where: string): T {
@@ -175,7 +213,7 @@ function heldBy(fn: object): readonly unknown[] | undefined {
   }
 }
 
-const closures: ClosureLook = { held: heldBy, assigns: (fn) => tags.get(fn)?.assigns ?? false };
+const closures: ClosureLook = { foreign, held: heldBy, assigns: (fn) => tags.get(fn)?.assigns ?? false };
 
 setSiteProbe(() => (top < 0 ? 0 : siteAt[top]));
 

@@ -21,6 +21,8 @@ export interface ClosureTag {
 /** Looks up the tag of a closure, and reads private fields. */
 export interface Introspection {
   tagOf(fn: object): ClosureTag | undefined;
+  /** @returns true for an instance of a class that is not instrumented: it may have private state */
+  foreign(o: object): boolean;
   /** @returns values of `#private` fields that instrumented classes declare, or null */
   privatesOf(o: object): readonly unknown[] | null;
 }
@@ -98,8 +100,10 @@ export class Serializer {
     if (types.isModuleNamespaceObject(o)) return `N${identity(o)}`;
     if (ArrayBuffer.isView(o)) return this.typedArray(o);
     if (types.isAnyArrayBuffer(o)) return this.buffer(o);
-    if (Array.isArray(o)) return this.array(o);
     const proto = Object.getPrototypeOf(o) as object | null;
+    if (Array.isArray(o))
+      return proto !== Array.prototype && this.look.foreign(o) ? this.unknown() : this.array(o);
+    if (proto !== Object.prototype && this.look.foreign(o)) return this.unknown();
     if (types.isMap(o))
       return `M${shapeOf(proto, Map.prototype)}{${this.list([...Map.prototype.entries.call(o)].flat())}}${this.own(o)}`;
     if (types.isSet(o))

@@ -12,9 +12,11 @@ import { parse } from 'acorn';
 import MagicString from 'magic-string';
 import { RefusedError } from './refuse.js';
 import type { FunctionScope } from './scopes.js';
+import { renameShadowing } from './shadowing.js';
 import { childrenOf, isFunction, isRandom, type Node, patternNames } from './syntax.js';
 import { ExpressionTransform } from './transform_expressions.js';
 import { FunctionTransform } from './transform_functions.js';
+import { refuseAliases, refuseModuleBlocks } from './transform_refusals.js';
 import { StatementTransform } from './transform_statements.js';
 import { TransformWork } from './transform_work.js';
 
@@ -68,8 +70,38 @@ export function transform(source: string, options: TransformOptions): Transforme
   return new Transformer(source, options).run();
 }
 
+function parsed(source: string, file: string): Node {
+  try {
+    return parse(source, {
+      ecmaVersion: 'latest',
+      sourceType: 'module',
+      locations: true,
+      allowHashBang: true,
+    }) as unknown as Node;
+  } catch (e) {
+    const at = (e as { loc?: { line: number } }).loc?.line ?? 1;
+    throw new RefusedError(`${file}:${at}: not an ES module: ${(e as Error).message}`);
+  }
+}
+
+/** @returns the names that a module declares and imports */
+function moduleNames(ast: Node): string[] {
+  const names: string[] = [];
+  for (const st of ast.body as Node[]) {
+    const d = (/^Export(Named|Default)Declaration$/.test(st.type) ? st.declaration : st) as Node | null;
+    if (d?.type === 'VariableDeclaration')
+      for (const x of d.declarations as Node[]) patternNames(x.id as Node, names);
+    else if (d?.id) names.push((d.id as Node).name as string);
+    if (st.type === 'ImportDeclaration')
+      for (const x of st.specifiers as Node[]) names.push((x.local as Node).name);
+  }
+  return names;
+}
+
 class Transformer {
+  private readonly original: string;
   private readonly source: string;
+  private readonly ast: Node;
   private readonly options: TransformOptions;
   private readonly s: MagicString;
   private readonly work: TransformWork;
@@ -77,11 +109,25 @@ class Transformer {
   private readonly statements: StatementTransform;
   private readonly visitors: Readonly<Record<string, (n: Node, F: FunctionScope) => void>>;
 
-  constructor(source: string, options: TransformOptions) {
+  constructor(original: string, options: TransformOptions) {
+    const file = options.url.replace(/^file:\/\//, '');
+    let ast = parsed(original, file);
+    const fail = (n: Node, what: string): never => {
+      throw new RefusedError(`${file}:${n.loc.start.line}: ${what}`);
+    };
+    const free = new Set<Node>();
+    const renamed = renameShadowing(original, ast, fail, free);
+    const own = new Set(moduleNames(ast));
+    refuseAliases(ast, fail, (x) => !free.has(x) || own.has(x.name as string));
+    const source = renamed?.code ?? original;
+    if (renamed !== null) ast = parsed(source, file);
+    this.original = original;
     this.source = source;
+    this.ast = ast;
     this.options = options;
     this.s = new MagicString(source);
     this.work = new TransformWork(source, this.s, options.url, options.firstSite, (n, F) => this.walk(n, F));
+    if (renamed !== null) this.work.spelled = renamed.spelled;
     this.functions = new FunctionTransform(this.work);
     this.statements = new StatementTransform(this.work, this.functions);
     const expressions = new ExpressionTransform(this.work, this.functions);
@@ -89,22 +135,10 @@ class Transformer {
   }
 
   run(): Transformed {
-    const { source, s, options } = this;
-    let ast: Node;
-    try {
-      ast = parse(source, {
-        ecmaVersion: 'latest',
-        sourceType: 'module',
-        locations: true,
-        allowHashBang: true,
-      }) as unknown as Node;
-    } catch (e) {
-      const at = (e as { loc?: { line: number } }).loc?.line ?? 1;
-      throw new RefusedError(`${this.work.file}:${at}: not an ES module: ${(e as Error).message}`);
-    }
+    const { source, s, options, ast } = this;
     const own = this.topLevelNames(ast);
     for (const st of ast.body as Node[]) this.topLevel(st);
-    const hash = createHash('sha256').update(source).digest('hex').slice(0, 16);
+    const hash = createHash('sha256').update(this.original).digest('hex').slice(0, 16);
     const names = SHIMMED.filter((n) => !own.has(n) && new RegExp(`\\b${n}\\b`).test(source));
     const head =
       `import { ${['$', ...names].join(', ')} } from ${JSON.stringify(options.runtime)}; ` +
@@ -117,15 +151,7 @@ class Transformer {
   }
 
   private topLevelNames(ast: Node): Set<string> {
-    const names: string[] = [];
-    for (const st of ast.body as Node[]) {
-      const d = (/^Export(Named|Default)Declaration$/.test(st.type) ? st.declaration : st) as Node | null;
-      if (d?.type === 'VariableDeclaration')
-        for (const x of d.declarations as Node[]) patternNames(x.id as Node, names);
-      else if (d?.id) names.push((d.id as Node).name as string);
-      if (st.type === 'ImportDeclaration')
-        for (const x of st.specifiers as Node[]) names.push((x.local as Node).name);
-    }
+    const names = moduleNames(ast);
     if (names.includes('$')) this.work.fail(ast, 'the name $ is taken at module level; rename it');
     return new Set(names);
   }
@@ -171,7 +197,7 @@ class Transformer {
     const d = (/^Export(Named|Default)Declaration$/.test(st.type) ? st.declaration : st) as Node | null;
     if (d === null || d === undefined) return;
     const freeze = (name: string, n: Node): void => {
-      this.s.append(`\n; $.m(${name}, ${this.work.where(n)});`);
+      this.s.append(`\n; $.m($.q(${name}), ${this.work.where(n)});`);
     };
     if (d.type === 'VariableDeclaration') {
       // Not wrapped where they stand: they would lose the name that they get from the variable.
@@ -191,6 +217,7 @@ class Transformer {
 
   private walk(n: Node | null | undefined, F: FunctionScope | null): void {
     if (n === null || n === undefined) return;
+    if (F === null) refuseModuleBlocks(n, this.work);
     const visit = F === null ? undefined : this.visitors[n.type];
     if (visit !== undefined) {
       visit(n, F as FunctionScope);

@@ -13,6 +13,9 @@ import type { TransformWork } from './transform_work.js';
 const CALLS_BACK =
   /^(forEach|map|filter|some|every|reduce|reduceRight|find|findIndex|findLast|sort|replace|replaceAll|from|flatMap)$/;
 
+/** A list that is spread is read at once. */
+const SPREAD = ['[...', ']'] as const;
+
 export class ExpressionTransform {
   private readonly work: TransformWork;
   private readonly functions: FunctionTransform;
@@ -26,7 +29,11 @@ export class ExpressionTransform {
   readonly visitors: Readonly<Record<string, (n: Node, F: FunctionScope) => void>> = {
     BinaryExpression: (n, F) => this.release(F, this.operands([n.left, n.right], F)),
     ArrayExpression: (n, F) => this.release(F, this.operands(n.elements as (Node | null)[], F)),
-    TemplateLiteral: (n, F) => this.release(F, this.operands(n.expressions as Node[], F)),
+    TemplateLiteral: (n, F) =>
+      this.release(
+        F,
+        this.operands(n.expressions as Node[], F, [], () => ['`${', '}`']),
+      ),
     ObjectExpression: (n, F) => this.objectExpression(n, F),
     AssignmentExpression: (n, F) => this.assignment(n, F),
     MemberExpression: (n, F) => this.member(n, F),
@@ -36,19 +43,30 @@ export class ExpressionTransform {
 
   /**
    * Walks operands in the order of evaluation; what later sites have to remember goes into temporaries.
-   * @param more true if sites follow behind the list
+   * @param more what is evaluated behind the list, with the same operands pending
+   * @param taken what makes of an operand the value that the engine takes at once: contents, a string
    * @returns the depth of pending operands before, for `release`
    */
-  private operands(list: readonly (Node | null)[], F: FunctionScope, more = false): number {
+  private operands(
+    list: readonly (Node | null)[],
+    F: FunctionScope,
+    more: readonly Node[] = [],
+    taken: (e: Node) => readonly [string, string] | null = () => null,
+  ): number {
     const depth = F.pending.length;
     const nodes = list.filter((x): x is Node => x !== null && x !== undefined);
     for (let j = 0; j < nodes.length; j++) {
       const e = nodes[j].type === 'SpreadElement' ? (nodes[j].argument as Node) : nodes[j];
       this.work.walk(e, F);
-      const later = nodes.slice(j + 1);
-      if (!more && !later.some((x) => this.work.hasSite(x))) continue;
+      const later = [...nodes.slice(j + 1), ...more];
+      if (!later.some((x) => this.work.hasSite(x))) continue;
       if (inChain(e)) this.work.fail(e, 'an optional chain goes on behind a call; split the statement');
-      if (this.work.stable(e, later, F)) {
+      const now = taken(e) ?? (nodes[j].type === 'SpreadElement' ? SPREAD : null);
+      if (now !== null && e.type !== 'Literal') {
+        const t = `$t${F.temps++}`;
+        this.work.wrap(e, `(${t} = ${now[0]}`, `${now[1]})`);
+        F.pending.push(t);
+      } else if (this.work.stable(e, later, F)) {
         if (e.type === 'Identifier' && F.knows(e.name as string)) F.pending.push(e.name as string);
       } else if (e.type !== 'Super') {
         const t = `$t${F.temps++}`;
@@ -69,23 +87,50 @@ export class ExpressionTransform {
     for (let j = 0; j < properties.length; j++) {
       const p = properties[j];
       const later = properties.slice(j + 1);
-      if (
-        p.type === 'Property' &&
-        (p.kind !== 'init' || p.method || p.shorthand || isFunction(p.value as Node))
-      ) {
+      if (p.type === 'Property' && (p.kind !== 'init' || p.method || isFunction(p.value as Node))) {
+        if (p.computed && !this.isFixed(p.key as Node, F) && later.some((x) => this.work.hasSite(x)))
+          this.work.fail(p, 'a computed name of a function with a call behind it; split the statement');
         this.functions.property(p, F);
         continue;
       }
       const list =
         p.type === 'SpreadElement' ? [p] : p.computed ? [p.key as Node, p.value as Node] : [p.value as Node];
       // What stands in an object half made has to be remembered by the sites of the properties behind it.
-      this.operands(
-        list,
-        F,
-        later.some((x) => this.work.hasSite(x)),
+      this.operands(list, F, later, (e) =>
+        p.type === 'SpreadElement' ? ['{...', '}'] : e === p.key ? ['$.k(', ')'] : null,
       );
+      if (p.shorthand && later.some((x) => this.work.hasSite(x)))
+        this.work.s.prependRight(p.start, `${p.key.name}: `);
     }
     this.release(F, depth);
+  }
+
+  /** @returns true if the value of an expression is a constant: a literal, a name of the module or the engine */
+  private isFixed(n: Node, F: FunctionScope): boolean {
+    if (n.type === 'Literal') return true;
+    let root = n;
+    while (root.type === 'MemberExpression' && root.computed !== true) root = root.object as Node;
+    return root.type === 'Identifier' && !F.knows(root.name as string);
+  }
+
+  /** Fetches a method before the arguments: those that have sites could replace it. */
+  private fetched(callee: Node, args: readonly Node[], F: FunctionScope): void {
+    if (callee.type !== 'MemberExpression' || !args.some((x) => this.work.hasSite(x))) return;
+    const object = callee.object as Node;
+    if (object.type === 'Super' || this.isFixed(object, F)) return;
+    if (callee.computed)
+      this.work.fail(callee, 'a method by index with a call among its arguments; split the statement');
+    let from = 'this';
+    if (object.type === 'Identifier' && this.work.stable(object, args, F)) from = object.name as string;
+    else if (object.type !== 'ThisExpression') from = F.pending[F.pending.length - 1];
+    const name = callee.property.name as string;
+    const t = `$t${F.temps++}`;
+    const value =
+      callee.property.type === 'PrivateIdentifier'
+        ? `${from}.#${name}`
+        : `$.g(${from}, ${JSON.stringify(name)})`;
+    this.work.wrap(object, '(', `, ${t} = ${value}, ${from})`);
+    F.pending.push(t);
   }
 
   private assignment(n: Node, F: FunctionScope): void {
@@ -109,7 +154,7 @@ export class ExpressionTransform {
         return;
       }
       this.work.walk(left, F);
-      this.work.walk(right, F);
+      this.work.patternSource(left, right, true, F, () => this.work.walk(right, F));
       return;
     }
     if (compound && this.work.hasSite(right)) {
@@ -165,7 +210,9 @@ export class ExpressionTransform {
     } else if (callee.type !== 'Super') {
       parts.push(callee);
     }
-    const depth = this.operands([...parts, ...args], F);
+    const depth = this.operands(parts, F, args);
+    this.fetched(callee, args, F);
+    this.operands(args, F);
     const kind = n.type === 'NewExpression' || callee.type === 'Super' ? SITE_KIND_NEW : SITE_KIND_CALL;
     const was = F.opaque;
     const probe = kind === SITE_KIND_NEW ? null : this.calleeProbe(callee, F);

@@ -47,6 +47,7 @@ export class FunctionTransform {
     if (F.isConstructor || member?.kind === 'get' || member?.kind === 'set') this.refuseDirectAtomics(n, F);
     const params: string[] = [];
     F.enter([]);
+    if (outer !== null && n.type === 'FunctionExpression' && n.id) F.declare([n.id.name as string], n.start);
     for (const p of n.params as Node[]) {
       if (this.work.hasSite(p))
         this.work.fail(p, 'a call in the default value of a parameter; move it into the body');
@@ -140,7 +141,10 @@ export class FunctionTransform {
         this.work.walk(m, null);
       }
     }
-    if (hidden.length === 0) return;
+    if (hidden.length === 0) {
+      this.work.s.appendLeft(n.body.start + 1, ' static { $.q(this); }');
+      return;
+    }
     const read = hidden.map((name) => `o.#${name}`).join(', ');
     this.work.s.appendLeft(
       n.body.start + 1,

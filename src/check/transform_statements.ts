@@ -31,8 +31,8 @@ export class StatementTransform {
           (init.type === 'FunctionExpression' || init.type === 'ArrowFunctionExpression')
         ) {
           this.work.wrap(init, '$.f(', this.functions.closure(init, F, d));
-        } else {
-          this.work.walk(init, F);
+        } else if (init !== null) {
+          this.work.patternSource(id, init, n.kind === 'var', F, () => this.work.walk(init, F));
         }
         const names: string[] = [];
         patternNames(id, names);
@@ -108,6 +108,8 @@ export class StatementTransform {
   private iteration(n: Node, F: FunctionScope): void {
     if (n.await === true) this.work.fail(n, 'for await cannot be checked; write blocking code');
     F.enter([]);
+    if (readsIndex(n.left as Node))
+      this.work.fail(n.left as Node, 'an index in the pattern of a loop; read it in the body');
     this.work.walk(n.right as Node, F);
     const names: string[] = [];
     if (n.left.type === 'VariableDeclaration') {
@@ -159,4 +161,10 @@ export class StatementTransform {
 /** @returns true if a function is made in `n` */
 function makesFunction(n: Node): boolean {
   return isFunction(n) || childrenOf(n).some(makesFunction);
+}
+
+/** @returns true if a pattern reads elements, or what may be one */
+function readsIndex(n: Node): boolean {
+  if (n.type === 'Property' && (n.computed === true || n.key.type === 'Literal')) return true;
+  return childrenOf(n).some(readsIndex);
 }

@@ -4,7 +4,7 @@ import type MagicString from 'magic-string';
 import { RefusedError } from './refuse.js';
 import type { FunctionScope } from './scopes.js';
 import { SITE_ACCESSOR, SITE_OPAQUE, type SiteRow } from './sites.js';
-import { assignedNames, childrenOf, isFunction, type Node } from './syntax.js';
+import { assignedNames, childrenOf, isFunction, isReference, type Node, patternNames } from './syntax.js';
 
 /** Walks a node; `F` is the function it stands in, null at module level. */
 export type Walk = (n: Node | null | undefined, F: FunctionScope | null) => void;
@@ -17,6 +17,8 @@ export class TransformWork {
   /** Sites so far. */
   readonly rows: SiteRow[] = [];
   readonly walk: Walk;
+  /** How names that were changed are written in the source. */
+  spelled: ReadonlyMap<string, string> = new Map();
   private readonly firstSite: number;
   private tokens = 0;
   private readonly siteCache = new Map<Node, boolean>();
@@ -74,7 +76,7 @@ export class TransformWork {
   site(n: Node, F: FunctionScope, kind: number, after: number): string {
     F.used = true;
     const flags = (F.opaque ? SITE_OPAQUE : 0) | (F.isAccessor ? SITE_ACCESSOR : 0);
-    this.rows.push([n.loc.start.line, n.loc.start.column, kind, flags, F.name]);
+    this.rows.push([n.loc.start.line, n.loc.start.column, kind, flags, this.spelled.get(F.name) ?? F.name]);
     const id = this.firstSite + this.rows.length - 1;
     return `$d, ${id}, () => [${F.live(after).join(', ')}]`;
   }
@@ -88,6 +90,29 @@ export class TransformWork {
     if (F.assignedInside.has(name)) return false;
     for (let o = F.outer; o !== null; o = o.outer) if (o.assignedInside.has(name)) return false;
     return !later.some((x) => assignedNames(x, false).has(name));
+  }
+
+  /**
+   * Walks what a pattern takes apart. Defaults, computed keys and targets stand before it and are evaluated behind it.
+   * @param assigned false where the pattern's names are declared by it: they have no value yet
+   */
+  patternSource(pattern: Node, right: Node, assigned: boolean, F: FunctionScope, walk: () => void): void {
+    if (!/^(Object|Array)Pattern$/.test(pattern.type)) {
+      walk();
+      return;
+    }
+    const own: string[] = [];
+    if (!assigned) patternNames(pattern, own);
+    const depth = F.pending.length;
+    const collect = (n: Node, parent: Node | null): void => {
+      if (isReference(n, parent) && !own.includes(n.name as string) && F.knows(n.name as string))
+        F.pending.push(n.name as string);
+      for (const c of childrenOf(n)) collect(c, n);
+    };
+    if (this.hasSite(right)) collect(pattern, null);
+    walk();
+    F.pending.length = depth;
+    this.wrap(right, '$.n(', ')');
   }
 
   /**

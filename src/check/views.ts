@@ -6,7 +6,7 @@
  * the runner. Methods that touch many elements (fill, set, slice, copyWithin) become as many operations, and what
  * they hold meanwhile goes into the key of the thread's state. Other methods are refused while a thread runs.
  */
-import { type AnyTypedArray, coerce, OP_READ, OP_WRITE, TYPES, type Value } from './ops.js';
+import { type AnyTypedArray, coerce, OP_READ, OP_WRITE, TYPES, type Value, valueText } from './ops.js';
 import { operate, refuse, running } from './runner.js';
 import { type ModelBuffer, modelBufferOf } from './shared_memory.js';
 
@@ -124,6 +124,14 @@ class ViewHandler implements ProxyHandler<AnyTypedArray> {
     return true;
   }
 
+  getOwnPropertyDescriptor(target: AnyTypedArray, key: string | symbol): PropertyDescriptor | undefined {
+    if (running.phase === 'run')
+      refuse(
+        'a built-in asks for the properties of shared memory (spread, for-in, Object.…); use an index loop',
+      );
+    return Reflect.getOwnPropertyDescriptor(target, key);
+  }
+
   defineProperty(): boolean {
     throw new TypeError('properties of a shared view cannot be defined');
   }
@@ -201,7 +209,14 @@ function readAll(source: ArrayLike<Value>, what: string): Value[] {
     if (view === undefined) values.push(source[i]);
     else
       values.push(
-        operate(OP_READ, view.address(i), view.type, 0, 0, `${what} ${source.length} ${values.join()}`),
+        operate(
+          OP_READ,
+          view.address(i),
+          view.type,
+          0,
+          0,
+          `${what} ${source.length} ${values.map(valueText).join()}`,
+        ),
       );
   }
   return values;
@@ -210,6 +225,13 @@ function readAll(source: ArrayLike<Value>, what: string): Value[] {
 function writeAll(view: View, from: number, values: readonly Value[], what: string): void {
   for (let i = 0; i < values.length; i++) {
     const v = coerce(view.type, values[i]);
-    operate(OP_WRITE, view.address(from + i), view.type, v, 0, `${what} ${from} ${i} ${values.join()}`);
+    operate(
+      OP_WRITE,
+      view.address(from + i),
+      view.type,
+      v,
+      0,
+      `${what} ${from} ${i} ${values.map(valueText).join()}`,
+    );
   }
 }
