@@ -5,7 +5,7 @@ import { checkCapture } from '../drivers/net/capture/open_capture.js';
 import { OptionError, SoftnetError } from '../errors.js';
 import { boot } from '../index.js';
 import type { App, Machine } from '../machine.js';
-import type { NetDevice, NetDeviceOptions } from '../net_device.js';
+import { type NetDevice, type NetDeviceOptions, netdevParams } from '../net_device.js';
 import type { SinkArgs, SinkResult } from '../threads/sink.js';
 import { type Backend, LIMITS } from '../uapi/server/backend.js';
 import { ControlServer } from '../uapi/server/control_server.js';
@@ -44,6 +44,8 @@ export async function up(o: UpOptions): Promise<number> {
   const parameters = parseBootParameters(o.append);
   const twice = devices.find((d, i) => devices.findIndex((x) => x.name === d.name) !== i);
   if (twice !== undefined) throw new OptionError('--dev', twice.name, 'each name once');
+  // Before the machine is booted: to end its workers while they still load can bring Node 20 down.
+  for (const d of devices) netdevParams(d);
   let path: string;
   try {
     path = socketPath(o.socket);

@@ -12,7 +12,11 @@ import { type WhenFull, Wire } from '../../dist/drivers/net/sim_nic_wire.js';
 import { doSoftirq } from '../../dist/kernel/softirq.js';
 import { ringLength } from '../../dist/mm/ring.js';
 import { kmalloc } from '../../dist/mm/slab.js';
-import { netdevSetDeferHardIrqs, netdevSetGroFlushTimeout } from '../../dist/net/core/dev.js';
+import {
+  netdevSetChannels,
+  netdevSetDeferHardIrqs,
+  netdevSetGroFlushTimeout,
+} from '../../dist/net/core/dev.js';
 import { DRIVER_SIM_NIC } from '../../dist/net/core/ids.js';
 import type { Napi } from '../../dist/net/core/napi.js';
 import { allocNetdev, listNetdevice, NET_DEVICE } from '../../dist/net/core/net_device.js';
@@ -105,7 +109,15 @@ export class BareNic {
 
   private readonly cpuThreads: ThreadContext[] = [];
 
-  private onCpu(cpu: number): ThreadContext {
+  /** Another number of channels. */
+  setChannels(combined: number): void {
+    const { net } = this.ctx;
+    if (this.changing(() => netdevSetChannels(net, this.dev, combined)) !== 0)
+      throw new Error('no such channels');
+  }
+
+  /** A thread that counts as running on a CPU. */
+  onCpu(cpu: number): ThreadContext {
     this.cpuThreads[cpu] ??= this.bm.thread(cpu);
     return this.cpuThreads[cpu];
   }

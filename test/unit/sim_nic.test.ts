@@ -323,3 +323,27 @@ describe('queues', () => {
     expect([nic.buffersAtRest(0), nic.buffersAtRest(1)]).toEqual([512, 512]);
   });
 });
+
+describe('fewer channels while the link is down', () => {
+  it('drops what the rings of the others still hold, counts it, and gives the buffers back', () => {
+    boot({ queues: 2, deferHardIrqs: 100, groFlushTimeoutNs: 2e9 });
+    const app = new BareApp(bm, [udpSocket(ctx, 9)]);
+    for (let flow = 0; flow < 32; flow++) nic.send(wire, udp(flow, 9, flow));
+    wire.flush();
+    nic.settle([0, 1].map((cpu) => nic.onCpu(cpu)));
+    expect(app.drain()).toHaveLength(32);
+    // The interrupts stay masked now: what comes lies in the rings when the link goes down.
+    for (let flow = 0; flow < 32; flow++) nic.send(wire, udp(flow, 9, flow));
+    wire.flush();
+    nic.down();
+    const left = nic.unread(1);
+    expect(left).toBeGreaterThan(0);
+    nic.setChannels(1);
+    expect(nic.unread(1)).toBe(0);
+    expect(nic.buffersAtRest(1)).toBe(nic.poolSize);
+    expect(bm.drops()).toEqual({ dev_ready: left });
+    nic.up();
+    nic.settle([0, 1].map((cpu) => nic.onCpu(cpu)));
+    expect(app.drain()).toHaveLength(32 - left);
+  });
+});

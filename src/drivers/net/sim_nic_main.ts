@@ -9,7 +9,7 @@
  */
 import { ENOMEM } from '../../kernel/errno.js';
 import { IRQ_DESC, irqDisable, irqEnable, irqUnmask, raiseIrq, requestIrq } from '../../kernel/irq.js';
-import { synchronizeRcu } from '../../kernel/rcu.js';
+import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
 import type { NetDevOps } from '../../net/core/dev.js';
 import { IRQ_SIM_NIC_RX, POLL_SIM_NIC } from '../../net/core/ids.js';
@@ -21,15 +21,19 @@ import {
   netifNapiFree,
   netifNapiUnlist,
 } from '../../net/core/napi_control.js';
+import { napiScheduleOn, napiSchedulePrep } from '../../net/core/napi_schedule.js';
 import type { NetContext } from '../../net/core/net_context.js';
 import {
+  IFF_UP,
   NET_DEVICE,
   RECONFIG_DELTA,
   RECONFIG_REBUILD,
   RECONFIG_SAFE_SWITCH,
 } from '../../net/core/net_device.js';
-import { NET } from '../../net/core/softnet_data.js';
-import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, SIM_NIC } from './sim_nic.js';
+import { countDrops } from '../../net/core/rx.js';
+import { SKB } from '../../net/core/skbuff.js';
+import { DROP_DEV_READY, NET } from '../../net/core/softnet_data.js';
+import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, RX_DESC, SIM_NIC } from './sim_nic.js';
 import { refill, type SimNicDriver } from './sim_nic_driver.js';
 
 /** Sleep between two looks at a word that the NIC or a poll changes, us. */
@@ -91,6 +95,7 @@ function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number):
   const old = m[dev + NET_DEVICE.queues];
   if (m[dev + NET_DEVICE.napiFirst] === 0) {
     m[dev + NET_DEVICE.queues] = combined;
+    for (let i = combined; i < old; i++) purge(driver, nicQueueAt(m, nic, i));
     return 0;
   }
   if (combined < old) {
@@ -99,6 +104,13 @@ function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number):
   }
   const err = reopen(driver, dev, old, combined);
   if (err === 0) m[dev + NET_DEVICE.queues] = combined;
+  if (m[dev + NET_DEVICE.napiFirst] === 0) {
+    // Neither the new instances nor the old ones could be had: the link is down.
+    m[dev + NET_DEVICE.flags] &= ~IFF_UP;
+    m[dev + NET_DEVICE.carrier] = 0;
+    steer(net, nic, old, 0);
+    return err;
+  }
   steer(net, nic, m[dev + NET_DEVICE.queues], 1);
   return err;
 }
@@ -222,10 +234,36 @@ function steer(net: NetContext, nic: number, rxActive: number, linkUp: number): 
   }
 }
 
+/** Drops, and counts, what is in the ring of a queue that goes while the link is down: nobody polls it. */
+function purge(driver: SimNicDriver, at: number): void {
+  const { net } = driver;
+  const { m } = net;
+  const { rxConsumer: rx, ringSize, pool } = driver.queue(at);
+  const one = new Int32Array(1);
+  rx.begin();
+  const left = rx.available(ringSize);
+  for (let i = 0; i < left; i++) {
+    for (let skb = m[rx.slot(i) + RX_DESC.skb]; skb !== 0; ) {
+      const next = m[skb + SKB.frags];
+      m[skb + SKB.frags] = 0;
+      one[0] = skb;
+      net.pool(pool).recycle(one, 0, 1);
+      skb = next;
+    }
+  }
+  if (left === 0) return;
+  rx.release(left);
+  countDrops(net, DROP_DEV_READY, left);
+}
+
 /** Has everything polled that is in the ring of a queue that gets no more frames. Its instance is enabled. */
 function drain(driver: SimNicDriver, at: number): void {
   const { net } = driver;
   const { m, cur } = net;
-  raiseIrq(cur, driver.queue(at).irq);
+  const n = net.napi(Atomics.load(m, at + NIC_QUEUE.napi));
+  // Not by the interrupt: deferral may keep that masked until a timer ends.
+  rcuReadLock(cur);
+  if (napiSchedulePrep(n)) napiScheduleOn(net, cur.cpus[m[n.at + NAPI.cpu]], n);
+  rcuReadUnlock(cur);
   while (ringLength(m, m[at + NIC_QUEUE.rxRing]) > 0) cur.platform.usleep(LOOK_US);
 }
