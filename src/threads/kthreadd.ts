@@ -11,6 +11,9 @@ import { getTaskStruct, kthreaddFail, kthreaddTakeRequests, putTaskStruct } from
 import { TASK, taskComm } from '../kernel/task.js';
 import type { ThreadExit, ThreadTask } from './tasks.js';
 
+/** Most time that the end waits for workers to load, ms. */
+const LOAD_MS = 1000;
+
 /** Threads remembered after they have ended: the latest ones. */
 const ENDED_THREADS = 1024;
 
@@ -41,6 +44,8 @@ export class Kthreadd {
   readonly madeByKind: number[] = [];
   private readonly m: Int32Array;
   private readonly sab: SharedArrayBuffer;
+  /** Workers that have loaded their modules, counted by them (worker.ts). */
+  private readonly loaded = new Int32Array(new SharedArrayBuffer(4));
   private readonly pool: Piscina;
   private readonly maxThreads: number;
   /** Workers that stay free for control operations. */
@@ -79,6 +84,7 @@ export class Kthreadd {
       atomics: 'sync',
       trackUnmanagedFds: false,
       recordTiming: false,
+      workerData: this.loaded.buffer,
     });
     this.pool.on('error', (error: unknown) => this.onPanic(asError(error)));
   }
@@ -141,9 +147,22 @@ export class Kthreadd {
     this.stopped = true;
     Atomics.add(this.m, KERNEL_AT + KERNEL.createDoorbell, 1);
     Atomics.notify(this.m, KERNEL_AT + KERNEL.createDoorbell);
+    await this.workersLoaded();
     // A worker that dies while the pool is being destroyed must not be replaced.
     (this.pool.options as { minThreads: number }).minThreads = 0;
     await this.pool.destroy();
+  }
+
+  /** To end a worker while it loads modules can bring the whole process down (Node 20): waits for those that do. */
+  private async workersLoaded(): Promise<void> {
+    const deadlineMs = performance.now() + LOAD_MS;
+    for (;;) {
+      const seen = Atomics.load(this.loaded, 0);
+      const leftMs = deadlineMs - performance.now();
+      if (seen >= this.pool.threads.length || leftMs <= 0) return;
+      const w = Atomics.waitAsync(this.loaded, 0, seen, leftMs);
+      if (w.async) await w.value;
+    }
   }
 
   private takeRequests(): void {

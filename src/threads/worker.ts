@@ -3,6 +3,7 @@
  * Entry of every worker of the pool: one call a task, one task a thread of the machine. A thread that ends goes back
  * to the pool warm.
  */
+import { workerData } from 'node:worker_threads';
 import { TASK, taskComm } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
 import { runAppThread } from './app_thread.js';
@@ -65,4 +66,11 @@ async function run(task: ThreadTask): Promise<Ran> {
     case 'app':
       return runAppThread(task);
   }
+}
+
+// Everything is loaded: from here on the worker may be ended (kthreadd.ts).
+if (workerData instanceof SharedArrayBuffer) {
+  const loaded = new Int32Array(workerData);
+  Atomics.add(loaded, 0, 1);
+  Atomics.notify(loaded, 0);
 }
