@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of per-CPU threads from creation to their end, and of interrupts that move: smpboot.ts, softirq.ts, irq.ts. */
-import { type Litmus, litmus, must } from '../check/index.js';
+import { type Label, type Litmus, litmus, must } from '../check/index.js';
 import { complete } from '../kernel/completion.js';
 import { CPU } from '../kernel/cpu.js';
 import { type Current, KERNEL, KERNEL_AT } from '../kernel/current.js';
@@ -98,17 +98,33 @@ export const smpbootLife: Litmus = litmus({
   why: 'it is created parked, parks before it says so, and cleans up only what it has set up',
 });
 
+interface UnusedSetup {
+  readonly main: number;
+  readonly store: number;
+  readonly counts: number;
+}
+
+/** A thread that is asked for and has hooks that count; nobody needs what it does. */
+function unusedSetup(m: Int32Array, label: Label): UnusedSetup {
+  boot(m, label, 1);
+  const main = addRunningTask(m, label, 'main');
+  taskListAdd(m, main);
+  const counts = addWord(m, label, 'counts');
+  label(m, counts, ['setups', 'parks', 'unparks', 'cleanups', 'runs', 'work', 'ran']);
+  return { main, store: addWord(m, label, 'store'), counts };
+}
+
+/** kthreadd, and the thread it makes. */
+function percpuThread(m: Int32Array, s: UnusedSetup): void {
+  const t = takeRequest(m);
+  const ht = hooks(s.counts);
+  kthread(currentOf(m, t), (c) => smpbootThreadFn(c, ht, 0));
+}
+
 export const smpbootUnused: Litmus = litmus({
   name: 'smpboot-unused',
   memory: arena,
-  setup(m, label) {
-    boot(m, label, 1);
-    const main = addRunningTask(m, label, 'main');
-    taskListAdd(m, main);
-    const counts = addWord(m, label, 'counts');
-    label(m, counts, ['setups', 'parks', 'unparks', 'cleanups', 'runs', 'work', 'ran']);
-    return { main, store: addWord(m, label, 'store'), counts };
-  },
+  setup: unusedSetup,
   threads: {
     main(m, s) {
       const cur = currentOf(m, s.main);
@@ -117,11 +133,7 @@ export const smpbootUnused: Litmus = litmus({
       smpbootDestroyThread(cur, s.store);
       must(m[s.counts + CLEANUPS] === m[s.counts + SETUPS], 'it cleans up what it has not set up');
     },
-    kthreadd(m, s) {
-      const t = takeRequest(m);
-      const ht = hooks(s.counts);
-      kthread(currentOf(m, t), (c) => smpbootThreadFn(c, ht, 0));
-    },
+    kthreadd: percpuThread,
   },
   forbids: 'hooks called for a CPU that never came up',
   why: 'the thread knows what it has set up: nothing before it first ran unparked',
@@ -130,14 +142,7 @@ export const smpbootUnused: Litmus = litmus({
 export const smpbootDownEarly: Litmus = litmus({
   name: 'smpboot-down-early',
   memory: arena,
-  setup(m, label) {
-    boot(m, label, 1);
-    const main = addRunningTask(m, label, 'main');
-    taskListAdd(m, main);
-    const counts = addWord(m, label, 'counts');
-    label(m, counts, ['setups', 'parks', 'unparks', 'cleanups', 'runs', 'work', 'ran']);
-    return { main, store: addWord(m, label, 'store'), counts };
-  },
+  setup: unusedSetup,
   threads: {
     main(m, s) {
       const cur = currentOf(m, s.main);
@@ -148,11 +153,7 @@ export const smpbootDownEarly: Litmus = litmus({
       smpbootDestroyThread(cur, s.store);
       must(m[s.counts + CLEANUPS] === m[s.counts + SETUPS], 'cleanup and setup do not go together');
     },
-    kthreadd(m, s) {
-      const t = takeRequest(m);
-      const ht = hooks(s.counts);
-      kthread(currentOf(m, t), (c) => smpbootThreadFn(c, ht, 0));
-    },
+    kthreadd: percpuThread,
   },
   forbids: 'a per-CPU thread that parks what it has not set up, when its CPU goes down before it ran',
   why: 'the hook is for a thread that is active; parking is for all',

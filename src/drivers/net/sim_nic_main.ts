@@ -87,7 +87,7 @@ export function simNicStop(driver: SimNicDriver, dev: number): void {
   closeInstances(driver, dev, 0, m[dev + NET_DEVICE.queues]);
 }
 
-/** ethtool -L. @returns 0, or -ENOMEM: then the channels are as before */
+/** ethtool -L. @returns 0, or -ENOMEM: then the channels are as before, or the link is down */
 function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number): number {
   const { net } = driver;
   const { m } = net;
@@ -104,14 +104,7 @@ function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number):
   }
   const err = reopen(driver, dev, old, combined);
   if (err === 0) m[dev + NET_DEVICE.queues] = combined;
-  if (m[dev + NET_DEVICE.napiFirst] === 0) {
-    // Neither the new instances nor the old ones could be had: the link is down.
-    m[dev + NET_DEVICE.flags] &= ~IFF_UP;
-    m[dev + NET_DEVICE.carrier] = 0;
-    steer(net, nic, old, 0);
-    return err;
-  }
-  steer(net, nic, m[dev + NET_DEVICE.queues], 1);
+  if (m[dev + NET_DEVICE.napiFirst] !== 0) steer(net, nic, m[dev + NET_DEVICE.queues], 1);
   return err;
 }
 
@@ -127,7 +120,15 @@ function simNicSetRing(driver: SimNicDriver, dev: number, rx: number): number {
   return err;
 }
 
-/** Goes from `old` to `now` instances in the device's own way. @returns 0 or -ENOMEM */
+/** Neither the instances wanted nor those there were could be had: the link is down. */
+function lostAll(net: NetContext, dev: number): void {
+  const { m } = net;
+  m[dev + NET_DEVICE.flags] &= ~IFF_UP;
+  m[dev + NET_DEVICE.carrier] = 0;
+  steer(net, m[dev + NET_DEVICE.priv], m[dev + NET_DEVICE.queues], 0);
+}
+
+/** Goes from `old` to `now` instances in the device's own way. @returns 0 or -ENOMEM: then there are `old`, or none */
 function reopen(driver: SimNicDriver, dev: number, old: number, now: number): number {
   const { m } = driver.net;
   switch (m[dev + NET_DEVICE.reconfig]) {
@@ -141,7 +142,9 @@ function reopen(driver: SimNicDriver, dev: number, old: number, now: number): nu
     case RECONFIG_REBUILD: {
       closeInstances(driver, dev, 0, old);
       const added = addInstances(driver, dev, 0, now);
-      enableInstances(driver, dev, 0, added ?? addInstances(driver, dev, 0, old) ?? []);
+      const there = added ?? addInstances(driver, dev, 0, old);
+      if (there === null) lostAll(driver.net, dev);
+      else enableInstances(driver, dev, 0, there);
       return added === null ? -ENOMEM : 0;
     }
     default: {
