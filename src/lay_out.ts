@@ -8,7 +8,17 @@ import { rcuInit } from './kernel/rcu.js';
 import { initListHead } from './mm/list.js';
 import { allocPercpu, perCpuPtr } from './mm/percpu.js';
 import { kmalloc, mmInit } from './mm/slab.js';
-import { DEV_WEIGHT, GRO_NORMAL_BATCH, NET, NR_PORTS, SOFTNET_DATA } from './net/core/softnet_data.js';
+import { backlogInit } from './net/core/backlog_threads.js';
+import {
+  DEV_WEIGHT,
+  FLOW_LIMIT_TABLE_LEN,
+  GRO_NORMAL_BATCH,
+  NET,
+  NETDEV_MAX_BACKLOG,
+  NR_PORTS,
+  SKB_DEFER_MAX,
+  SOFTNET_DATA,
+} from './net/core/softnet_data.js';
 
 /**
  * Lays a machine's roots out in an empty arena. Before any thread starts.
@@ -18,7 +28,7 @@ import { DEV_WEIGHT, GRO_NORMAL_BATCH, NET, NR_PORTS, SOFTNET_DATA } from './net
 export function layOut(
   m: Int32Array,
   cpus: number,
-  boot: { budget: number; budgetUsecs: number; napiKthreadPersist: number },
+  boot: { budget: number; budgetUsecs: number; napiKthreadPersist: number; threadBacklogNapi: number },
 ): number {
   mmInit(m);
   rcuInit(m);
@@ -37,12 +47,20 @@ export function layOut(
   m[net + NET.netdevBudgetUsecs] = boot.budgetUsecs;
   m[net + NET.groNormalBatch] = GRO_NORMAL_BATCH;
   m[net + NET.devWeight] = DEV_WEIGHT;
+  m[net + NET.devWeightRxBias] = 1;
+  m[net + NET.devWeightTxBias] = 1;
+  m[net + NET.netdevMaxBacklog] = NETDEV_MAX_BACKLOG;
+  m[net + NET.skbDeferMax] = SKB_DEFER_MAX;
+  m[net + NET.flowLimitTableLen] = FLOW_LIMIT_TABLE_LEN;
+  m[net + NET.rpsCpuMask] = cpus === 1 ? 0 : (1 << (32 - Math.clz32(cpus - 1))) - 1;
+  m[net + NET.threadBacklogNapi] = boot.threadBacklogNapi;
   m[net + NET.napiKthreadPersist] = boot.napiKthreadPersist;
   for (let i = 0; i < cpus; i++) {
     const sd = perCpuPtr(softnetData, SOFTNET_DATA, i);
     initListHead(m, sd + SOFTNET_DATA.pollList);
     initListHead(m, sd + SOFTNET_DATA.roundList);
     initListHead(m, sd + SOFTNET_DATA.repollList);
+    backlogInit(m, sd, i);
   }
   return net;
 }

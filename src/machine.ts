@@ -13,6 +13,7 @@ import { layOut } from './lay_out.js';
 import { Arena } from './mm/arena.js';
 import { perCpuPtr } from './mm/percpu.js';
 import { TASK_KIND_APP, TASK_KIND_CONTROL, TASK_KIND_NAPI } from './net/core/ids.js';
+import { NAPI, NAPIF_STATE_SCHED } from './net/core/napi.js';
 import { AF_INET, AF_PACKET } from './net/core/sock_queue.js';
 import {
   DROP_REASON_NAMES,
@@ -24,6 +25,9 @@ import {
   NETDEV_BUDGET_USECS,
   NR_PORTS,
   SOFTNET_DATA,
+  THREAD_BACKLOG_NAPI_NO_BYPASS,
+  THREAD_BACKLOG_NAPI_OFF,
+  THREAD_BACKLOG_NAPI_ON,
 } from './net/core/softnet_data.js';
 import { NetDevice, type NetDeviceOptions, netdevParams } from './net_device.js';
 import { Socket, type SocketOptions, socketParams } from './socket.js';
@@ -57,6 +61,8 @@ export interface BootOptions {
   readonly netdevBudgetUsecs?: number;
   /** What becomes of a NAPI thread when its instance is deleted (boot parameter napi_kthread_persist); 'fixed'. */
   readonly napiKthreadPersist?: keyof typeof PERSIST;
+  /** Threads for backlogs from boot on (boot parameter thread_backlog_napi); 'off'. 'no-bypass': also for the own CPU. */
+  readonly threadBacklogNapi?: keyof typeof THREAD_BACKLOG;
   /** Fault injection: this request for a kernel thread is refused, counted from 1. */
   readonly failKthread?: number;
 }
@@ -103,6 +109,12 @@ const PERSIST = Object.freeze({
   v1: NAPI_KTHREAD_PERSIST_V1,
   fixed: NAPI_KTHREAD_PERSIST_FIXED,
 });
+const THREAD_BACKLOG = Object.freeze({
+  off: THREAD_BACKLOG_NAPI_OFF,
+  on: THREAD_BACKLOG_NAPI_ON,
+  'no-bypass': THREAD_BACKLOG_NAPI_NO_BYPASS,
+});
+const THREAD_BACKLOG_NAMES = Object.keys(THREAD_BACKLOG) as (keyof typeof THREAD_BACKLOG)[];
 const PERSIST_NAMES = Object.keys(PERSIST) as (keyof typeof PERSIST)[];
 /** Control operations that run alone. */
 const EXCLUSIVE: ReadonlySet<string> = new Set(['boot', 'shutdown', 'netdev-add', 'netdev-del']);
@@ -142,16 +154,21 @@ export class Machine {
       budgetUsecs: checkInt('netdevBudgetUsecs', options.netdevBudgetUsecs, NETDEV_BUDGET_USECS, 1, 1 << 30),
       napiKthreadPersist:
         PERSIST[checkChoice('napiKthreadPersist', options.napiKthreadPersist, PERSIST_NAMES, 'fixed')],
+      threadBacklogNapi:
+        THREAD_BACKLOG[
+          checkChoice('threadBacklogNapi', options.threadBacklogNapi, THREAD_BACKLOG_NAMES, 'off')
+        ],
     });
     let reject: (error: Error) => void = () => {};
     this.died = new Promise<never>((_, r) => {
       reject = r;
     });
     this.died.catch(() => {});
-    // A worker each for the CPUs, their ksoftirqd and the control threads.
+    // A worker each for the CPUs, their ksoftirqd and backlog threads, and the control threads.
+    const perCpu = (options.threadBacklogNapi ?? 'off') === 'off' ? 2 : 3;
     this.kthreadd = new Kthreadd(
       this.arena.sab,
-      2 * this.cpus + controlWorkers + warm,
+      perCpu * this.cpus + controlWorkers + warm,
       maxThreads,
       controlWorkers,
       failKthread,
@@ -293,6 +310,44 @@ export class Machine {
   /** Fault injection: the `n`th request for a kernel thread from now on is refused; 0: none. */
   failKthread(n: number): void {
     this.kthreadd.failNth(checkInt('n', n, 0, 0, 1 << 30));
+  }
+
+  /** Takes a simulated CPU offline or brings it back. Rejects with EBUSY for the last one online. */
+  async setCpuOnline(cpu: number, online: boolean): Promise<void> {
+    await this.control(
+      { name: 'cpu-online', cpu: checkInt('cpu', cpu, 0, 0, this.cpus - 1), online },
+      `taking CPU ${cpu} ${online ? 'online' : 'offline'}`,
+      'leave one CPU online',
+    );
+  }
+
+  /** Has backlogs run by threads from now on, or by interrupts (sysctl net.core.backlog_threaded). */
+  async setBacklogThreaded(threaded: boolean): Promise<void> {
+    await this.control(
+      { name: 'backlog-threaded', threaded },
+      'setting net.core.backlog_threaded',
+      'boot without thread_backlog_napi, or allow more threads (maxThreads)',
+    );
+  }
+
+  /** Entries of the table of flows that sockets read (sysctl net.core.rps_sock_flow_entries); 0: no RFS. */
+  async setRpsSockFlowEntries(entries: number): Promise<void> {
+    await this.control(
+      { name: 'rps-sock-flow-entries', entries: checkInt('entries', entries, 0, 0, 1 << 24) },
+      'setting net.core.rps_sock_flow_entries',
+      'boot with more memory (memoryBytes)',
+    );
+  }
+
+  /** @returns true if no CPU has frames in its backlog */
+  backlogsIdle(): boolean {
+    const { m } = this.arena;
+    for (let i = 0; i < this.cpus; i++) {
+      const sd = perCpuPtr(m[this.net + NET.softnetData], SOFTNET_DATA, i);
+      const state = Atomics.load(m, sd + SOFTNET_DATA.backlog + NAPI.state);
+      if ((state & NAPIF_STATE_SCHED) !== 0) return false;
+    }
+    return true;
   }
 
   /** Frames dropped so far, by reason; reasons without any are left out. */

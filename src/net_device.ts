@@ -243,6 +243,34 @@ export class NetDevice {
     await this.machine.control(op, `moving interrupt ${index} of ${this.name}`);
   }
 
+  /** Steers what queue `index` receives to these CPUs by the frames' hash (rps_cpus); none: no steering. */
+  async setRpsCpus(index: number, cpus: readonly number[]): Promise<void> {
+    await this.machine.control(
+      {
+        name: 'rps-cpus',
+        dev: this.at,
+        index: checkInt('index', index, 0, 0, this.maxQueues - 1),
+        cpus: cpus.map((cpu) => checkInt('cpus', cpu, 0, 0, this.machine.cpus - 1)),
+      },
+      `setting rps_cpus of ${this.name}`,
+      'boot with more memory (memoryBytes)',
+    );
+  }
+
+  /** Entries of the flow table of queue `index` (rps_flow_cnt); 0: none. */
+  async setRpsFlowCnt(index: number, entries: number): Promise<void> {
+    await this.machine.control(
+      {
+        name: 'rps-flow-cnt',
+        dev: this.at,
+        index: checkInt('index', index, 0, 0, this.maxQueues - 1),
+        entries: checkInt('entries', entries, 0, 0, 1 << 24),
+      },
+      `setting rps_flow_cnt of ${this.name}`,
+      'boot with more memory (memoryBytes)',
+    );
+  }
+
   /** Plays a capture (pcap or pcapng, plain or gzip) into the device. Rejects with CaptureError on bad input. */
   async replay(
     file: string,
@@ -320,7 +348,7 @@ export class NetDevice {
       if ((Atomics.load(m, napi + NAPI.state) & NAPIF_STATE_SCHED) !== 0) return false;
       if (Atomics.load(m, napi + NAPI.groBitmask) !== 0) return false;
     }
-    return true;
+    return this.machine.backlogsIdle();
   }
 
   /** Counters of each queue, those not in use too; exact while no run is under way. */

@@ -4,7 +4,8 @@
  *
  * States: free; held by one thread `bhCount` deep.
  * Owner: the thread that holds it; it runs softirqs or a NAPI poll on behalf of that CPU.
- * Invariant: at most one thread runs softirqs or polls for a CPU at any time.
+ * Invariants: at most one thread runs softirqs or polls for a CPU at any time; none but a pinned one, which looks,
+ * holds the lock of a CPU that is offline.
  * Lock order: device mutex, bhLock, queue locks, irqLock. Nobody sleeps under the irqLock.
  *
  * The lock is not fair: a thread that loops (a poll under load) takes it again before a woken one gets to run, which
@@ -14,8 +15,10 @@
  * Ordering
  *   B1 localBhEnable: per-CPU data (plain) then unlock      pairs with  B2
  *   B2 localBhDisable: lock then per-CPU data (plain)       pairs with  B1
+ *   B3 hotplug: lock, online = 0, unlock (cpu_hotplug.ts)   pairs with  B4
+ *   B4 localBhDisable: lock, then load of online            pairs with  B3
  */
-import { CPU, type Cpu } from './cpu.js';
+import { CPU, type Cpu, cpuOnline, onlineInstead } from './cpu.js';
 import { SPIN_LOADS } from './cpu_relax.js';
 import type { Current } from './current.js';
 import {
@@ -30,13 +33,30 @@ import {
 /** How long a thread waits for bhLock before it asks loops to give way, and how long they do at most: a tick. */
 const TICK_MS = 1;
 
-/** Keeps softirqs and other polls off this CPU until localBhEnable. Nests. */
+/**
+ * Keeps softirqs and other polls off this CPU until localBhEnable. Nests. A thread whose CPU is offline goes on on
+ * another one; those that are pinned stay, and have to look.
+ */
 export function localBhDisable(cur: Current): void {
   if (cur.bhCount === 0) {
-    cur.bhCpu = cur.cpu;
-    if (!spinTryLock(cur.m, cur.cpu.bhLock)) bhLockSlow(cur); // B2
+    lockCpu(cur);
+    while (!cur.pinned && !cpuOnline(cur.cpu)) moveOff(cur); // B4
   }
   cur.bhCount++;
+}
+
+function lockCpu(cur: Current): void {
+  if (cur.cpu !== cur.home && cpuOnline(cur.home)) cur.cpu = cur.home;
+  cur.bhCpu = cur.cpu;
+  if (!spinTryLock(cur.m, cur.cpu.bhLock)) bhLockSlow(cur); // B2
+}
+
+/** The CPU whose lock is held went offline: another's instead (Linux: the scheduler migrates what runs there). */
+function moveOff(cur: Current): void {
+  spinUnlock(cur.m, cur.cpu.bhLock);
+  cur.cpu = onlineInstead(cur.cpus, cur.cpu);
+  cur.bhCpu = cur.cpu;
+  if (!spinTryLock(cur.m, cur.cpu.bhLock)) bhLockSlow(cur); // B2
 }
 
 /** Undoes one localBhDisable. */

@@ -3,7 +3,8 @@
  * The per-CPU area of the kernel proper: locks that stand for local_bh_disable and local_irq_save, softirq bits,
  * timer base.
  */
-import { line, struct, word } from '../mm/struct.js';
+import { line, struct, word, words } from '../mm/struct.js';
+import { COMPLETION_WORDS } from './completion.js';
 
 export const CPU = struct(
   'cpu',
@@ -25,10 +26,13 @@ export const CPU = struct(
   line('timerLock', {
     timerFirst: word('hrtimer that expires first, 0: none'),
   }),
-  line('boot and hotplug, under the CPU hotplug mutex', {
-    online: word('1 while it takes interrupts'),
+  line('holder of the CPU hotplug mutex; `online` also under the CPU’s bhLock', {
+    online: word('1 while it takes interrupts, timers and softirqs'),
     task: word('task_struct of the CPU’s own thread'),
     ksoftirqd: word('task_struct of ksoftirqd/N'),
+  }),
+  line('the CPU’s own thread completes, the holder of the CPU hotplug mutex waits', {
+    idleDead: words(COMPLETION_WORDS, 'completion: its thread has seen that it is offline, and rests'),
   }),
   line('ksoftirqd/N', {
     ksoftirqdActive: word('1 from the end of its setup or unpark to its park or cleanup'),
@@ -49,6 +53,7 @@ export class Cpu {
   readonly irqLock: number;
   readonly timerLock: number;
   readonly timerFirst: number;
+  readonly online: number;
 
   constructor(m: Int32Array, at: number, id: number) {
     this.m = m;
@@ -59,5 +64,23 @@ export class Cpu {
     this.irqLock = at + CPU.irqLock;
     this.timerLock = at + CPU.timerLock;
     this.timerFirst = at + CPU.timerFirst;
+    this.online = at + CPU.online;
   }
+}
+
+/** @returns true while the CPU takes interrupts, timers and softirqs (Linux: cpu_online) */
+export function cpuOnline(cpu: Cpu): boolean {
+  return Atomics.load(cpu.m, cpu.online) !== 0;
+}
+
+/**
+ * The CPU that stands in for one that is offline: the next one that is online, itself if it is.
+ * @returns `cpu` if none is (a machine that is not booted)
+ */
+export function onlineInstead(cpus: readonly Cpu[], cpu: Cpu): Cpu {
+  for (let i = 0; i < cpus.length; i++) {
+    const other = cpus[(cpu.id + i) % cpus.length];
+    if (cpuOnline(other)) return other;
+  }
+  return cpu;
 }

@@ -5,7 +5,7 @@
  */
 import { perCpuPtr } from '../mm/percpu.js';
 import { ROOT_AT } from '../mm/slab.js';
-import { line, struct, word } from '../mm/struct.js';
+import { line, struct, word, words } from '../mm/struct.js';
 import { CPU, Cpu } from './cpu.js';
 import type { Platform } from './platform.js';
 import { Task } from './task.js';
@@ -32,6 +32,7 @@ export const KERNEL = struct(
   line('any thread, fetch-and-add', {
     nextObjectId: word('serial number of the next object that threads keep views of'),
   }),
+  line('lock holders', { cpuHotplug: words(2, 'mutex: one CPU comes or goes at a time') }),
   line('the layer above, at boot', { net: word('root of the network layer (struct net)') }),
 );
 
@@ -52,6 +53,12 @@ export class Current {
   readonly cpus: readonly Cpu[];
   /** The CPU this thread counts as running on; an interrupt handler runs on behalf of another. */
   cpu: Cpu;
+  /** The CPU it belongs to: it counts as running there as long as that is online. */
+  home: Cpu;
+  /** It is that CPU's own and never counts as running on another (the CPU's thread, ksoftirqd, backlog_napi). */
+  pinned = false;
+  /** Process context that runs pending softirqs when its bottom halves are enabled again. */
+  runsSoftirqs = false;
   /** Depth of local_bh_disable. */
   bhCount = 0;
   /** The CPU whose bhLock is held while bhCount > 0. */
@@ -71,6 +78,7 @@ export class Current {
     this.task = new Task(m, taskAt);
     this.cpus = cpus;
     this.cpu = cpus[cpuId];
+    this.home = this.cpu;
     this.bhCpu = this.cpu;
   }
 }

@@ -19,9 +19,11 @@
  *   H2 canceller: wait while running               pairs with  H1
  *   H3 starter: insert (under timerLock), then wake the CPU's thread        pairs with  H4
  *   H4 CPU thread: sleeping state, then look at the list (under timerLock)  pairs with  H3
+ *   H5 starter: holds the base’s timerLock, then loads its CPU’s online     pairs with  H6
+ *   H6 hotplug: online = 0 (cpu_hotplug.ts), then moves the list under timerLock   pairs with  H5
  */
 import { line, struct, word } from '../mm/struct.js';
-import { CPU } from './cpu.js';
+import { CPU, type Cpu, onlineInstead } from './cpu.js';
 import type { Current } from './current.js';
 import { spinLock, spinUnlock } from './locking/spinlock.js';
 import { wakeUpProcess } from './task.js';
@@ -54,14 +56,19 @@ export function hrtimerSetup(m: Int32Array, timer: number, fn: number, data: num
  * (Linux: hrtimer_start with HRTIMER_MODE_REL_PINNED).
  */
 export function hrtimerStart(cur: Current, timer: number, delayUs: number): void {
-  const { m, cpu } = cur;
+  const { m } = cur;
+  let { cpu } = cur;
   const delay = Math.min(delayUs, HRTIMER_MAX_US);
   const expires = (cur.platform.nowUs() + delay) | 0;
   lockBase(cur, timer);
   if (m[timer + HRTIMER.enqueued] !== 0) dequeue(cur, timer);
-  const oldBase = cur.cpus[m[timer + HRTIMER.base]];
   // A timer whose function is being called stays with that CPU: else another could call it a second time.
-  if (oldBase !== cpu && Atomics.load(m, timer + HRTIMER.running) === 0) {
+  while (Atomics.load(m, timer + HRTIMER.running) === 0) {
+    const oldBase = cur.cpus[m[timer + HRTIMER.base]];
+    if (oldBase === cpu) {
+      cpu = onlineInstead(cur.cpus, cpu); // H5
+      if (oldBase === cpu) break;
+    }
     // The word `base` changes under both locks in turn: who finds the old value retries (lockBase).
     Atomics.store(m, timer + HRTIMER.base, cpu.id);
     spinUnlock(m, oldBase.timerLock);
@@ -127,6 +134,24 @@ export function hrtimerRunQueues(cur: Current): number {
     Atomics.notify(m, timer + HRTIMER.running);
     ran = true;
   }
+}
+
+/**
+ * Moves the timers of a CPU that went offline and whose thread rests (Linux: hrtimers_cpu_dying). Both bases are locked
+ * at once: nobody may find a timer in neither.
+ */
+export function hrtimersCpuDead(cur: Current, from: Cpu, to: Cpu): void {
+  const { m } = cur;
+  spinLock(m, from.id < to.id ? from.timerLock : to.timerLock);
+  spinLock(m, from.id < to.id ? to.timerLock : from.timerLock);
+  for (let timer = m[from.timerFirst]; timer !== 0; timer = m[from.timerFirst]) {
+    dequeue(cur, timer);
+    Atomics.store(m, timer + HRTIMER.base, to.id);
+    enqueue(cur, timer);
+  }
+  spinUnlock(m, from.timerLock);
+  spinUnlock(m, to.timerLock);
+  wakeUpProcess(m, m[to.at + CPU.task]); // H3
 }
 
 /** Takes the lock of the base the timer belongs to, which may change until it is held. */

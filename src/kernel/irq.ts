@@ -21,6 +21,7 @@
  *   I3 unmask: CAS clears MASKED and takes PENDING in one go            pairs with  I1
  */
 import { line, struct, word } from '../mm/struct.js';
+import { onlineInstead } from './cpu.js';
 import type { Current } from './current.js';
 import { rcuReadLock, rcuReadUnlock } from './rcu.js';
 
@@ -140,7 +141,8 @@ function handleIrq(cur: Current, d: IrqDesc): void {
   const home = cur.cpu;
   rcuReadLock(cur);
   for (;;) {
-    cur.cpu = cur.cpus[Atomics.load(m, at + IRQ_DESC.affinity)];
+    // As long as its CPU is offline another one takes it (Linux: irq_migrate_all_off_this_cpu).
+    cur.cpu = onlineInstead(cur.cpus, cur.cpus[Atomics.load(m, at + IRQ_DESC.affinity)]);
     handler(cur, devId); // I2
     m[at + IRQ_DESC.count]++;
     let v = Atomics.load(m, istate);

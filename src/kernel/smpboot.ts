@@ -44,6 +44,7 @@ const HP_THREAD_PARKED = 2;
 /** Body of a per-CPU thread (Linux: smpboot_thread_fn). @returns 0 when stopped */
 export function smpbootThreadFn(cur: Current, ht: SmpHotplugThread, cpu: number): number {
   let status = HP_THREAD_NONE;
+  cur.pinned = true;
   for (;;) {
     setCurrentState(cur.task, TASK_INTERRUPTIBLE); // M1
     if (kthreadShouldStop(cur)) {

@@ -23,7 +23,8 @@
  *   Q5 ksoftirqd, to park or stop: ksoftirqdActive off, then wakes the CPU's thread   pairs with  Q4
  */
 import { condResched, localBhDisable, localBhEnable } from './bh.js';
-import { CPU, type Cpu } from './cpu.js';
+import { complete } from './completion.js';
+import { CPU, type Cpu, cpuOnline } from './cpu.js';
 import type { Current } from './current.js';
 import { hrtimerRunQueues } from './hrtimer.js';
 import { kthreadShouldStop } from './kthread.js';
@@ -44,6 +45,7 @@ export function raiseSoftirq(cur: Current, cpu: Cpu, nr: number): void {
   const { m } = cur;
   const was = Atomics.or(m, cpu.softirqPending, 1 << nr); // Q1
   if ((was & (1 << nr)) !== 0) return; // who set it has seen to it
+  if (cur.runsSoftirqs && cur.bhCount > 0 && cur.bhCpu === cpu) return; // localBhEnableSoftirq runs it
   const t = m[cpu.at + CPU.task];
   if (t !== cur.task.at) wakeUpProcess(m, t);
 }
@@ -58,9 +60,11 @@ export function raiseSoftirqNoWake(cur: Current, cpu: Cpu, nr: number): void {
  * (Linux: __do_softirq).
  */
 export function doSoftirq(cur: Current): void {
-  const { m, cpu } = cur;
+  const { m } = cur;
   localBhDisable(cur);
-  let pending = Atomics.exchange(m, cpu.softirqPending, 0);
+  const cpu = cur.bhCpu;
+  // Offline: what is pending has been taken over by another CPU.
+  let pending = cpuOnline(cpu) ? Atomics.exchange(m, cpu.softirqPending, 0) : 0;
   if (pending !== 0) {
     m[cpu.at + CPU.softirqRuns]++;
     const endUs = (cur.platform.nowUs() + MAX_SOFTIRQ_TIME_US) | 0;
@@ -96,12 +100,35 @@ function ksoftirqdRunning(m: Int32Array, cpu: Cpu): boolean {
   return Atomics.load(m, t + TASK.state) === TASK_RUNNING; // Q3
 }
 
+/**
+ * Enables bottom halves again in process context and runs the softirqs that were raised meanwhile
+ * (Linux: __local_bh_enable_ip), unless ksoftirqd is at it. For threads with `runsSoftirqs`.
+ */
+export function localBhEnableSoftirq(cur: Current): void {
+  const { m, bhCpu: cpu } = cur;
+  localBhEnable(cur);
+  if (cur.bhCount > 0 || Atomics.load(m, cpu.softirqPending) === 0) return;
+  if (ksoftirqdRunning(m, cpu)) return;
+  if (cpu === cur.cpu) doSoftirq(cur);
+  else wakeUpProcess(m, m[cpu.at + CPU.task]);
+}
+
 /** A CPU's own thread: takes interrupts' softirqs and timers, sleeps when idle (Linux: do_idle). */
 export function cpuIdleLoop(cur: Current): number {
   const { m, cpu, task } = cur;
+  cur.pinned = true;
+  let dead = false;
   for (;;) {
     setCurrentState(task, TASK_INTERRUPTIBLE); // Q2
     if (kthreadShouldStop(cur)) break;
+    if (!cpuOnline(cpu)) {
+      // Linux: cpuhp_report_idle_dead. It is in no softirq and no timer's function.
+      if (!dead) complete(m, cpu.at + CPU.idleDead);
+      dead = true;
+      schedule(cur);
+      continue;
+    }
+    dead = false;
     if (Atomics.load(m, cpu.softirqPending) !== 0 && !ksoftirqdRunning(m, cpu)) {
       setCurrentState(task, TASK_RUNNING);
       doSoftirq(cur);

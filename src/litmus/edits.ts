@@ -30,9 +30,9 @@ export const EDITS: readonly Edit[] = Object.freeze([
   counter('net/core/napi_poll.js', 'm[at + NAPI.polls]++', 'm[at + NAPI.polls] = 0'),
   counter('net/core/napi_poll.js', 'm[at + NAPI.work] += work', 'm[at + NAPI.work] = 0'),
   counter(
-    'net/core/napi_poll.js',
-    'm[sd.at + SOFTNET_DATA.processed] += net.polled',
-    'm[sd.at + SOFTNET_DATA.processed] = 0',
+    'net/core/rx.js',
+    'net.m[net.softnet[net.cur.cpu.id].at + SOFTNET_DATA.processed] += n',
+    'net.m[net.softnet[net.cur.cpu.id].at + SOFTNET_DATA.processed] = 0',
   ),
   counter(
     'net/core/napi_poll.js',

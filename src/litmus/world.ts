@@ -44,7 +44,11 @@ export function boot(m: Int32Array, label: Label, nrCpus: number): void {
   m[KERNEL_AT + KERNEL.cpus] = allocPercpu(m, CPU, nrCpus);
   label(m, MM_AT, MM_STRUCT);
   label(m, KERNEL_AT, KERNEL);
-  for (let i = 0; i < nrCpus; i++) label(m, perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, i), CPU, `cpu${i}`);
+  for (let i = 0; i < nrCpus; i++) {
+    const cpu = perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, i);
+    m[cpu + CPU.online] = 1;
+    label(m, cpu, CPU, `cpu${i}`);
+  }
 }
 
 /** Makes a task_struct. @returns its word index */

@@ -5,13 +5,16 @@
  * User code runs in an extended quiescent state of RCU: it may take as long as it likes. Buffers belong to the
  * application from `recv` until the next `recv` (or `free`), then they go back to the pools they came from.
  */
-import { simNicBuffersFreed } from '../drivers/net/sim_nic_driver.js';
+
+import { onlineInstead } from '../kernel/cpu.js';
 import { cpuRelax } from '../kernel/cpu_relax.js';
+import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { schedule } from '../kernel/sched.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
-import { PAGE_POOL } from '../net/core/page_pool.js';
+import { rpsRecordSockFlow } from '../net/core/rps.js';
 import { SKB } from '../net/core/skbuff.js';
 import { SOCK, type SockReader, sockReaderView } from '../net/core/sock_queue.js';
+import { NET } from '../net/core/softnet_data.js';
 import type { ThreadContext } from './context.js';
 import { PacketBatch } from './packet_batch.js';
 
@@ -31,6 +34,7 @@ export class AppContext {
   private readonly readers: SockReader[];
   private readonly batch: PacketBatch;
   private readonly freeList = new Int32Array(4096);
+  private readonly sockFlowTable: number;
   private nextReader = 0;
 
   constructor(ctx: ThreadContext, name: string, args: unknown, sockets: readonly number[]) {
@@ -40,6 +44,7 @@ export class AppContext {
     this.nrSockets = sockets.length;
     this.readers = sockets.map((at) => sockReaderView(ctx.arena.m, at));
     this.batch = new PacketBatch(ctx.arena);
+    this.sockFlowTable = ctx.net.at + NET.rpsSockFlowTable;
   }
 
   /** Registers this thread as the reader of its sockets. */
@@ -122,7 +127,7 @@ export class AppContext {
   private recycle(pool: number, from: number, n: number): void {
     const { ctx } = this;
     ctx.net.pool(pool).recycle(this.freeList, from, n);
-    simNicBuffersFreed(ctx.cur, ctx.driver.queue(ctx.arena.m[pool + PAGE_POOL.queue]));
+    ctx.net.poolFreed(ctx.net, pool);
   }
 
   /** Takes what the next socket that has something has. */
@@ -138,12 +143,26 @@ export class AppContext {
       if (n === 0) continue;
       for (let j = 0; j < n; j++) batch.skbs[j] = m[consumer.slot(j)];
       consumer.release(n);
+      if (Atomics.load(m, this.sockFlowTable) !== 0) this.recordFlows(n);
       m[at + SOCK.delivered] += n;
       batch.count = n;
       batch.socket = i;
       return true;
     }
     return false;
+  }
+
+  /** RFS: whoever steers learns where these flows are read. */
+  private recordFlows(n: number): void {
+    const { net, cur } = this.ctx;
+    const { m } = net;
+    rcuReadLock(cur);
+    const table = Atomics.load(m, this.sockFlowTable);
+    const cpu = onlineInstead(cur.cpus, cur.cpu).id;
+    for (let j = 0; table !== 0 && j < n; j++) {
+      rpsRecordSockFlow(net, table, m[this.batch.skbs[j] + SKB.hash], cpu);
+    }
+    rcuReadUnlock(cur);
   }
 
   private allClosed(): boolean {

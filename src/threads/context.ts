@@ -3,14 +3,21 @@
  * Sets a thread up: views of the arena, `current`, network context, and the tables of functions that shared memory
  * refers to by number (src/net/core/ids.ts). Every thread of a machine fills them in the same way.
  */
-import { SimNicDriver, simNicInterrupt, simNicPoll } from '../drivers/net/sim_nic_driver.js';
+import { buffersFreed, SimNicDriver, simNicInterrupt, simNicPoll } from '../drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../drivers/net/sim_nic_main.js';
 import { Current, cpuViews } from '../kernel/current.js';
 import { NodePlatform } from '../kernel/platform.js';
 import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
 import { TASK } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
-import { DRIVER_SIM_NIC, HRTIMER_NAPI_WATCHDOG, IRQ_SIM_NIC_RX, POLL_SIM_NIC } from '../net/core/ids.js';
+import { processBacklog } from '../net/core/backlog.js';
+import {
+  DRIVER_SIM_NIC,
+  HRTIMER_NAPI_WATCHDOG,
+  IRQ_SIM_NIC_RX,
+  POLL_BACKLOG,
+  POLL_SIM_NIC,
+} from '../net/core/ids.js';
 import { netRxAction } from '../net/core/napi_poll.js';
 import { napiWatchdog } from '../net/core/napi_schedule.js';
 import { type NetContext, netContext } from '../net/core/net_context.js';
@@ -43,6 +50,8 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
   cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
+  net.napiPollFns[POLL_BACKLOG] = processBacklog;
+  net.poolFreed = (nc, pool) => buffersFreed(driver, nc, pool);
   net.napiPollFns[POLL_SIM_NIC] = (nc, n, budget) => simNicPoll(driver, nc, n, budget);
   net.netDevOps[DRIVER_SIM_NIC] = simNicOps(driver);
   net.sockLookups.push(udpLookup, packetLookup);

@@ -31,6 +31,7 @@ import {
   NET_DEVICE,
   unlistNetdevice,
 } from '../net/core/net_device.js';
+import { rpsCpusSet, rpsFlowCntSet } from '../net/core/rps_config.js';
 import { NET } from '../net/core/softnet_data.js';
 import type { ThreadContext } from './context.js';
 import type { ControlOp, ControlResult, NapiInfo, NetdevParams } from './control_ops.js';
@@ -146,6 +147,10 @@ function changeLocked(ctx: ThreadContext, dev: number, op: ControlOp): number {
       irqSetAffinity(driver.queue(nicQueueAt(m, nic, op.index)).irq, op.cpu);
       return 0;
     }
+    case 'rps-cpus':
+      return rpsCpusSet(net, dev, op.index, op.cpus);
+    case 'rps-flow-cnt':
+      return rpsFlowCntSet(net, dev, op.index, op.entries);
     case 'napi-set':
       return napiSet(ctx, dev, op);
     default:

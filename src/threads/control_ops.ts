@@ -65,6 +65,16 @@ export type ControlOp =
     }
   | { readonly name: 'sock-shutdown'; readonly sock: number; readonly dev: number }
   | { readonly name: 'sock-free'; readonly sock: number }
+  | { readonly name: 'cpu-online'; readonly cpu: number; readonly online: boolean }
+  | { readonly name: 'backlog-threaded'; readonly threaded: boolean }
+  | { readonly name: 'rps-sock-flow-entries'; readonly entries: number }
+  | {
+      readonly name: 'rps-cpus';
+      readonly dev: number;
+      readonly index: number;
+      readonly cpus: readonly number[];
+    }
+  | { readonly name: 'rps-flow-cnt'; readonly dev: number; readonly index: number; readonly entries: number }
   | { readonly name: 'uapi'; readonly request: UapiRequest }
   /** An operation that changes a device in place. The value is what it took, ns. */
   | { readonly name: 'timed'; readonly op: ControlOp };

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Opening and closing sockets, in process context. */
-import { simNicBuffersFreed } from '../drivers/net/sim_nic_driver.js';
 import { ENOMEM } from '../kernel/errno.js';
 import { synchronizeRcu } from '../kernel/rcu.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
-import { PAGE_POOL } from '../net/core/page_pool.js';
-import { countDrops } from '../net/core/rx.js';
+import { countDrops } from '../net/core/skb_free.js';
 import { SKB } from '../net/core/skbuff.js';
 import {
   AF_PACKET,
@@ -42,7 +40,7 @@ export function openSock(ctx: ThreadContext, op: Extract<ControlOp, { name: 'soc
  * and are counted as dropped.
  */
 export function freeSock(ctx: ThreadContext, sock: number): number {
-  const { net, cur, driver } = ctx;
+  const { net, cur } = ctx;
   const { m } = cur;
   const { consumer } = sockReaderView(m, sock);
   consumer.begin();
@@ -55,7 +53,7 @@ export function freeSock(ctx: ThreadContext, sock: number): number {
       one[0] = skb;
       const pool = m[skb + SKB.pool];
       net.pool(pool).recycle(one, 0, 1);
-      simNicBuffersFreed(cur, driver.queue(m[pool + PAGE_POOL.queue]));
+      net.poolFreed(net, pool);
       skb = next;
     }
   }

@@ -2,8 +2,9 @@
 /** A worker as process context: carries one control operation out with plain blocking code. */
 import { kthreadExit, taskListAdd } from '../kernel/kthread.js';
 import { setCurrentState, TASK_RUNNING } from '../kernel/task.js';
+import { setBacklogThreaded, setRpsSockFlowEntries } from '../net/core/rps_config.js';
 import { type ThreadContext, threadContext } from './context.js';
-import { bootCpus, shutdownCpus } from './control_cpus.js';
+import { bootCpus, setCpuOnline, shutdownCpus } from './control_cpus.js';
 import { addNetdev, changeNetdev, delNetdev, napiGet } from './control_netdev.js';
 import type { ControlOp, ControlResult } from './control_ops.js';
 import { freeSock, openSock, shutdownSock } from './control_sock.js';
@@ -44,6 +45,15 @@ export function runControlThread(task: ControlTask): ControlResult {
       break;
     case 'timed':
       result = timed(ctx, op.op);
+      break;
+    case 'cpu-online':
+      result = { err: setCpuOnline(ctx, op.cpu, op.online), value: null };
+      break;
+    case 'backlog-threaded':
+      result = { err: setBacklogThreaded(ctx.net, op.threaded), value: null };
+      break;
+    case 'rps-sock-flow-entries':
+      result = { err: setRpsSockFlowEntries(ctx.net, op.entries), value: null };
       break;
     case 'uapi':
       result = { err: 0, value: uapi(ctx, op.request) };

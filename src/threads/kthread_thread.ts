@@ -4,7 +4,14 @@ import { type KthreadFn, kthread } from '../kernel/kthread.js';
 import { smpbootThreadFn } from '../kernel/smpboot.js';
 import { cpuIdleLoop, KSOFTIRQD } from '../kernel/softirq.js';
 import { TASK } from '../kernel/task.js';
-import { KTHREAD_CPU_IDLE, KTHREAD_KSOFTIRQD, KTHREAD_NAPI_POLL } from '../net/core/ids.js';
+import { backlogThreads } from '../net/core/backlog_threads.js';
+import {
+  KTHREAD_BACKLOG_NAPI,
+  KTHREAD_BACKLOG_POLL,
+  KTHREAD_CPU_IDLE,
+  KTHREAD_KSOFTIRQD,
+  KTHREAD_NAPI_POLL,
+} from '../net/core/ids.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
 import { type ThreadContext, threadContext } from './context.js';
 import { setTimerSlack } from './os_thread.js';
@@ -17,6 +24,11 @@ function threadFunction(ctx: ThreadContext, fn: number): KthreadFn {
     case KTHREAD_KSOFTIRQD:
       return (cur, cpu) => smpbootThreadFn(cur, KSOFTIRQD, cpu);
     case KTHREAD_NAPI_POLL:
+      return (_cur, node) => napiThreadedPoll(ctx.net, node);
+    case KTHREAD_BACKLOG_NAPI:
+      return (cur, cpu) => smpbootThreadFn(cur, backlogThreads(ctx.net), cpu);
+    case KTHREAD_BACKLOG_POLL:
+      ctx.net.floating = true;
       return (_cur, node) => napiThreadedPoll(ctx.net, node);
     default:
       throw new Error(`kernel thread with unknown function ${fn}`);

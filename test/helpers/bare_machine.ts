@@ -4,6 +4,7 @@
  * each were a thread. The clock stands still unless the test moves it; sleeping calls a hook, so that what "another
  * thread" does meanwhile happens at a place of the test's choice.
  */
+
 import { SimNicDriver, simNicInterrupt, simNicPoll } from '../../dist/drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../../dist/drivers/net/sim_nic_main.js';
 import { CPU } from '../../dist/kernel/cpu.js';
@@ -17,6 +18,7 @@ import { Arena } from '../../dist/mm/arena.js';
 import { initListHead } from '../../dist/mm/list.js';
 import { allocPercpu, perCpuPtr } from '../../dist/mm/percpu.js';
 import { kmalloc, mmInit } from '../../dist/mm/slab.js';
+import { backlogInit } from '../../dist/net/core/backlog_threads.js';
 import {
   DRIVER_SIM_NIC,
   HRTIMER_NAPI_WATCHDOG,
@@ -122,6 +124,8 @@ export class BareMachine {
       const task = allocTask(m, 0, 0, i, TASK_KIND_CPU, `cpu/${i}`);
       m[task + TASK.state] = TASK_INTERRUPTIBLE;
       m[this.cpuArea(i) + CPU.task] = task;
+      m[this.cpuArea(i) + CPU.online] = 1;
+      backlogInit(m, this.softnet(i), i);
       this.cpuTasks.push(task);
     }
   }

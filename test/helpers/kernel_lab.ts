@@ -12,7 +12,7 @@ import { allocTask, kthreaddFail, kthreaddTakeRequests } from '../../dist/kernel
 import { NodePlatform, type Platform } from '../../dist/kernel/platform.js';
 import { rcuInit } from '../../dist/kernel/rcu.js';
 import { TASK, taskComm } from '../../dist/kernel/task.js';
-import { allocPercpu } from '../../dist/mm/percpu.js';
+import { allocPercpu, perCpuPtr } from '../../dist/mm/percpu.js';
 import { kfree, kmalloc, mmInit } from '../../dist/mm/slab.js';
 
 /** Words of an arena, unless a test wants more: 1 MiB, of which the guard at the end takes a quarter. */
@@ -68,6 +68,7 @@ export function layOutKernel(cpus: number, words: number = ARENA_WORDS): Int32Ar
   rcuInit(m);
   m[KERNEL_AT + KERNEL.nrCpus] = cpus;
   m[KERNEL_AT + KERNEL.cpus] = allocPercpu(m, CPU, cpus);
+  for (let i = 0; i < cpus; i++) m[perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, i) + CPU.online] = 1;
   return m;
 }
 

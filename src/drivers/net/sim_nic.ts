@@ -215,7 +215,10 @@ function queueCreate(
   m[q + NIC_QUEUE.rxStamps] = kmalloc(m, 2 * ringSize);
   m[q + NIC_QUEUE.irq] = kmalloc(m, IRQ_DESC.SIZE);
   const pool = pagePoolCreate(m, poolSize);
-  if (pool !== 0) m[pool + PAGE_POOL.queue] = q;
+  if (pool !== 0) {
+    m[pool + PAGE_POOL.queue] = q;
+    m[pool + PAGE_POOL.dev] = dev;
+  }
   m[q + NIC_QUEUE.pool] = pool;
   return (
     m[q + NIC_QUEUE.fillRing] !== 0 &&

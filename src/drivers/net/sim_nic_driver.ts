@@ -4,6 +4,7 @@
  */
 import type { Current } from '../../kernel/current.js';
 import { irqMask, irqUnmask, raiseIrq } from '../../kernel/irq.js';
+import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
@@ -53,6 +54,7 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
   const { m, f } = net;
   const q = driver.queue(m[n.at + NAPI.priv]);
   const rx = q.rxConsumer;
+  net.ownPool = q.pool;
   const features = Atomics.load(m, q.dev + NET_DEVICE.features);
   rx.begin();
   const work = rx.available(budget); // D2
@@ -167,10 +169,19 @@ function post(net: NetContext, q: NicQueue, pending: number): number {
  * After a thread gave buffers back to the pool of a queue: polls the queue again if it had run out and enough came
  * back (what drivers do with a software-triggered interrupt).
  */
-export function simNicBuffersFreed(cur: Current, q: NicQueue): void {
+function simNicBuffersFreed(cur: Current, q: NicQueue): void {
   const { m } = cur;
   const word = q.at + NIC_QUEUE.starving;
   const wanted = Atomics.load(m, word); // D4
   if (wanted === 0 || ringLength(m, m[q.pool + PAGE_POOL.ring]) < wanted) return;
   if (Atomics.compareExchange(m, word, wanted, 0) === wanted) raiseIrq(cur, q.irq);
+}
+
+/** Buffers came back to a pool: the receive queue it feeds, if there still is one, may wait for them. */
+export function buffersFreed(driver: SimNicDriver, net: NetContext, pool: number): void {
+  const { m, cur } = net;
+  rcuReadLock(cur);
+  const queue = Atomics.load(m, pool + PAGE_POOL.queue);
+  if (queue !== 0) simNicBuffersFreed(cur, driver.queue(queue));
+  rcuReadUnlock(cur);
 }

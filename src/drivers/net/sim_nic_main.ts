@@ -30,7 +30,8 @@ import {
   RECONFIG_REBUILD,
   RECONFIG_SAFE_SWITCH,
 } from '../../net/core/net_device.js';
-import { countDrops } from '../../net/core/rx.js';
+import { PAGE_POOL } from '../../net/core/page_pool.js';
+import { countDrops } from '../../net/core/skb_free.js';
 import { SKB } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, NET } from '../../net/core/softnet_data.js';
 import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, RX_DESC, SIM_NIC } from './sim_nic.js';
@@ -61,6 +62,7 @@ export function simNicProbe(driver: SimNicDriver, nic: number, rxUsecs: number, 
     // Interrupts spread over the CPUs, whichever device they belong to.
     const cpu = Atomics.add(m, net.at + NET.nextIrqCpu, 1) % net.cur.cpus.length;
     requestIrq(q.irq, IRQ_SIM_NIC_RX, at, cpu);
+    m[q.pool + PAGE_POOL.cpu] = cpu;
     refill(net, q);
   }
 }

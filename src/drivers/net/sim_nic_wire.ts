@@ -11,7 +11,7 @@ import { raiseIrq } from '../../kernel/irq.js';
 import { dissect, FlowKeys } from '../../net/core/flow_dissector.js';
 import type { NetContext } from '../../net/core/net_context.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
-import { countDrops } from '../../net/core/rx.js';
+import { countDrops } from '../../net/core/skb_free.js';
 import { SKB, SKB_DATA_BYTES, skbBuffersFor, skbData } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, DROP_PKT_TOO_BIG, DROP_RX_MISSED } from '../../net/core/softnet_data.js';
 import { NIC_QUEUE, NIC_STOP, type NicQueue, nicQueueAt, nicQueueView, RX_DESC, SIM_NIC } from './sim_nic.js';

@@ -12,6 +12,7 @@
  * frame of a held flow that cannot join the chain goes up behind it, never before it.
  */
 
+import { flushBacklogs } from './backlog_queue.js';
 import {
   GRO_APPEND,
   GRO_BYPASS,
@@ -27,7 +28,8 @@ import {
 import { IPPROTO_TCP, IPPROTO_UDP } from './headers/protocols.js';
 import { GRO_HASH_BUCKETS, NAPI, type Napi } from './napi.js';
 import type { NetContext } from './net_context.js';
-import { dropSkb, flushSockets, groNormalList, groNormalOne } from './rx.js';
+import { flushSockets, groNormalList, groNormalOne } from './rx.js';
+import { dropSkb } from './skb_free.js';
 import { SKB, skbData } from './skbuff.js';
 import { DROP_DEV_READY } from './softnet_data.js';
 
@@ -182,6 +184,8 @@ export function groFlush(net: NetContext, n: Napi, flushOld: boolean): void {
 export function groCleanup(net: NetContext, n: Napi): void {
   const { m, at } = n;
   for (let bucket = 0; bucket < GRO_HASH_BUCKETS; bucket++) {
+    // Frames that an instance holds are of its own queue's pool, and nobody polls it.
+    if (m[at + NAPI.groHead + bucket] !== 0) net.ownPool = m[m[at + NAPI.groHead + bucket] + SKB.pool];
     for (let head = m[at + NAPI.groHead + bucket]; head !== 0; ) {
       const nextChain = m[head + SKB.next];
       for (let skb = head; skb !== 0; ) {
@@ -202,5 +206,7 @@ export function groCleanup(net: NetContext, n: Napi): void {
 export function groFlushNormal(net: NetContext, n: Napi, flushOld: boolean): void {
   groFlush(net, n, flushOld);
   groNormalList(net, n);
+  // In this order: a frame that stayed here may have gone before one of its flow that was steered away.
   flushSockets(net);
+  if (net.staged.length > 0) flushBacklogs(net);
 }

@@ -8,6 +8,8 @@
 export const KTHREAD_CPU_IDLE = 1;
 export const KTHREAD_KSOFTIRQD = 2;
 export const KTHREAD_NAPI_POLL = 3;
+export const KTHREAD_BACKLOG_NAPI = 4;
+export const KTHREAD_BACKLOG_POLL = 5;
 
 /** Kinds of tasks, for statistics and for the picture. */
 export const TASK_KIND_CPU = 1;
@@ -16,6 +18,7 @@ export const TASK_KIND_NAPI = 3;
 export const TASK_KIND_APP = 4;
 export const TASK_KIND_NIC = 5;
 export const TASK_KIND_CONTROL = 6;
+export const TASK_KIND_BACKLOG = 7;
 
 /** Timer functions (hrtimerFns). */
 export const HRTIMER_NAPI_WATCHDOG = 0;
@@ -25,6 +28,8 @@ export const IRQ_SIM_NIC_RX = 0;
 
 /** Poll functions (napiPollFns). */
 export const POLL_SIM_NIC = 0;
+export const POLL_BACKLOG = 1;
 
 /** Drivers (netDevOps). */
 export const DRIVER_SIM_NIC = 0;
+export const DRIVER_LOOPBACK = 1;

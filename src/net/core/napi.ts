@@ -94,6 +94,7 @@ export const NAPI = struct(
     irqSuspendTimeoutNs: word('longest suspension of its interrupt by busy polling, ns; 0: off'),
     irq: word('irq_desc, 0: not set'),
     cpu: word('simulated CPU its thread counts as running on'),
+    rxQueue: word('netdev_rx_queue it receives for, 0: none'),
   }),
   line('holder of napiHashLock', {
     napiId: word('id shown to the user, 0 until first enabled'),

@@ -37,7 +37,13 @@ import { napiHashAdd, napiHashDel, netifNapiDevListAdd, netifNapiDevListDel } fr
 import { napiThreadAdd, napiThreadAttach, napiThreadDel } from './napi_thread.js';
 import { napiSetThreaded } from './napi_threaded.js';
 import type { NetContext } from './net_context.js';
-import { NAPI_CONFIG, NET_DEVICE, NETDEV_NAPI_THREADED_DISABLED, napiConfigAt } from './net_device.js';
+import {
+  NAPI_CONFIG,
+  NET_DEVICE,
+  NETDEV_NAPI_THREADED_DISABLED,
+  napiConfigAt,
+  rxQueueAt,
+} from './net_device.js';
 
 /** Sleep between two looks at a state word that nobody signals (Linux: usleep_range(20, 200)). */
 const POLL_STATE_US = 50;
@@ -71,6 +77,7 @@ export function netifNapiAdd(
   m[at + NAPI.index] = index;
   m[at + NAPI.config] = napiConfigAt(m, dev, index);
   m[at + NAPI.cpu] = cpu;
+  m[at + NAPI.rxQueue] = rxQueueAt(m, dev, index);
   m[at + NAPI.deferHardIrqs] = m[dev + NET_DEVICE.deferHardIrqs];
   m[at + NAPI.groFlushTimeoutNs] = m[dev + NET_DEVICE.groFlushTimeoutNs];
   Atomics.store(m, at + NAPI.state, NAPIF_STATE_LISTED | NAPIF_STATE_SCHED | NAPIF_STATE_NPSVC);

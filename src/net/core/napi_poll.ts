@@ -16,15 +16,20 @@
  * Ordering
  *   N4 thread: store of its sleeping state, then load of `state`  pairs with  N3 (napi_schedule.ts)
  *   P3 thread: leaves kthreadParkme, then load of the node's `napi`  pairs with  P1, P2 (napi_thread.ts)
- *   N8 net_rx_action: store inNetRxAction = 0, then look at the poll list under irqLock  pairs with  N7
+ *   N8 net_rx_action: store inNetRxAction = 0, then look at the poll list under irqLock  pairs with  N7 (poll_list.ts)
  */
 import { condResched, irqLockCpu, irqUnlockCpu, localBhDisable, localBhEnable } from '../../kernel/bh.js';
+import { cpuOnline } from '../../kernel/cpu.js';
+import type { Current } from '../../kernel/current.js';
 import { kthreadParkme, kthreadShouldPark, kthreadShouldStop } from '../../kernel/kthread.js';
+import { SPIN_FREE } from '../../kernel/locking/spinlock.js';
 import { rcuQuiescentState } from '../../kernel/rcu.js';
 import { schedule } from '../../kernel/sched.js';
 import { NET_RX_SOFTIRQ, raiseSoftirqNoWake } from '../../kernel/softirq.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../../kernel/task.js';
 import { listAddTail, listDelInit, listEmpty, listSpliceTailInit } from '../../mm/list.js';
+import { netRpsAction } from './backlog_queue.js';
+import { skbDeferFreeFlush, skbDeferKick } from './defer_free.js';
 import { groFlushNormal } from './gro.js';
 import { NAPI, NAPIF_STATE_SCHED_THREADED, type Napi, napiDisablePending, napiIsScheduled } from './napi.js';
 import { napiCompleteDone } from './napi_schedule.js';
@@ -52,6 +57,7 @@ export function napiPollOnce(net: NetContext, n: Napi): number {
   if (napiIsScheduled(n)) {
     m[at + NAPI.polls]++;
     net.groNormalBatch = m[net.at + NET.groNormalBatch];
+    net.rpsNeeded = m[net.at + NET.rpsNeeded];
     work = net.napiPollFns[m[at + NAPI.pollFn]](net, n, weight);
   }
   net.polled = work;
@@ -72,6 +78,8 @@ export function netRxAction(net: NetContext): void {
   const { m, cur } = net;
   const cpu = cur.cpu;
   const sd = net.softnet[cpu.id];
+  net.sendsIpis = true;
+  skbDeferFreeFlush(net, sd);
   let budget = m[net.at + NET.netdevBudget];
   const limitUs = (cur.platform.nowUs() + m[net.at + NET.netdevBudgetUsecs]) | 0;
   takePollList(net);
@@ -83,7 +91,7 @@ export function netRxAction(net: NetContext): void {
       const empty = listEmpty(m, sd.pollList);
       irqUnlockCpu(cpu);
       if (empty) {
-        wakeSockets(net);
+        endRound(net);
         return;
       }
       takePollList(net);
@@ -94,7 +102,6 @@ export function netRxAction(net: NetContext): void {
     m[n.at + NAPI.listOwner] = 0;
     const left = napiPollOnce(net, n);
     budget -= net.polled;
-    m[sd.at + SOFTNET_DATA.processed] += net.polled;
     if (left === POLL_REPOLL) listAddTail(m, n.pollList, sd.repollList);
     else wakeSockets(net);
     if (budget <= 0 || ((cur.platform.nowUs() - limitUs) | 0) >= 0) {
@@ -103,7 +110,15 @@ export function netRxAction(net: NetContext): void {
     }
   }
   finishRound(net);
+  endRound(net);
+}
+
+/** What a round, or a thread's loop, owes to others: wake-ups, interrupts to other CPUs, frames they are to free. */
+function endRound(net: NetContext): void {
   wakeSockets(net);
+  net.sendsIpis = false;
+  netRpsAction(net, net.cur.cpu);
+  if (net.deferredTo.length > 0) skbDeferKick(net);
 }
 
 function takePollList(net: NetContext): void {
@@ -130,12 +145,22 @@ function finishRound(net: NetContext): void {
   irqUnlockCpu(cpu);
 }
 
-/** Polls until the instance completes (Linux: napi_threaded_poll_loop). */
-export function napiThreadedPollLoop(net: NetContext, n: Napi): void {
+/**
+ * Polls until the instance completes (Linux: napi_threaded_poll_loop), or until the thread is to be parked: then it leaves
+ * the instance as it is, and whoever parks it sees to that.
+ */
+export function napiThreadedPollLoop(net: NetContext, n: Napi, untilPark = false): void {
   const { cur } = net;
   for (let polls = 1; ; polls++) {
+    if (net.floating) selectCpu(cur);
     localBhDisable(cur);
+    net.sendsIpis = true;
     const left = napiPollOnce(net, n);
+    net.sendsIpis = false;
+    // As in Linux, of the CPU it polls on.
+    netRpsAction(net, cur.cpu);
+    skbDeferFreeFlush(net, net.softnet[cur.cpu.id]);
+    if (net.deferredTo.length > 0) skbDeferKick(net);
     localBhEnable(cur);
     if (left === POLL_COMPLETED || polls % POLLS_PER_WAKE === 0) {
       // First the wake-ups, which hold sockets found under RCU; then: grace periods must not wait for a busy thread.
@@ -143,7 +168,26 @@ export function napiThreadedPollLoop(net: NetContext, n: Napi): void {
       rcuQuiescentState(cur);
     }
     if (left === POLL_COMPLETED) return;
+    if (untilPark && kthreadShouldPark(cur)) {
+      wakeSockets(net);
+      return;
+    }
     condResched(cur);
+  }
+}
+
+/**
+ * A thread that is bound to no CPU goes where nobody polls, as the scheduler would move it: it stays if its CPU's bottom
+ * halves are free or those of all are taken.
+ */
+function selectCpu(cur: Current): void {
+  const { m, cpus } = cur;
+  if (Atomics.load(m, cur.home.bhLock) === SPIN_FREE) return;
+  for (let i = 0; i < cpus.length; i++) {
+    if (!cpuOnline(cpus[i]) || Atomics.load(m, cpus[i].bhLock) !== SPIN_FREE) continue;
+    cur.home = cpus[i];
+    cur.cpu = cpus[i];
+    return;
   }
 }
 

@@ -23,14 +23,10 @@
  *   N4 thread: store of its sleeping state, then load of `state`          pairs with  N3
  *   N5 starting a thread: store of `threadNode`, then or of THREADED (napi_thread.ts)  pairs with  N6
  *   N6 scheduler: load of THREADED, then load of `threadNode`             pairs with  N5
- *   N7 scheduler: list add, load of inNetRxAction, under irqLock          pairs with  N8 (napi_poll.ts)
  */
-import { irqLockCpu, irqUnlockCpu } from '../../kernel/bh.js';
 import type { Cpu } from '../../kernel/cpu.js';
 import { hrtimerStart } from '../../kernel/hrtimer.js';
-import { NET_RX_SOFTIRQ, raiseSoftirq } from '../../kernel/softirq.js';
 import { wakeUpProcess } from '../../kernel/task.js';
-import { listAddTail } from '../../mm/list.js';
 import { groFlushNormal } from './gro.js';
 import {
   NAPI,
@@ -46,6 +42,7 @@ import {
 } from './napi.js';
 import { NAPI_THREAD_NODE } from './napi_thread.js';
 import type { NetContext } from './net_context.js';
+import { napiPollListAdd } from './poll_list.js';
 
 /**
  * Tries to take the instance for a poll (Linux: napi_schedule_prep).
@@ -78,13 +75,7 @@ export function napiScheduleOn(net: NetContext, cpu: Cpu, n: Napi): void {
       return;
     }
   }
-  const sd = net.softnet[cpu.id];
-  irqLockCpu(cpu);
-  listAddTail(m, n.pollList, sd.pollList);
-  m[n.at + NAPI.listOwner] = cpu.id + 1;
-  const polling = Atomics.load(m, sd.inNetRxAction); // N7
-  irqUnlockCpu(cpu);
-  if (polling === 0) raiseSoftirq(net.cur, cpu, NET_RX_SOFTIRQ);
+  napiPollListAdd(net, cpu, n);
 }
 
 /** Schedules an instance the caller owns, on the CPU it runs on or acts for (Linux: __napi_schedule). */

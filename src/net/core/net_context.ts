@@ -5,6 +5,7 @@
  */
 import type { Current } from '../../kernel/current.js';
 import { KERNEL, KERNEL_AT } from '../../kernel/current.js';
+import type { SmpCallFunc } from '../../kernel/smp.js';
 import type { Arena } from '../../mm/arena.js';
 import { perCpuPtr } from '../../mm/percpu.js';
 import type { NetDevOps } from './dev.js';
@@ -17,7 +18,25 @@ import { NET, SOFTNET_DATA, SoftnetData } from './softnet_data.js';
 /** A driver's poll function. @returns packets taken: less than `budget` means that it completed */
 export type NapiPollFn = (net: NetContext, n: Napi, budget: number) => number;
 /** A protocol's look-up: the socket a frame is for, or null (the next one is asked). */
-export type SockLookup = (net: NetContext, n: Napi, skb: number) => SockQueue | null;
+export type SockLookup = (net: NetContext, skb: number) => SockQueue | null;
+
+/** Frames staged for one backlog before they are queued. */
+export const BACKLOG_STAGE_SLOTS = 256;
+
+/** Frames that a poll found to be another CPU's: queued together, under one lock. */
+export class BacklogStage {
+  readonly cpu: number;
+  readonly skbs = new Int32Array(BACKLOG_STAGE_SLOTS);
+  /** For each: the struct rps_place that is told where it stands, 0: none. */
+  readonly places = new Int32Array(BACKLOG_STAGE_SLOTS);
+  count = 0;
+
+  constructor(cpu: number) {
+    this.cpu = cpu;
+  }
+}
+
+function nobodyWaits(): void {}
 
 /** Entries of a receive list: it is handed up once it holds gro_normal_batch frames. */
 export const RX_LIST_SLOTS = 256;
@@ -48,8 +67,28 @@ export class NetContext {
   rxFrames = 0;
   /** The sysctl, read once a poll. */
   groNormalBatch = 0;
+  /** NET.rpsNeeded, read once a poll: while 0 no frame is steered. */
+  rpsNeeded = 0;
   /** Packets that the last napiPollOnce took. */
   polled = 0;
+  /** The page pool whose NAPI instance this thread polls: its buffers need no lock. 0: none. */
+  ownPool = 0;
+  /** This thread looks at its CPU's rpsIpiList when the poll loop ends. */
+  sendsIpis = false;
+  /** Not bound to a CPU: it polls on one whose bottom halves are free. */
+  floating = false;
+  /** Frames on their way to backlogs, by CPU; made when first needed. */
+  readonly stages: (BacklogStage | null)[];
+  /** Those of them that hold some. */
+  readonly staged: BacklogStage[] = [];
+  /** CPUs that were left frames to free since the poll loop began. */
+  readonly deferredTo: SoftnetData[] = [];
+  /** Handler of the interrupt that has a remote backlog run; made when first needed. */
+  rpsTriggerSoftirq: SmpCallFunc | null = null;
+  /** Buffers on their way back to a pool. */
+  readonly freeBatch = new Int32Array(256);
+  /** Called after buffers came back to a pool, under RCU: a driver may wait for them. */
+  poolFreed: (net: NetContext, pool: number) => void = nobodyWaits;
   private readonly napis = new Map<number, Napi>();
   private readonly pools = new Map<number, PagePool>();
   private readonly socks = new Map<number, SockQueue>();
@@ -62,6 +101,23 @@ export class NetContext {
     this.f = arena.f;
     this.at = at;
     this.softnet = softnet;
+    this.stages = softnet.map(() => null);
+  }
+
+  /** Gives the first `n` buffers of freeBatch, all of the pool at `at`, back. */
+  recycleBatch(at: number, n: number): void {
+    this.pool(at).recycle(this.freeBatch, 0, n);
+    this.poolFreed(this, at);
+  }
+
+  /** @returns the frames on their way to the backlog of a CPU */
+  stage(cpu: number): BacklogStage {
+    let stage = this.stages[cpu];
+    if (stage === null) {
+      stage = new BacklogStage(cpu);
+      this.stages[cpu] = stage;
+    }
+    return stage;
   }
 
   /** @returns this thread's view of the napi_struct at `at` */
@@ -105,7 +161,7 @@ export function netContext(cur: Current, arena: Arena): NetContext {
   const at = m[KERNEL_AT + KERNEL.net];
   const softnet: SoftnetData[] = [];
   for (const cpu of cur.cpus) {
-    softnet.push(new SoftnetData(m, perCpuPtr(m[at + NET.softnetData], SOFTNET_DATA, cpu.id)));
+    softnet.push(new SoftnetData(m, perCpuPtr(m[at + NET.softnetData], SOFTNET_DATA, cpu.id), cpu.id));
   }
   return new NetContext(cur, arena, at, softnet);
 }

@@ -5,11 +5,13 @@
  * Owners: the creator's line is constant once the device is in the list; the rest belongs to the holder of the
  * device's mutex. `features` is read by polls without it: a change takes effect at the next poll.
  */
+import { KERNEL, KERNEL_AT } from '../../kernel/current.js';
 import { ENOMEM } from '../../kernel/errno.js';
 import { readName, writeName } from '../../mm/arena.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
 import { line, struct, word, words } from '../../mm/struct.js';
 import type { NetContext } from './net_context.js';
+import { NETDEV_RX_QUEUE, RPS_PLACE } from './rps_map.js';
 import { MAX_NETDEVS, NET } from './softnet_data.js';
 
 export const IFF_UP = 1;
@@ -32,6 +34,7 @@ export const NET_DEVICE = struct(
     driver: word('which driver (an entry of netDevOps)'),
     priv: word('the driver’s own struct'),
     maxQueues: word('queues it can have'),
+    rxQueues: word('netdev_rx_queue of each queue index'),
     napiConfigs: word('napi_config of each queue index; 0: the driver keeps none'),
     reconfig: word('RECONFIG_*: how the driver changes its channels'),
     rxMax: word('most descriptors of a receive ring'),
@@ -82,9 +85,15 @@ export function allocNetdev(
   maxQueues: number,
   persistent: boolean = true,
 ): number {
+  const nrCpus = m[KERNEL_AT + KERNEL.nrCpus];
+  const placesWords = nrCpus * RPS_PLACE.WORDS;
   const dev = kmalloc(m, NET_DEVICE.SIZE);
   const configs = persistent ? kmalloc(m, NAPI_CONFIG.SIZE * maxQueues) : 0;
-  if (dev === 0 || (persistent && configs === 0)) {
+  const rxQueues = kmalloc(m, NETDEV_RX_QUEUE.SIZE * maxQueues);
+  const places = kmalloc(m, placesWords * maxQueues);
+  if (dev === 0 || (persistent && configs === 0) || rxQueues === 0 || places === 0) {
+    kfree(m, places, placesWords * maxQueues);
+    kfree(m, rxQueues, NETDEV_RX_QUEUE.SIZE * maxQueues);
     kfree(m, configs, NAPI_CONFIG.SIZE * maxQueues);
     kfree(m, dev, NET_DEVICE.SIZE);
     return -ENOMEM;
@@ -93,13 +102,26 @@ export function allocNetdev(
   m[dev + NET_DEVICE.driver] = driver;
   m[dev + NET_DEVICE.maxQueues] = maxQueues;
   m[dev + NET_DEVICE.napiConfigs] = configs;
+  m[dev + NET_DEVICE.rxQueues] = rxQueues;
+  for (let i = 0; i < maxQueues; i++)
+    m[rxQueues + i * NETDEV_RX_QUEUE.SIZE + NETDEV_RX_QUEUE.places] = places + i * placesWords;
   return dev;
 }
 
-/** Frees a device that is in no list, has no instances, and whose parked threads were stopped (netdevNapiExit). */
+/** Frees a device that is in no list, has no instances and no steering, and whose parked threads were stopped (netdevNapiExit). */
 export function freeNetdev(m: Int32Array, dev: number): void {
-  kfree(m, m[dev + NET_DEVICE.napiConfigs], NAPI_CONFIG.SIZE * m[dev + NET_DEVICE.maxQueues]);
+  const maxQueues = m[dev + NET_DEVICE.maxQueues];
+  const rxQueues = m[dev + NET_DEVICE.rxQueues];
+  const placesWords = m[KERNEL_AT + KERNEL.nrCpus] * RPS_PLACE.WORDS;
+  kfree(m, m[rxQueues + NETDEV_RX_QUEUE.places], placesWords * maxQueues);
+  kfree(m, rxQueues, NETDEV_RX_QUEUE.SIZE * maxQueues);
+  kfree(m, m[dev + NET_DEVICE.napiConfigs], NAPI_CONFIG.SIZE * maxQueues);
   kfree(m, dev, NET_DEVICE.SIZE);
+}
+
+/** @returns the netdev_rx_queue of a queue index */
+export function rxQueueAt(m: Int32Array, dev: number, index: number): number {
+  return m[dev + NET_DEVICE.rxQueues] + index * NETDEV_RX_QUEUE.SIZE;
 }
 
 /** @returns the napi_config of a queue index, or 0 if the device keeps none */

@@ -29,7 +29,9 @@ export const PAGE_POOL = struct(
     buffers: word('the first buffer; the others follow, SKB_STRIDE apart'),
     ring: word('recycle ring, one word a slot'),
     cache: word('stack of buffers, `total` words'),
-    queue: word('receive queue of the driver it feeds'),
+    queue: word('receive queue of the driver it feeds, 0: none; read under RCU'),
+    dev: word('net_device its frames come from'),
+    cpu: word('CPU that frees what is left to it'),
     id: word('serial number: a view with another one is stale'),
   }),
   line('lock holders', { lock: word('spin lock of those who free') }),
@@ -162,4 +164,9 @@ export function pagePoolView(m: Int32Array, at: number): PagePool {
 /** @returns buffers that are in the pool now; racy unless everything rests */
 export function pagePoolInside(m: Int32Array, at: number): number {
   return m[at + PAGE_POOL.cacheCount] + ringLength(m, m[at + PAGE_POOL.ring]);
+}
+
+/** @returns the net_device a frame came from (Linux: skb->dev) */
+export function skbDev(m: Int32Array, skb: number): number {
+  return m[m[skb + SKB.pool] + PAGE_POOL.dev];
 }

@@ -8,9 +8,11 @@
  */
 import type { Napi } from './napi.js';
 import type { NetContext } from './net_context.js';
+import { rpsReceive } from './rps.js';
+import { dropSkb } from './skb_free.js';
 import { SKB } from './skbuff.js';
 import { type SockQueue, sockWake } from './sock_queue.js';
-import { DROP_NO_SOCKET, DROP_SOCKET_RCVBUFF, NET } from './softnet_data.js';
+import { DROP_NO_SOCKET, DROP_SOCKET_RCVBUFF, SOFTNET_DATA } from './softnet_data.js';
 
 /** Appends a frame (or a chain that GRO made) to the receive list (Linux: gro_normal_one). */
 export function groNormalOne(net: NetContext, n: Napi, skb: number, segs: number): void {
@@ -24,14 +26,27 @@ export function groNormalList(net: NetContext, n: Napi): void {
   const { rxList, rxEntries } = net;
   net.rxEntries = 0;
   net.rxFrames = 0;
-  for (let i = 0; i < rxEntries; i++) netifReceiveSkb(net, n, rxList[i]);
+  let here = rxEntries;
+  for (let i = 0; i < rxEntries; i++) {
+    if (net.rpsNeeded !== 0 && rpsReceive(net, n, rxList[i])) here--;
+    else receiveSkb(net, rxList[i]);
+  }
+  if (here > 0) countProcessed(net, here);
 }
 
-/** Finds the socket of a frame and stages it there; chains are taken apart again, frame by frame. */
-function netifReceiveSkb(net: NetContext, n: Napi, head: number): void {
+/** Counts skbs handed to the protocols on this CPU, whose BH lock the caller holds. */
+export function countProcessed(net: NetContext, n: number): void {
+  net.m[net.softnet[net.cur.cpu.id].at + SOFTNET_DATA.processed] += n;
+}
+
+/**
+ * Hands a frame to the protocols (Linux: __netif_receive_skb): finds its socket and stages it there; chains are taken
+ * apart again, frame by frame.
+ */
+export function receiveSkb(net: NetContext, head: number): void {
   const { m, sockLookups } = net;
   let sock: SockQueue | null = null;
-  for (let i = 0; i < sockLookups.length && sock === null; i++) sock = sockLookups[i](net, n, head);
+  for (let i = 0; i < sockLookups.length && sock === null; i++) sock = sockLookups[i](net, head);
   for (let skb = head; skb !== 0; ) {
     const following = m[skb + SKB.fragList];
     if (following !== 0) m[skb + SKB.fragList] = 0;
@@ -81,27 +96,4 @@ function flushSock(net: NetContext, sock: SockQueue): void {
   if (staged === 0) return;
   const queued = sock.flush();
   for (let i = queued; i < staged; i++) dropSkb(net, sock.stage[i], DROP_SOCKET_RCVBUFF);
-}
-
-/** Counts a drop and gives the frame's buffers back to their pool. NAPI owner of that pool only. */
-export function dropSkb(net: NetContext, skb: number, reason: number): void {
-  countDrops(net, reason, 1);
-  freeSkbNapi(net, skb);
-}
-
-/** Counts `n` frames dropped for `reason` (DROP_*). */
-export function countDrops(net: NetContext, reason: number, n: number): void {
-  Atomics.add(net.m, net.at + NET.drops + reason, n);
-}
-
-/** Gives a frame's buffers back from within the poll of the queue they belong to (Linux: napi_consume_skb). */
-export function freeSkbNapi(net: NetContext, skb: number): void {
-  const { m } = net;
-  const pool = net.pool(m[skb + SKB.pool]);
-  for (let s = skb; s !== 0; ) {
-    const next = m[s + SKB.frags];
-    if (next !== 0) m[s + SKB.frags] = 0;
-    pool.recycleDirect(s);
-    s = next;
-  }
 }

@@ -2,16 +2,20 @@
 /**
  * softnet_data: a CPU's receive state (Linux: struct softnet_data), and the roots of the network layer.
  *
- * Owners: the poll list belongs to the CPU's irqLock; the two lists of a round and the counters to whoever holds the
- * CPU's BH lock; inNetRxAction is written under the BH lock and read under the irqLock.
+ * Owners: the poll list and the list of remote backlogs to interrupt belong to the CPU's irqLock; the two lists of a
+ * round and the counters to whoever holds the CPU's BH lock; inNetRxAction is written under the BH lock and read under
+ * the irqLock. The input queue belongs to its lock, the process queue to whoever owns SCHED of the backlog instance
+ * (backlog.ts). The deferred frees: defer_free.ts. Flow limit: flow_limit.ts.
  */
 import { listHead } from '../../mm/list.js';
 import { line, struct, word, words } from '../../mm/struct.js';
+import { NAPI } from './napi.js';
 
 export const SOFTNET_DATA = struct(
   'softnet_data',
   line('holder of the CPU’s irqLock', {
     pollList: listHead('instances to poll, entries are pollList of NAPI'),
+    rpsIpiList: word('softnet_data of remote CPUs to interrupt, linked by rpsIpiNext, 0: none'),
   }),
   line('holder of the CPU’s bhLock', {
     inNetRxAction: word('1 while net_rx_action looks at the poll list by itself'),
@@ -19,9 +23,47 @@ export const SOFTNET_DATA = struct(
   line('holder of the CPU’s bhLock', {
     roundList: listHead('instances of the round under way'),
     repollList: listHead('instances that used up their weight'),
-    processed: word('packets taken by softirq polls (wraps)'),
     timeSqueeze: word('rounds that ran out of budget or time'),
+    processed: word('skbs handed to the protocols (wraps)'),
   }),
+  line('lock holders', { inputLock: word('spin lock of the input queue (Linux: backlog_lock)') }),
+  line('inputLock', {
+    inputHead: word('input_pkt_queue: first skb, linked by `next`'),
+    inputTail: word('its last skb'),
+    inputQlen: word('skbs in it'),
+    inputQueueTail: word('skbs ever put into it (wraps)'),
+    processQueueEmpty: word('times the process queue was found empty (wraps; seed 002)'),
+    flushed: word('skbs taken out of the middle since the last splice: not yet counted in inputQueueHead'),
+    dropped: word('skbs dropped because the queue was full, or by flow limit (wraps)'),
+  }),
+  line('owner of the backlog’s SCHED', {
+    processHead: word('process_queue: first skb, linked by `next`'),
+    processQlen: word('skbs in it'),
+    flushedBefore: word('skbs taken out of the middle before those of the process queue were spliced'),
+    receivedRps: word('interrupts received from other CPUs (wraps)'),
+    rpsIpiNext: word('next softnet_data in a list of those to interrupt'),
+  }),
+  line('owner of the backlog’s SCHED; read by those who steer', {
+    inputQueueHead: word('skbs that have left the queues and reached their sockets (wraps)'),
+  }),
+  line('senders, compare-and-swap', { rpsCsd: word('call_single_data: interrupts another CPU’s backlog') }),
+  line('lock holders', { deferLock: word('spin lock of the deferred frees') }),
+  line('deferLock', {
+    deferList: word('skbs to free, linked by `next`'),
+    deferCount: word('skbs in it'),
+  }),
+  line('any thread, compare-and-swap', {
+    deferIpiScheduled: word('1 while an interrupt to free them is on its way'),
+  }),
+  line('its sender, compare-and-swap', { deferCsd: word('call_single_data: frees what is deferred') }),
+  line('control threads, under the flow limit mutex; read under RCU', {
+    flowLimit: word('struct sd_flow_limit, 0: off'),
+  }),
+  line('holder of the backlog threads mutex, or of the CPU hotplug mutex', {
+    backlogTask: word('task_struct of the backlog’s thread, 0: none; read under RCU'),
+    backlogNode: word('napi_thread_node of a run-time thread'),
+  }),
+  line('see struct napi_struct', { backlog: words(NAPI.SIZE, 'the backlog’s NAPI instance') }),
 );
 
 /** A view of a CPU's softnet_data. Make once a thread, keep. */
@@ -32,14 +74,26 @@ export class SoftnetData {
   readonly inNetRxAction: number;
   readonly roundList: number;
   readonly repollList: number;
+  readonly rpsIpiList: number;
+  readonly inputLock: number;
+  readonly inputQueueHead: number;
+  /** Index of the backlog's napi_struct. */
+  readonly backlog: number;
+  /** The CPU's number. */
+  readonly cpu: number;
 
-  constructor(m: Int32Array, at: number) {
+  constructor(m: Int32Array, at: number, cpu: number) {
     this.m = m;
     this.at = at;
     this.pollList = at + SOFTNET_DATA.pollList;
     this.inNetRxAction = at + SOFTNET_DATA.inNetRxAction;
     this.roundList = at + SOFTNET_DATA.roundList;
     this.repollList = at + SOFTNET_DATA.repollList;
+    this.rpsIpiList = at + SOFTNET_DATA.rpsIpiList;
+    this.inputLock = at + SOFTNET_DATA.inputLock;
+    this.inputQueueHead = at + SOFTNET_DATA.inputQueueHead;
+    this.backlog = at + SOFTNET_DATA.backlog;
+    this.cpu = cpu;
   }
 }
 
@@ -50,6 +104,8 @@ export const DROP_SOCKET_RCVBUFF = 2;
 export const DROP_NO_SOCKET = 3;
 export const DROP_DEV_READY = 4;
 export const DROP_SOCKET_CLOSE = 5;
+export const DROP_CPU_BACKLOG = 6;
+export const DROP_FLOW_LIMIT = 7;
 /** Names of the reasons, as the JSON shows them. */
 export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'rx_missed',
@@ -58,6 +114,8 @@ export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'no_socket',
   'dev_ready',
   'socket_close',
+  'cpu_backlog',
+  'flow_limit',
 ]);
 
 /** Most network devices of a machine. */
@@ -79,12 +137,27 @@ export const NET = struct(
     softnetData: word('per-CPU softnet_data, CPU 0 first'),
     udpTable: word('UDP sockets by port, NR_PORTS words; written under rtnl, read under RCU'),
     napiKthreadPersist: word('NAPI_KTHREAD_PERSIST_*: what becomes of a thread when its instance is deleted'),
+    threadBacklogNapi: word('THREAD_BACKLOG_NAPI_*: boot-time backlog threads'),
+    rpsCpuMask: word('bits of an entry of the socket flow table that name the CPU'),
   }),
   line('sysctl: any control thread', {
     netdevBudget: word('packets of one softirq round (300)'),
     netdevBudgetUsecs: word('microseconds of one softirq round (2000)'),
     groNormalBatch: word('frames delivered to the stack at once (8)'),
-    devWeight: word('weight of an instance added without one (64)'),
+    devWeight: word('packets of one backlog poll, before the bias (64)'),
+    devWeightRxBias: word('factor of devWeight for receiving (1)'),
+    devWeightTxBias: word('factor of devWeight for sending (1); nothing queues what is sent here'),
+    netdevMaxBacklog: word('length of an input queue up to which it takes more (1000)'),
+    skbDeferMax: word('deferred frees of a CPU, half of which interrupt it (64); 0: none is deferred'),
+    backlogThreaded: word('1: backlogs are run by threads, from now on (seed 002)'),
+    flowLimitTableLen: word('buckets of a flow limit table made from now on (4096), a power of two'),
+  }),
+  line('any control thread; read once a poll', {
+    rpsNeeded: word('maps and flow tables there are: while 0 nobody looks for one'),
+  }),
+  line('lock holders', { sysctlMutex: words(2, 'mutex of sysctls that are more than a word') }),
+  line('sysctlMutex; read under RCU', {
+    rpsSockFlowTable: word('struct rps_sock_flow_table, 0: none'),
   }),
   line('lock holders', { rtnl: words(2, 'mutex over the lists of devices and sockets') }),
   line('rtnl', {
@@ -108,5 +181,13 @@ export const NETDEV_BUDGET = 300;
 export const NETDEV_BUDGET_USECS = 2000;
 export const GRO_NORMAL_BATCH = 8;
 export const DEV_WEIGHT = 64;
+export const NETDEV_MAX_BACKLOG = 1000;
+export const SKB_DEFER_MAX = 64;
+export const FLOW_LIMIT_TABLE_LEN = 4096;
+
+/** Values of the boot parameter `thread_backlog_napi`: off; with the bypass for the local CPU (seed 001); without it. */
+export const THREAD_BACKLOG_NAPI_OFF = 0;
+export const THREAD_BACKLOG_NAPI_ON = 1;
+export const THREAD_BACKLOG_NAPI_NO_BYPASS = 2;
 /** First NAPI id: below it numbers mean CPUs (Linux: MIN_NAPI_ID = NR_CPUS + 1). */
 export const MIN_NAPI_ID = 8193;

@@ -7,7 +7,6 @@
  */
 import { EADDRINUSE } from '../../kernel/errno.js';
 import { IPPROTO_UDP } from '../core/headers/protocols.js';
-import type { Napi } from '../core/napi.js';
 import type { NetContext } from '../core/net_context.js';
 import { SKB, SKB_F_IP } from '../core/skbuff.js';
 import type { SockQueue } from '../core/sock_queue.js';
@@ -29,7 +28,7 @@ export function udpUnbind(net: NetContext, sock: number, port: number): void {
 }
 
 /** Finds the socket of a UDP datagram over IPv4 or IPv6 (Linux: __udp4_lib_lookup). Fragments have none. */
-export function udpLookup(net: NetContext, _n: Napi, skb: number): SockQueue | null {
+export function udpLookup(net: NetContext, skb: number): SockQueue | null {
   const { m, at } = net;
   const proto = m[skb + SKB.proto];
   // UDP in an IP packet that was read whole and is no fragment.

@@ -5,9 +5,9 @@
  * Owners: the device's word is written under rtnl and read under RCU.
  */
 import { EADDRINUSE } from '../../kernel/errno.js';
-import { NAPI, type Napi } from '../core/napi.js';
 import type { NetContext } from '../core/net_context.js';
 import { NET_DEVICE } from '../core/net_device.js';
+import { skbDev } from '../core/page_pool.js';
 import type { SockQueue } from '../core/sock_queue.js';
 
 /** Binds a packet socket to a device, one a device. Caller holds rtnl. @returns 0 or -EADDRINUSE */
@@ -22,8 +22,8 @@ export function packetUnbind(net: NetContext, sock: number, dev: number): void {
 }
 
 /** @returns the packet socket of the device a frame came from, if there is one */
-export function packetLookup(net: NetContext, n: Napi, _skb: number): SockQueue | null {
+export function packetLookup(net: NetContext, skb: number): SockQueue | null {
   const { m } = net;
-  const sock = Atomics.load(m, m[n.at + NAPI.dev] + NET_DEVICE.packetSock);
+  const sock = Atomics.load(m, skbDev(m, skb) + NET_DEVICE.packetSock);
   return sock === 0 ? null : net.sock(sock);
 }
