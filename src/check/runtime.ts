@@ -197,9 +197,16 @@ export const $ = {
     return o;
   },
   random: randomShim,
-  /** A module begins: its sites. */
-  mod(session: string, url: string, hash: string, first: number, rows: readonly SiteRow[]): void {
-    addModule(session, { url, hash, first, rows });
+  /** A module begins: its sites, and what it imports. */
+  mod(
+    session: string,
+    url: string,
+    hash: string,
+    first: number,
+    rows: readonly SiteRow[],
+    imports: readonly string[],
+  ): void {
+    addModule(session, { url, hash, first, rows, imports });
   },
 };
 

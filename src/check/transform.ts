@@ -98,6 +98,16 @@ function moduleNames(ast: Node): string[] {
   return names;
 }
 
+/** @returns the addresses of what a module imports by a path */
+function importedByPath(ast: Node, url: string): string[] {
+  const found: string[] = [];
+  for (const st of ast.body as Node[]) {
+    const from = (st.source as Node | null | undefined)?.value as string | undefined;
+    if (from !== undefined && /^(\.{0,2}\/|file:)/.test(from)) found.push(new URL(from, url).href);
+  }
+  return found;
+}
+
 class Transformer {
   private readonly original: string;
   private readonly source: string;
@@ -143,7 +153,7 @@ class Transformer {
     const head =
       `import { ${['$', ...names].join(', ')} } from ${JSON.stringify(options.runtime)}; ` +
       `$.mod(${JSON.stringify(options.session)}, ${JSON.stringify(options.url)}, '${hash}', ${options.firstSite}, ` +
-      `${JSON.stringify(this.work.rows)}); `;
+      `${JSON.stringify(this.work.rows)}, ${JSON.stringify(importedByPath(ast, options.url))}); `;
     const bang = source.startsWith('#!') ? source.indexOf('\n') + 1 : 0;
     s.appendLeft(bang, head);
     for (const st of ast.body as Node[]) this.freezeDeclared(st);
