@@ -16,6 +16,7 @@ import { renameShadowing } from './shadowing.js';
 import { childrenOf, isFunction, isRandom, type Node, patternNames } from './syntax.js';
 import { ExpressionTransform } from './transform_expressions.js';
 import { FunctionTransform } from './transform_functions.js';
+import { guardCarrier } from './transform_guards.js';
 import { refuseAliases, refuseModuleBlocks } from './transform_refusals.js';
 import { StatementTransform } from './transform_statements.js';
 import { TransformWork } from './transform_work.js';
@@ -283,7 +284,9 @@ class Transformer {
           this.s.overwrite(n.start, n.end, '$.random');
           return;
         }
-        break;
+        for (const c of childrenOf(n)) this.walk(c, F);
+        guardCarrier(n, this.work);
+        return;
       case 'UpdateExpression':
         if (F !== null) this.work.guardTarget(n.argument as Node, F);
         break;
