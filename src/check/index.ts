@@ -18,18 +18,20 @@ export {
   must,
   type ThreadStates,
 } from './litmus.js';
-export { type LoadOptions, loadProgram, type Program } from './load.js';
+export { type LoadOptions, loadProgram, OpenProgram, type Program } from './load.js';
 export { CheckUsageError, RefusedError } from './refuse.js';
 export { Replay, type TraceStep } from './replay.js';
 export { stepText, traceText, verdictJson, verdictText } from './report.js';
 export { type SearchOptions, type SearchResult, search } from './search.js';
 export { Setting } from './setting.js';
 export {
-  loadSuite,
+  type LoadedTest,
   type Mutant,
   type MutantResult,
   readSuite,
   runMutant,
+  Suite,
+  type SuitePart,
   type SuiteSource,
 } from './suite.js';
 export {

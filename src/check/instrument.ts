@@ -115,7 +115,7 @@ function jsonModule(text: string, url: string, session: string, runtime: string)
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
   return (
     `import { $ } from ${JSON.stringify(runtime)}; ` +
-    `$.mod(${JSON.stringify(session)}, ${JSON.stringify(url)}, '${hash}', 0, []);\n` +
+    `$.mod(${JSON.stringify(session)}, ${JSON.stringify(url)}, '${hash}', 0, [], []);\n` +
     `export default $.m(JSON.parse(${JSON.stringify(text)}), ${JSON.stringify(fileURLToPath(url.replace(/\?.*$/, '')))});\n`
   );
 }

@@ -123,6 +123,11 @@ export function litmusTests(exports: Readonly<Record<string, unknown>>): Litmus[
   return found;
 }
 
+/** The error for a test that a suite does not have. */
+export function noTest(name: string): CheckUsageError {
+  return new CheckUsageError(`there is no litmus test ${name}; softnet check --list shows them`);
+}
+
 /** Thrown by `must`: told apart from exceptions of the code under test. */
 export class AssertionFailure extends Error {
   constructor(message: string) {

@@ -5,10 +5,10 @@ import nodeModule from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import { type Edit, editConcerns } from './edits.js';
-import { Instrument, type Resolved, type Session } from './instrument.js';
+import type { Resolved, Session } from './instrument.js';
 import { CheckUsageError, RefusedError } from './refuse.js';
 import { running } from './runner.js';
-import { modulesOf } from './sites.js';
+import { modulesOf, type SiteModule } from './sites.js';
 
 export interface LoadOptions {
   /** Packages whose code is instrumented, too. */
@@ -36,16 +36,20 @@ interface SyncHooks {
 }
 const { registerHooks } = nodeModule as { registerHooks?: (hooks: SyncHooks) => unknown };
 
-let announce: ((s: Session) => void) | undefined;
+type Announce = (s: Session) => void;
+
+let announce: Promise<Announce> | undefined;
 let count = 0;
 
 /** Installs the hooks at the first load of a process. @returns what makes a session known to them */
-function hooks(): (s: Session) => void {
+function hooks(): Promise<Announce> {
   announce ??= registerHooks === undefined ? hooksElsewhere() : hooksHere(registerHooks);
   return announce;
 }
 
-function hooksHere(install: (hooks: SyncHooks) => unknown): (s: Session) => void {
+async function hooksHere(install: (hooks: SyncHooks) => unknown): Promise<Announce> {
+  // The parser and the transform are wanted in the thread that has the hooks, and in no other.
+  const { Instrument } = await import('./instrument.js');
   const sessions = new Map<string, Session>();
   const instrument = new Instrument(new URL('./', import.meta.url).href, (id) => sessions.get(id) as Session);
   install({
@@ -57,7 +61,7 @@ function hooksHere(install: (hooks: SyncHooks) => unknown): (s: Session) => void
   return (s) => sessions.set(s.id, s);
 }
 
-function hooksElsewhere(): (s: Session) => void {
+async function hooksElsewhere(): Promise<Announce> {
   const channel = new MessageChannel();
   nodeModule.register(new URL('./hooks.js', import.meta.url), {
     data: { port: channel.port2, checker: new URL('./', import.meta.url).href },
@@ -67,6 +71,59 @@ function hooksElsewhere(): (s: Session) => void {
   return (s) => channel.port1.postMessage(s);
 }
 
+/** A program whose modules are loaded one after the other: what several of them import exists once. */
+export class OpenProgram {
+  private readonly session: Session;
+
+  constructor(options: LoadOptions = {}) {
+    this.session = newSession({ packages: options.packages ?? [], edits: options.edits ?? [] });
+  }
+
+  /**
+   * Loads a module and what it imports.
+   * @param file path, or file: address
+   * @returns the program as this module sees it: what else was loaded does not change its digest
+   * @throws RefusedError for code that cannot be checked, CheckUsageError for an edit that does not match and a module
+   * that cannot be imported
+   */
+  async load(file: string | URL): Promise<Program> {
+    const url = addressOf(file);
+    const { session } = this;
+    const exports = await importMarked(url, session);
+    const all = modulesOf(session.id);
+    // Which module a name of a package stands for is known to the engine alone.
+    const modules = session.packages.length > 0 ? all : reachedFrom(url.href, all);
+    const hashes = modules.map((m) => m.hash).sort();
+    const digest = createHash('sha256').update(hashes.join()).digest('hex').slice(0, 12);
+    return { session: session.id, exports, digest };
+  }
+
+  /** @throws CheckUsageError if an edit concerns no module that was loaded so far */
+  checkEdits(edits: readonly Edit[]): void {
+    const modules = modulesOf(this.session.id);
+    for (const e of edits) {
+      if (!modules.some((m) => editConcerns(fileURLToPath(m.url.replace(/\?.*$/, '')), e))) {
+        throw new CheckUsageError(`no module ${e.file} was loaded; bring the edit up to date`);
+      }
+    }
+  }
+}
+
+/** @returns the module at an address and all that it imports by paths; every module where it is not found */
+function reachedFrom(address: string, modules: readonly SiteModule[]): readonly SiteModule[] {
+  const byUrl = new Map(modules.map((m) => [m.url, m]));
+  const first = byUrl.get(address);
+  if (first === undefined) return modules;
+  const found = new Set([first]);
+  for (const m of found) {
+    for (const url of m.imports) {
+      const next = byUrl.get(url);
+      if (next !== undefined) found.add(next);
+    }
+  }
+  return [...found];
+}
+
 /**
  * Loads a module and what it imports.
  * @param file path, or file: address
@@ -74,17 +131,10 @@ function hooksElsewhere(): (s: Session) => void {
  * that cannot be imported
  */
 export async function loadProgram(file: string | URL, options: LoadOptions = {}): Promise<Program> {
-  const edits = options.edits ?? [];
-  const { id, exports } = await importMarked(file, { packages: options.packages ?? [], edits });
-  const modules = modulesOf(id);
-  for (const e of edits) {
-    if (!modules.some((m) => editConcerns(fileURLToPath(m.url.replace(/\?.*$/, '')), e))) {
-      throw new CheckUsageError(`no module ${e.file} was loaded; bring the edit up to date`);
-    }
-  }
-  const hashes = modules.map((m) => m.hash).sort();
-  const digest = createHash('sha256').update(hashes.join()).digest('hex').slice(0, 12);
-  return { session: id, exports, digest };
+  const open = new OpenProgram(options);
+  const program = await open.load(file);
+  open.checkEdits(options.edits ?? []);
+  return program;
 }
 
 /**
@@ -96,20 +146,22 @@ export async function loadPlain(
   file: string | URL,
   packages: readonly string[] = [],
 ): Promise<Readonly<Record<string, unknown>>> {
-  return (await importMarked(file, { packages, edits: [], plain: true })).exports;
+  return importMarked(addressOf(file), newSession({ packages, edits: [], plain: true }));
 }
 
-async function importMarked(
-  file: string | URL,
-  what: Omit<Session, 'id'>,
-): Promise<{ id: string; exports: Record<string, unknown> }> {
-  const url = typeof file === 'string' ? pathToFileURL(file) : file;
-  const id = `s${++count}`;
-  hooks()({ id, ...what });
+function newSession(what: Omit<Session, 'id'>): Session {
+  return { id: `s${++count}`, ...what };
+}
+
+function addressOf(file: string | URL): URL {
+  return typeof file === 'string' ? pathToFileURL(file) : file;
+}
+
+async function importMarked(url: URL, session: Session): Promise<Record<string, unknown>> {
+  (await hooks())(session);
   running.phase = 'load';
   try {
-    const exports = (await import(`${url.href}?softnet-check=${id}`)) as Record<string, unknown>;
-    return { id, exports };
+    return (await import(`${url.href}?softnet-check=${session.id}`)) as Record<string, unknown>;
   } catch (e) {
     throw asOwn(e, fileURLToPath(url));
   } finally {

@@ -7,6 +7,7 @@
  * so a frame that has returned is overwritten by the next one at its depth.
  */
 import { type ClosureLook, constantId, isNative, makeConstant } from './constants.js';
+import { carried, changed } from './realm.js';
 import { RefusedError } from './refuse.js';
 import { isAbort, refuse, running, SITE_CALL, SITE_INDEX, setSiteProbe, turn } from './runner.js';
 import { type ClosureTag, type Introspection, Serializer } from './serialize.js';
@@ -196,10 +197,21 @@ export const $ = {
       );
     return o;
   },
+  /** The same where an object of the engine is reached by another name. */
+  t: changed,
+  /** A function is called on an object of the caller's choice. */
+  x: carried,
   random: randomShim,
-  /** A module begins: its sites. */
-  mod(session: string, url: string, hash: string, first: number, rows: readonly SiteRow[]): void {
-    addModule(session, { url, hash, first, rows });
+  /** A module begins: its sites, and what it imports. */
+  mod(
+    session: string,
+    url: string,
+    hash: string,
+    first: number,
+    rows: readonly SiteRow[],
+    imports: readonly string[],
+  ): void {
+    addModule(session, { url, hash, first, rows, imports });
   },
 };
 

@@ -25,6 +25,8 @@ export interface SiteModule {
   readonly hash: string;
   readonly first: number;
   readonly rows: readonly SiteRow[];
+  /** Addresses of what it imports by a path. */
+  readonly imports: readonly string[];
 }
 
 const modules: SiteModule[] = [];

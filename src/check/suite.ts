@@ -11,8 +11,8 @@ import { fileURLToPath } from 'node:url';
 import type { Edit } from './edits.js';
 import { FINDING_KINDS, type FindingKind } from './finding.js';
 import type { Limits } from './limits.js';
-import { type Litmus, litmusTests } from './litmus.js';
-import { loadPlain, loadProgram, type Program } from './load.js';
+import { type Litmus, litmusTests, noTest } from './litmus.js';
+import { loadPlain, OpenProgram, type Program } from './load.js';
 import { CheckUsageError } from './refuse.js';
 import { check } from './verdict.js';
 
@@ -39,6 +39,16 @@ export interface SuiteSource {
   readonly packages?: readonly string[];
   readonly edits: readonly Edit[];
   readonly mutants: readonly Mutant[];
+  /** The files that `file` gathers, where it does nothing else: each is loaded when the first of its tests is due. */
+  readonly parts?: readonly SuitePart[];
+}
+
+/** A file of a suite. */
+export interface SuitePart {
+  /** Path, or file: address. */
+  readonly file: string | URL;
+  /** Names of its tests, in the order of export. */
+  readonly tests: readonly string[];
 }
 
 /** A mutant's fate. */
@@ -80,13 +90,69 @@ export async function readSuite(file: string | URL, packages: readonly string[] 
   };
 }
 
-/** Loads the tests of a suite, with its edits and more. @throws RefusedError, CheckUsageError */
-export async function loadSuite(
-  s: SuiteSource,
-  more: readonly Edit[] = [],
-): Promise<{ program: Program; tests: readonly Litmus[] }> {
-  const program = await loadProgram(s.file, { packages: s.packages, edits: [...s.edits, ...more] });
-  return { program, tests: litmusTests(program.exports) };
+/** A test, and the program that it is part of. */
+export interface LoadedTest {
+  readonly program: Program;
+  readonly test: Litmus;
+}
+
+/** The tests of a suite, each loaded when it is asked for. */
+export class Suite {
+  /** Names of all tests, in the order in which they run. */
+  readonly names: readonly string[];
+  private readonly open: OpenProgram;
+  private readonly edits: readonly Edit[];
+  private readonly parts: readonly SuitePart[];
+  private readonly loaded = new Map<SuitePart, readonly LoadedTest[]>();
+
+  private constructor(open: OpenProgram, parts: readonly SuitePart[], edits: readonly Edit[]) {
+    this.open = open;
+    this.parts = parts;
+    this.edits = edits;
+    this.names = parts.flatMap((p) => p.tests);
+  }
+
+  /** @param more edits beside those of the suite @throws RefusedError, CheckUsageError */
+  static async open(s: SuiteSource, more: readonly Edit[] = []): Promise<Suite> {
+    const edits = [...s.edits, ...more];
+    const open = new OpenProgram({ packages: s.packages, edits });
+    if (s.parts !== undefined) return new Suite(open, s.parts, edits);
+    const program = await open.load(s.file);
+    open.checkEdits(edits);
+    const tests = litmusTests(program.exports);
+    const part = { file: s.file, tests: tests.map((t) => t.name) };
+    const suite = new Suite(open, [part], edits);
+    suite.loaded.set(
+      part,
+      tests.map((test) => ({ program, test })),
+    );
+    return suite;
+  }
+
+  /**
+   * Loads one test.
+   * @param edits those that must concern a module which the test runs
+   * @throws RefusedError, CheckUsageError
+   */
+  async load(name: string, edits: readonly Edit[] = []): Promise<LoadedTest> {
+    const part = this.parts.find((p) => p.tests.includes(name));
+    const found = part === undefined ? undefined : (await this.part(part)).find((t) => t.test.name === name);
+    if (found === undefined) throw noTest(name);
+    this.open.checkEdits(edits);
+    return found;
+  }
+
+  private async part(part: SuitePart): Promise<readonly LoadedTest[]> {
+    let tests = this.loaded.get(part);
+    if (tests === undefined) {
+      const program = await this.open.load(part.file);
+      tests = litmusTests(program.exports).map((test) => ({ program, test }));
+      this.loaded.set(part, tests);
+      // Only the whole suite says that an edit concerns nothing.
+      if (this.loaded.size === this.parts.length) this.open.checkEdits(this.edits);
+    }
+    return tests;
+  }
 }
 
 /** Puts one mutant in and runs the test that must catch it. What keeps it from running is in the result. */
@@ -102,9 +168,10 @@ export async function runMutant(s: SuiteSource, mutant: Mutant, limits: Limits):
     caught: kind === mutant.verdict,
   });
   try {
-    const { program, tests } = await loadSuite(s, mutant.edits);
-    const test = tests.find((t) => t.name === mutant.test);
-    if (test === undefined) return result(null, 0, `there is no litmus test ${mutant.test}`, '');
+    const suite = await Suite.open(s, mutant.edits);
+    if (!suite.names.includes(mutant.test))
+      return result(null, 0, `there is no litmus test ${mutant.test}`, '');
+    const { program, test } = await suite.load(mutant.test, mutant.edits);
     const { counterexample: c, search } = check(test, program, limits, { first: true });
     return result(c?.kind ?? null, c?.steps ?? 0, '', c === null ? search.cutBy : '');
   } catch (e) {

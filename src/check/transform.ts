@@ -16,6 +16,7 @@ import { renameShadowing } from './shadowing.js';
 import { childrenOf, isFunction, isRandom, type Node, patternNames } from './syntax.js';
 import { ExpressionTransform } from './transform_expressions.js';
 import { FunctionTransform } from './transform_functions.js';
+import { guardCarrier } from './transform_guards.js';
 import { refuseAliases, refuseModuleBlocks } from './transform_refusals.js';
 import { StatementTransform } from './transform_statements.js';
 import { TransformWork } from './transform_work.js';
@@ -98,6 +99,16 @@ function moduleNames(ast: Node): string[] {
   return names;
 }
 
+/** @returns the addresses of what a module imports by a path */
+function importedByPath(ast: Node, url: string): string[] {
+  const found: string[] = [];
+  for (const st of ast.body as Node[]) {
+    const from = (st.source as Node | null | undefined)?.value as string | undefined;
+    if (from !== undefined && /^(\.{0,2}\/|file:)/.test(from)) found.push(new URL(from, url).href);
+  }
+  return found;
+}
+
 class Transformer {
   private readonly original: string;
   private readonly source: string;
@@ -143,7 +154,7 @@ class Transformer {
     const head =
       `import { ${['$', ...names].join(', ')} } from ${JSON.stringify(options.runtime)}; ` +
       `$.mod(${JSON.stringify(options.session)}, ${JSON.stringify(options.url)}, '${hash}', ${options.firstSite}, ` +
-      `${JSON.stringify(this.work.rows)}); `;
+      `${JSON.stringify(this.work.rows)}, ${JSON.stringify(importedByPath(ast, options.url))}); `;
     const bang = source.startsWith('#!') ? source.indexOf('\n') + 1 : 0;
     s.appendLeft(bang, head);
     for (const st of ast.body as Node[]) this.freezeDeclared(st);
@@ -273,7 +284,9 @@ class Transformer {
           this.s.overwrite(n.start, n.end, '$.random');
           return;
         }
-        break;
+        for (const c of childrenOf(n)) this.walk(c, F);
+        guardCarrier(n, this.work);
+        return;
       case 'UpdateExpression':
         if (F !== null) this.work.guardTarget(n.argument as Node, F);
         break;

@@ -7,6 +7,7 @@ import type { FunctionScope } from './scopes.js';
 import { SITE_KIND_CALL, SITE_KIND_INDEX, SITE_KIND_NEW } from './sites.js';
 import { childrenOf, inChain, isFunction, isPlain, isRandom, type Node } from './syntax.js';
 import type { FunctionTransform } from './transform_functions.js';
+import { guardCall, guardCarrier } from './transform_guards.js';
 import type { TransformWork } from './transform_work.js';
 
 /** Methods of built-ins that call back: a shared access in the callback is refused where it can be seen. */
@@ -27,7 +28,9 @@ export class ExpressionTransform {
 
   /** By type of node. */
   readonly visitors: Readonly<Record<string, (n: Node, F: FunctionScope) => void>> = {
-    BinaryExpression: (n, F) => this.release(F, this.operands([n.left, n.right], F)),
+    // `#p in o`: the left side is a name, no value.
+    BinaryExpression: (n, F) =>
+      this.release(F, this.operands(n.left.type === 'PrivateIdentifier' ? [n.right] : [n.left, n.right], F)),
     ArrayExpression: (n, F) => this.release(F, this.operands(n.elements as (Node | null)[], F)),
     TemplateLiteral: (n, F) =>
       this.release(
@@ -184,7 +187,10 @@ export class ExpressionTransform {
   private member(n: Node, F: FunctionScope): void {
     if (n.computed !== true) {
       if (isRandom(n)) this.work.s.overwrite(n.start, n.end, '$.random');
-      else this.work.walk(n.object as Node, F);
+      else {
+        this.work.walk(n.object as Node, F);
+        guardCarrier(n, this.work);
+      }
       return;
     }
     const depth = this.operands([n.object as Node, n.property as Node], F);
@@ -213,6 +219,7 @@ export class ExpressionTransform {
     const depth = this.operands(parts, F, args);
     this.fetched(callee, args, F);
     this.operands(args, F);
+    guardCall(n, this.work);
     const kind = n.type === 'NewExpression' || callee.type === 'Super' ? SITE_KIND_NEW : SITE_KIND_CALL;
     const was = F.opaque;
     const probe = kind === SITE_KIND_NEW ? null : this.calleeProbe(callee, F);
@@ -222,6 +229,7 @@ export class ExpressionTransform {
     const reg = this.work.site(n, F, kind, n.end);
     F.opaque = was;
     this.release(F, depth);
+    if (callee.type === 'MemberExpression') guardCarrier(callee, this.work);
     const last = args[args.length - 1];
     if (last !== undefined && last.type !== 'SpreadElement') {
       this.work.wrap(last, '$.a(', `, ${reg}${tail})`);

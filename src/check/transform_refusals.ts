@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What the transform refuses since it would be mutable state beside the test's memory that nobody could see. */
 import { childrenOf, declaredNames, isFunction, isReference, type Node, patternNames } from './syntax.js';
+import { CARRIERS, CHANGES, MUTATORS } from './transform_guards.js';
 import type { TransformWork } from './transform_work.js';
 
 type Fail = (n: Node, what: string) => never;
@@ -9,7 +10,6 @@ type Fail = (n: Node, what: string) => never;
 const GLOBALS = /^(globalThis|global|process|Math|JSON|Reflect|Intl|console|navigator|crypto)$/;
 /** Of these, the ones whose properties are such objects, too. */
 const ROOTS = /^(globalThis|global)$/;
-const MUTATORS = /^(set|add|delete|clear|set[A-Z]\w*)$/;
 
 /**
  * Refuses global objects as values: a change through another name could not be told. And the mutators of Map, Set and
@@ -31,11 +31,26 @@ export function refuseAliases(n: Node, fail: Fail, known: (n: Node) => boolean):
       object.type === 'MemberExpression' &&
       object.computed !== true &&
       MUTATORS.test(object.property.name as string) &&
-      /^(call|apply|bind)$/.test((name.name as string) ?? '')
+      CARRIERS.test((name.name as string) ?? '')
     )
       fail(n, `${object.property.name}.${name.name} cannot be checked; call the method itself`);
   }
+  if (n.type === 'ObjectPattern') {
+    for (const p of n.properties as Node[]) {
+      const name = (p.key?.name ?? p.key?.value) as unknown;
+      if (typeof name === 'string' && p.computed !== true && (CHANGES.test(name) || CARRIERS.test(name)))
+        fail(p, `${name} taken from an object cannot be checked; call it as its method`);
+    }
+  }
   for (const c of childrenOf(n)) {
+    if (
+      c.type === 'MemberExpression' &&
+      c.computed !== true &&
+      !(n.type === 'CallExpression' && n.callee === c) &&
+      c.object.name === 'Object' &&
+      CHANGES.test(c.property.name as string)
+    )
+      fail(c, `Object.${c.property.name} taken as a value cannot be checked; call it as it is`);
     refuseAliases(c, fail, known);
     if (n.type === 'MemberExpression' && n.object === c) continue;
     if (n.type === 'UnaryExpression' || !isAlias(c, n, known)) continue;

@@ -4,7 +4,15 @@ import type MagicString from 'magic-string';
 import { RefusedError } from './refuse.js';
 import type { FunctionScope } from './scopes.js';
 import { SITE_ACCESSOR, SITE_OPAQUE, type SiteRow } from './sites.js';
-import { assignedNames, childrenOf, isFunction, isReference, type Node, patternNames } from './syntax.js';
+import {
+  assignedNames,
+  childrenOf,
+  inChain,
+  isFunction,
+  isReference,
+  type Node,
+  patternNames,
+} from './syntax.js';
 
 /** Walks a node; `F` is the function it stands in, null at module level. */
 export type Walk = (n: Node | null | undefined, F: FunctionScope | null) => void;
@@ -128,5 +136,11 @@ export class TransformWork {
     if (target.property.type === 'PrivateIdentifier') this.wrap(object, '$.h(', ')');
     else if (root.type === 'Identifier' && !F.knows(root.name as string))
       this.wrap(object, '$.w(', `, ${this.where(target)})`);
+    else if (
+      root.type !== 'ThisExpression' &&
+      target.property.type !== 'PrivateIdentifier' &&
+      !inChain(object)
+    )
+      this.wrap(object, '$.t(', `, ${this.where(target)})`);
   }
 }

@@ -2,7 +2,7 @@
 /** Checks one test: search, verdict, counterexample with its trace, and the string it replays from. */
 import { FINDING_TEXT, type FindingKind } from './finding.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
-import type { Litmus } from './litmus.js';
+import { type Litmus, noTest } from './litmus.js';
 import type { Program } from './load.js';
 import { CheckUsageError, RefusedError } from './refuse.js';
 import { Replay, type TraceStep } from './replay.js';
@@ -125,8 +125,7 @@ export function parseReplay(text: string): ReplayString {
 export function replayTrace(text: string, tests: readonly Litmus[], program: Program): readonly TraceStep[] {
   const r = parseReplay(text);
   const test = tests.find((t) => t.name === r.name);
-  if (test === undefined)
-    throw new CheckUsageError(`there is no litmus test ${r.name}; softnet check --list shows them`);
+  if (test === undefined) throw noTest(r.name);
   if (r.digest !== program.digest) {
     throw new CheckUsageError(
       `the code has changed since this counterexample was found (it was ${r.digest}, now it is ${program.digest}); ` +

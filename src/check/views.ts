@@ -132,6 +132,14 @@ class ViewHandler implements ProxyHandler<AnyTypedArray> {
     return Reflect.getOwnPropertyDescriptor(target, key);
   }
 
+  setPrototypeOf(): boolean {
+    throw new TypeError('the prototype of a shared view cannot be set');
+  }
+
+  preventExtensions(): boolean {
+    throw new TypeError('a shared view cannot be frozen');
+  }
+
   defineProperty(): boolean {
     throw new TypeError('properties of a shared view cannot be defined');
   }

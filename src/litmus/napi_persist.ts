@@ -3,7 +3,7 @@
 import { type Litmus, litmus, must } from '../check/index.js';
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { sleepOnCompletion } from '../kernel/sched.js';
-import { cpuIdleLoop } from '../kernel/softirq.js';
+import { cpuIdleLoop, doSoftirq } from '../kernel/softirq.js';
 import { TASK, TASK_PARKED, wakeUpProcess } from '../kernel/task.js';
 import { netdevNapiExit } from '../net/core/dev.js';
 import { NAPI } from '../net/core/napi.js';
@@ -92,6 +92,8 @@ export const persistHandOver: Litmus = litmus({
       const at = Atomics.load(m, s.published);
       Atomics.add(m, at === s.napi ? s.ring : s.newRing, 1);
       scheduleAt(net, at);
+      // On the way out of the interrupt: with a CPU that idles beside it the test is eight times as large.
+      doSoftirq(net.cur);
       rcuReadUnlock(net.cur);
     },
     control(arena, s) {
@@ -108,9 +110,8 @@ export const persistHandOver: Litmus = litmus({
       must(isThreaded(m, again), 'a thread, and not THREADED');
     },
     napi: serves,
-    cpu: (arena, s) => cpuIdleLoop(persistFor(arena, s, s.cpu).cur),
   },
-  daemons: ['napi', 'cpu'],
+  daemons: ['napi'],
   final({ m }, s) {
     // What the old ring held when its instance was disabled stays there.
     must(m[s.ring] + m[s.polled] + m[s.newPolled] === 1, 'the event is gone');

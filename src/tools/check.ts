@@ -1,24 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** softnet check: explores every interleaving of litmus tests. */
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { traceHtml } from '../check/html.js';
 import type { Limits } from '../check/limits.js';
-import type { Litmus } from '../check/litmus.js';
-import type { Program } from '../check/load.js';
+import { type Litmus, noTest } from '../check/litmus.js';
 import { CheckUsageError, RefusedError } from '../check/refuse.js';
 import { traceText, verdictJson, verdictText } from '../check/report.js';
-import { loadSuite, readSuite, type SuiteSource } from '../check/suite.js';
+import { type LoadedTest, readSuite, Suite, type SuiteSource } from '../check/suite.js';
 import { checkSteps, parseReplay, replayTrace, type Verdict } from '../check/verdict.js';
+import { CONTENTS } from '../litmus/contents.js';
 import { EDITS } from '../litmus/edits.js';
-import { MUTANTS } from '../litmus/mutants/index.js';
 import { checkMutants } from './check_mutants.js';
 import { finishWithoutReader } from './closed_pipe.js';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED, EXIT_USAGE } from './exit_codes.js';
 
 /** The litmus tests of this package. */
 const OWN_TESTS = new URL('../litmus/index.js', import.meta.url);
+
+async function ownSuite(mutants: boolean): Promise<SuiteSource> {
+  return {
+    file: OWN_TESTS,
+    edits: EDITS,
+    mutants: mutants ? (await import('../litmus/mutants/index.js')).MUTANTS : [],
+    parts: Object.entries(CONTENTS).map(([file, tests]) => ({
+      file: new URL(`${file}.js`, OWN_TESTS),
+      tests,
+    })),
+  };
+}
 
 /** Options of the command. */
 export interface CheckOptions {
@@ -50,34 +62,29 @@ export async function checkCommand(names: readonly string[], o: CheckOptions): P
 
 async function run(names: readonly string[], o: CheckOptions): Promise<number> {
   const limits: Limits = { maxStates: o.maxStates, maxSeconds: o.maxSeconds };
-  const suite: SuiteSource =
-    o.module === undefined
-      ? { file: OWN_TESTS, edits: EDITS, mutants: MUTANTS }
-      : await readSuite(resolve(o.module), o.instrument);
+  const source =
+    o.module === undefined ? await ownSuite(o.mutants) : await readSuite(resolve(o.module), o.instrument);
   if (o.mutants) {
     if (o.replay !== undefined || o.trace !== undefined)
       throw new CheckUsageError('--mutants goes with no --replay and no --trace');
-    return checkMutants(suite, names, limits, o);
+    return checkMutants(source, names, limits, o);
   }
-  const { program, tests: all } = await loadSuite(suite);
-  if (all.length === 0)
+  const suite = await Suite.open(source);
+  if (suite.names.length === 0)
     throw new CheckUsageError(`${o.module} exports no litmus test; export what litmus() returns`);
-  if (o.replay !== undefined) return replay(o, all, program);
-  const tests = select(all, names);
-  if (o.list) return list(tests, o.json);
-  return explore(tests, program, limits, o);
+  if (o.replay !== undefined) return replay(o, suite);
+  const selected = select(suite.names, names);
+  return o.list ? list(suite, selected, o.json) : explore(suite, selected, limits, o);
 }
 
-function select(all: readonly Litmus[], names: readonly string[]): readonly Litmus[] {
-  for (const name of names) {
-    if (!all.some((t) => t.name === name)) {
-      throw new CheckUsageError(`there is no litmus test ${name}; softnet check --list shows them`);
-    }
-  }
-  return names.length === 0 ? all : all.filter((t) => names.includes(t.name));
+function select(all: readonly string[], names: readonly string[]): readonly string[] {
+  for (const name of names) if (!all.includes(name)) throw noTest(name);
+  return names.length === 0 ? all : all.filter((name) => names.includes(name));
 }
 
-function list(tests: readonly Litmus[], json: boolean): number {
+async function list(suite: Suite, names: readonly string[], json: boolean): Promise<number> {
+  const tests: Litmus[] = [];
+  for (const name of names) tests.push((await suite.load(name)).test);
   if (json) {
     const rows = tests.map((t) => ({ test: t.name, threads: t.threadNames, forbids: t.forbids, why: t.why }));
     process.stdout.write(`${JSON.stringify({ tests: rows }, null, 2)}\n`);
@@ -88,11 +95,11 @@ function list(tests: readonly Litmus[], json: boolean): number {
   return EXIT_OK;
 }
 
-function replay(o: CheckOptions, all: readonly Litmus[], program: Program): number {
+async function replay(o: CheckOptions, suite: Suite): Promise<number> {
   const text = o.replay as string;
   const r = parseReplay(text);
-  const trace = replayTrace(text, all, program);
-  const test = all.find((t) => t.name === r.name) as Litmus;
+  const { program, test } = await suite.load(r.name);
+  const trace = replayTrace(text, [test], program);
   if (o.trace !== undefined) save(o.trace, traceHtml(r.name, r.kind, test.threadNames, trace));
   if (o.json) process.stdout.write(`${JSON.stringify({ test: r.name, kind: r.kind, trace }, null, 2)}\n`);
   else process.stdout.write(`Test ${r.name}, ${r.kind}\n${traceText(trace)}\n`);
@@ -108,8 +115,7 @@ interface Unusable {
 
 /** Explores one test, in slices, so that Ctrl-C is heard. */
 async function exploreOne(
-  test: Litmus,
-  program: Program,
+  { test, program }: LoadedTest,
   limits: Limits,
   stop: () => boolean,
 ): Promise<Verdict | Unusable> {
@@ -128,22 +134,27 @@ async function exploreOne(
 }
 
 async function explore(
-  tests: readonly Litmus[],
-  program: Program,
+  suite: Suite,
+  names: readonly string[],
   limits: Limits,
   o: CheckOptions,
 ): Promise<number> {
+  // The others are loaded when their turn comes.
+  await suite.load(names[0]);
   const begin = performance.now();
+  const digests = new Set<string>();
   const rows: (Verdict | Unusable)[] = [];
   let interrupted = false;
   const onSignal = (): void => {
     interrupted = true;
   };
   process.once('SIGINT', onSignal);
-  for (const t of tests) {
+  for (const name of names) {
     await nextTurn();
     if (interrupted) break;
-    const row = await exploreOne(t, program, limits, () => interrupted);
+    const loaded = await suite.load(name);
+    digests.add(loaded.program.digest);
+    const row = await exploreOne(loaded, limits, () => interrupted);
     rows.push(row);
     if ('message' in row) {
       const refused = row.outcome === 'refused' ? 'refused: ' : '';
@@ -163,7 +174,7 @@ async function explore(
   if (o.json) {
     const states = verdicts.reduce((n, v) => n + v.search.states, 0);
     const doc = {
-      digest: program.digest,
+      digest: digestOf([...digests]),
       max_states: limits.maxStates,
       max_seconds: limits.maxSeconds,
       // From the start of the process to the first test: Node, the checker, the program loaded.
@@ -173,7 +184,7 @@ async function explore(
       states_per_s: Math.round((states / Math.max(timeMs, 1e-3)) * 1e3),
       max_rss_bytes: process.resourceUsage().maxRSS * 1024,
       interrupted,
-      not_run: tests.slice(rows.length).map((t) => t.name),
+      not_run: names.slice(rows.length),
       tests: rows.map((r) =>
         'message' in r ? { test: r.test.name, outcome: r.outcome, message: r.message } : verdictJson(r),
       ),
@@ -181,15 +192,21 @@ async function explore(
     process.stdout.write(`${JSON.stringify(doc, null, 2)}\n`);
   } else {
     process.stdout.write(
-      `${tests.length} tests: ${count('holds')} hold, ${count('violated')} violated, ${count('incomplete')} incomplete` +
+      `${names.length} tests: ${count('holds')} hold, ${count('violated')} violated, ${count('incomplete')} incomplete` +
         `${unusable > 0 ? `, ${unusable} cannot be checked` : ''}` +
-        `${rows.length < tests.length ? `, ${tests.length - rows.length} not run` : ''}; ${(timeMs / 1e3).toFixed(1)} s\n`,
+        `${rows.length < names.length ? `, ${names.length - rows.length} not run` : ''}; ${(timeMs / 1e3).toFixed(1)} s\n`,
     );
   }
   if (interrupted) return EXIT_INTERRUPTED;
   if (count('violated') > 0) return EXIT_CHECK_FAILED;
   if (unusable > 0) return EXIT_USAGE;
   return count('incomplete') > 0 ? EXIT_UNTRUSTED : EXIT_OK;
+}
+
+/** @returns the digest of the code that ran: that of the one program, or one over those of all */
+function digestOf(programs: readonly string[]): string {
+  if (programs.length === 1) return programs[0];
+  return createHash('sha256').update(programs.join()).digest('hex').slice(0, 12);
 }
 
 function writeTrace(file: string, v: Verdict | undefined): void {

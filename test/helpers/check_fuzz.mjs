@@ -85,10 +85,15 @@ class Generator {
     }
   }
 
+  /** @returns a variable that can be assigned */
+  named(vars) {
+    return this.pick(vars.filter((n) => n.startsWith('x')).concat('acc'));
+  }
+
   expr(vars, depth = 0) {
     if (this.budget <= 0) return this.value(vars);
     const e = () => this.expr(vars, depth + 1);
-    switch (this.rnd(depth > 1 ? 3 : 14)) {
+    switch (this.rnd(depth > 1 ? 3 : 18)) {
       case 0:
         return this.value(vars);
       case 1:
@@ -114,6 +119,15 @@ class Generator {
         return `bump(${e()})`;
       case 12:
         return `(v?.get(${this.rnd(SHARED)}) ?? 0)`;
+      case 13:
+        // Shorthand, of a variable that bump changes behind it.
+        return `total({ ${this.named(vars)}, y: ${e()}, z: bump(${this.value(vars)}) })`;
+      case 14:
+        return `total({ ...loc, ...{ a: ${e()} }, b: ${e()} })`;
+      case 15:
+        return `other(${e()}${this.rnd(2) ? `, ${e()}` : ''})`;
+      case 16:
+        return `((a, { b = a, c } = { c: ${this.rnd(3)} }) => a + b + c)(${e()}${this.rnd(2) ? `, { c: ${e()} }` : ''})`;
       default:
         return `mix(...[${e()}, ${e()}])`;
     }
@@ -123,7 +137,7 @@ class Generator {
     const out = [];
     const mine = [...vars];
     for (let i = 1 + this.rnd(3); i > 0 && this.budget > 0; i--) {
-      switch (this.rnd(11)) {
+      switch (this.rnd(15)) {
         case 0:
         case 1: {
           const x = `x${this.names++}`;
@@ -132,7 +146,7 @@ class Generator {
           break;
         }
         case 2: {
-          const x = this.pick(mine.filter((n) => n.startsWith('x')).concat('acc'));
+          const x = this.named(mine);
           out.push(`${x} = (${this.expr(mine)}) & 7;`);
           break;
         }
@@ -165,6 +179,30 @@ class Generator {
           out.push(`switch (${this.expr(mine)} & 3) {\ncase 0:\n${this.block(mine, depth + 1)}\nbreak;`);
           out.push(`case 1:\nacc ^= 1;\ndefault:\nacc ^= 2;\n}`);
           break;
+        case 10: {
+          const x = this.named(mine);
+          const before = mine.filter((n) => n !== x);
+          const inside = this.block([...before, ...(x === 'acc' ? [] : [x])], depth + 1);
+          const start = x === 'acc' ? this.value(before) : this.expr(before);
+          // A name that shadows, in a block or in the head of a loop.
+          if (depth < 1 && this.rnd(2))
+            out.push(`for (let ${x} of [1, ${this.value(before)}]) {\n${inside}\n}`);
+          else out.push(`{\nlet ${x} = ${start};\n${inside}\n}`);
+          break;
+        }
+        case 11: {
+          const x = `x${this.names++}`;
+          const y = `x${this.names++}`;
+          out.push(`let { ${x} = ${this.value(mine)}, ${y} } = { ${y}: ${this.expr(mine)} };`);
+          mine.push(x, y);
+          break;
+        }
+        case 12: {
+          const z = `z${this.names++}`;
+          out.push(`const ${z} = ${this.expr(mine)} & 1 ? -0 : 0;\n${this.expr(mine)};`);
+          out.push(`acc = (acc + (Object.is(${z}, -0) ? 1 : 3)) & 7;`);
+          break;
+        }
         case 9:
           out.push(`acc = acc * 3 + ${this.expr(mine)} & 15;`);
           break;
@@ -221,6 +259,12 @@ class V {
 }
 const weigh = (o) => o.a * 3 + o.b;
 const mix = (a, b) => (a << 1) ^ b;
+const other = (a, b = a + 2) => a * 3 + b;
+const total = (o) => {
+  let sum = 0;
+  for (const k in o) sum = sum * 3 + o[k];
+  return sum;
+};
 class Hidden {
   #n = 0;
   add(x) { this.#n += x; }
@@ -280,6 +324,23 @@ const CORNERS = {
     "(w) => { Atomics.store(w.m, 3, Atomics.wait(w.m, 0, 0, 1) === 'ok' ? 1 : 2); }",
     '(w) => { Atomics.notify(w.m, 0); }',
   ],
+  shadow: [
+    '(w) => { const a = Atomics.load(w.m, 0); { const a = 1; Atomics.load(w.m, a); } Atomics.store(w.m, 3, a); }',
+    set(0),
+  ],
+  shorthand: [
+    '(w) => { let a = Atomics.load(w.m, 0); const o = { a, b: (a = 2, Atomics.load(w.m, 1)) }; Atomics.store(w.m, 3, o.a); }',
+    set(0),
+  ],
+  spread: [
+    '(w) => { const s = [Atomics.load(w.m, 0)]; const o = [...s, (s[0] = 2, Atomics.load(w.m, 1))]; Atomics.store(w.m, 3, o[0]); }',
+    set(0),
+  ],
+  zero: [
+    '(w) => { const z = Atomics.load(w.m, 0) ? -0 : 0; Atomics.load(w.m, 1); Atomics.store(w.m, 3, Object.is(z, -0) ? 1 : 2); }',
+    set(0),
+  ],
+  unequal: ['(w) => { Atomics.compareExchange(w.m, 3, 5, 2); }', set(0)],
   fill: ['(w) => { w.m.fill(Atomics.load(w.m, 0) + 1, 3, 5); Atomics.load(w.m, 1); }', set(0)],
 };
 

@@ -71,7 +71,51 @@ const FOUND: readonly Case[] = [
   ['a target that an argument replaces', `let f2=${L0}?(v)=>1:(v)=>0; must(f2((f2=(v)=>9,${L1}))===0,'x')`],
 ];
 
+const MAP = 'const c=new Map();';
+/** What goes behind a change: it must be seen, or refused. */
+const THEN = `${L1}; must(c.size===0,'x')`;
+
 const REFUSED: readonly Case[] = [
+  ['Object.assign to a global', `Object.assign(globalThis,{zz:${L0}}); ${L1}; must(globalThis.zz===0,'x')`],
+  ['Object.assign to Math', `Object.assign(Math,{zz:${L0}}); ${L1}; must(Math.zz===0,'x')`],
+  ['Object.assign to a class', `Object.assign(Array,{zz:${L0}}); ${L1}; must(Array.zz===0,'x')`],
+  [
+    'Object.assign by another name',
+    `const f=Object.assign; f(Array,{zz:${L0}}); ${L1}; must(Array.zz===0,'x')`,
+  ],
+  [
+    'Object.assign taken out',
+    `const {assign}=Object; assign(Array,{zz:${L0}}); ${L1}; must(Array.zz===0,'x')`,
+  ],
+  [
+    'a property defined on a prototype',
+    `Object.defineProperty(Array.prototype,'zz',{value:${L0},configurable:true}); ${L1}; must([].zz===0,'x')`,
+  ],
+  ['Reflect.set on a class', `Reflect.set(Array,'zz',${L0}); ${L1}; must(Array.zz===0,'x')`],
+  ['a class by another name', `const A=Array; A.zz=${L0}; ${L1}; must(Array.zz===0,'x')`],
+  ['a class by an instance', `[].constructor.zz=${L0}; ${L1}; must(Array.zz===0,'x')`],
+  ['a prototype by an instance', `const p=Object.getPrototypeOf([]); p.zz=${L0}; ${L1}; must([].zz===0,'x')`],
+  ['Reflect.apply of a mutator', `Reflect.apply(new Map().set,c,[1,${L0}]); ${THEN}`, MAP],
+  ['a mutator taken out', `const {set}=new Map(); set.call(c,1,${L0}); ${THEN}`, MAP],
+  [
+    'a mutator of the module, bound',
+    `add(${L0}); ${L1}; must(s.size===0,'x')`,
+    'const s=new Set(); const add=s.add.bind(s);',
+  ],
+  ['a mutator by index', `const k='set'; new Map()[k].call(c,1,${L0}); ${THEN}`, MAP],
+  ['a mutator that is called by index', `const f=new Map().set,k='call'; f[k](c,1,7); ${THEN}`, MAP],
+  [
+    'a mutator of the prototype by an instance',
+    `const f=Object.getPrototypeOf(c).set; f.call(c,1,${L0}); ${THEN}`,
+    MAP,
+  ],
+  ['a mutator as callback', `[${L0}].forEach(new Map().set,c); ${THEN}`, MAP],
+  ['a mutator as callback of from', `Array.from([${L0}],new Set().add,c); ${THEN}`, 'const c=new Set();'],
+  [
+    'bind, bound',
+    `un(new Map().set)(c,1,${L0}); ${THEN}`,
+    `${MAP} const un=Function.prototype.bind.bind(Function.prototype.call);`,
+  ],
   [
     'a subclass of Map',
     `c.put(1,${L0}); ${L1}; must(c.get(1)===0,'x')`,
@@ -128,7 +172,83 @@ const REFUSED: readonly Case[] = [
   ['a descriptor of shared memory', `must(Object.getOwnPropertyDescriptor(m,0).value===0,'x')`],
 ];
 
+/** Changes of constants that throw. */
+const THROWN: readonly Case[] = [
+  [
+    'a mutator of the module, taken out',
+    `Reflect.apply(set,c,[1,${L0}]); ${THEN}`,
+    `${MAP} const {set}=new Map();`,
+  ],
+  ['a mutator of a constant by another name', `f.call(c,1,${L0}); ${THEN}`, `${MAP} const f=c.set;`],
+  [
+    'a mutator of the class above',
+    `new C().put.call(c,1,${L0}); ${THEN}`,
+    `class C extends Map{put(k,v){super.set(k,v)}} ${MAP}`,
+  ],
+];
+
+/** What looks like these, and changes nothing but what the thread made. */
+const SOUND: readonly Case[] = [
+  [
+    'call, apply and bind',
+    `const g=(a)=>a; must(g.call(null,${L0})+g.apply(null,[0])+g.bind(null)(0)<2,'x')`,
+  ],
+  [
+    'members with such names',
+    `const o={call:(x)=>x,set:0,assign:(x)=>x}; must(o.call(${L0})+o.assign(0)+o.set<2,'x')`,
+  ],
+  [
+    'an object of its own',
+    `const o={}; Object.assign(o,{a:${L0}}); Reflect.set(o,'b',0); must(o.a+o.b<2,'x')`,
+  ],
+  [
+    'a private name in an object',
+    `must(Q.has([new Q()],m),'x')`,
+    'class Q{#p=1; static has(o,m){return #p in o[Atomics.load(m,1)]}}',
+  ],
+];
+
+/** Ways to read shared memory that no site stands for, on line 6. */
+const UNSEEN: readonly string[] = [
+  'const [x]=m',
+  'const {0:x}=m',
+  'const {length,...x}=m',
+  'const {a:{0:x}}={a:m}',
+  'let x; [x]=m',
+  '(([x])=>x)(m)',
+  'for(const [x] of [m]);',
+  'const x={...m}',
+  'const x=[...m]',
+  'for(const x in m);',
+  'Object.getOwnPropertyDescriptor(m,0)',
+  'Object.getOwnPropertyDescriptors(m)',
+  'Object.keys(m)',
+  'Object.assign({},m)',
+  'Math.max.apply(null,m)',
+];
+
 describe('soundness, more', () => {
+  it.each(THROWN.map((c) => ({ what: c[0], c })))('$what: an exception', async ({ c }) => {
+    const [, body, before = ''] = c;
+    for (const merge of [false, true]) expect(await outcome(before, body, merge)).toBe('violated');
+  });
+
+  it.each(SOUND.map((c) => ({ what: c[0], c })))('$what: no refusal', async ({ c }) => {
+    const [, body, before = ''] = c;
+    for (const merge of [false, true]) expect(await outcome(before, body, merge)).toBe('holds');
+  });
+
+  it.each(UNSEEN)('%s of shared memory is refused with its place', async (body) => {
+    expect(await outcome('', `\n${body}`, true)).toMatch(/^refused litmus t: \S+\.mjs:8: /);
+  });
+
+  it.each([['Object.setPrototypeOf(m,null)'], ['Object.preventExtensions(m)']])(
+    '%s: an exception',
+    async (body) => {
+      expect(await outcome('', `${L0}; ${body}`, true)).toBe('violated');
+    },
+  );
+
   it.each(FOUND.map((c) => ({ what: c[0], c })))('$what: found, merged or not', async ({ c }) => {
     const [, body, before = ''] = c;
     expect(await outcome(before, body, false)).toBe('violated');
