@@ -22,7 +22,7 @@ export const ADOPT_MUTANTS: readonly Mutant[] = Object.freeze([
     commit: 'own',
     why: 'two instances of one index wait for each other, and neither has a thread',
     edits: [{ file: NAPI_THREAD, find: SIBLING, replace: 'm[other + NAPI.config] === config' }],
-    test: 'napi-attach-fixed',
+    test: 'napi-attach-nobody',
     verdict: 'assertion',
   },
   {
@@ -139,7 +139,7 @@ export const ADOPT_MUTANTS: readonly Mutant[] = Object.freeze([
         replace: 'napiThreadStopParked',
       },
     ],
-    test: 'napi-hand-over-choice',
+    test: 'napi-hand-over-nobody',
     verdict: 'assertion',
   },
   {
