@@ -33,7 +33,7 @@ import { isThreaded } from './persist_world.js';
 import { addTask, currentOf, takeRequest } from './world.js';
 
 interface AdoptSetup extends NetTasks {
-  /** A device of two queues, threaded; and one that keeps nothing for its queues, not threaded yet. */
+  /** A device of two queues, threaded; and one of three that keeps nothing for them, not threaded yet. */
   readonly dev: number;
   readonly bare: number;
 }
@@ -104,7 +104,7 @@ function controls<T extends object>(
       const tasks = netBoot(arena, label, persist);
       listTasks(m, [tasks.control]);
       const net = netContext(currentOf(m, tasks.control), arena);
-      const s = { ...tasks, dev: allocNetdev(m, 'eth0', 0, 2), bare: allocNetdev(m, 'eth1', 0, 2, false) };
+      const s = { ...tasks, dev: allocNetdev(m, 'eth0', 0, 2), bare: allocNetdev(m, 'eth1', 0, 3, false) };
       turn(net, s.dev, 1);
       return { ...s, ...prepare(net, s, label) };
     },
