@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Mutants of who gets which thread: net/core/napi_thread.ts. */
+/** Mutants of instances that are added, and of who gets which thread: net/core/napi_control.ts, napi_thread.ts. */
 import type { Mutant } from './mutant.js';
 
 const NAPI_THREAD = 'net/core/napi_thread.js';
@@ -9,6 +9,20 @@ const ATTACH = 'persist(net) === NAPI_KTHREAD_PERSIST_FIXED && config !== 0';
 const SIBLING = 'm[other + NAPI.config] === config && m[other + NAPI.threadNode] !== 0';
 
 export const ADOPT_MUTANTS: readonly Mutant[] = Object.freeze([
+  {
+    name: 'added-beyond-the-queues',
+    commit: 'own',
+    why: 'an instance gets a config that lies behind those of its device',
+    edits: [
+      {
+        file: 'net/core/napi_control.js',
+        find: 'index < 0 || index >= m[dev + NET_DEVICE.maxQueues]',
+        replace: 'index < 0',
+      },
+    ],
+    test: 'napi-add-delete',
+    verdict: 'assertion',
+  },
   {
     name: 'waits-for-another-queue',
     commit: 'own',
