@@ -182,6 +182,23 @@ export const attachOff: Litmus = controls(
   'off: each instance has its own thread, which goes with it',
 );
 
+export const addMode: Litmus = controls(
+  'napi-add-mode',
+  NAPI_KTHREAD_PERSIST_OFF,
+  // A threaded device, one of whose instances was switched off.
+  (net, { dev }) => {
+    net.m[napiConfigAt(net.m, dev, 0) + NAPI_CONFIG.threaded] = 0;
+    return {};
+  },
+  (net, { dev }) => {
+    const at = add(net, dev, 0);
+    must(nodeAt(net.m, at) === 0, 'it has a thread, and its config says otherwise');
+    must(!isThreaded(net.m, up(net, at)), 'it is threaded, and its config says otherwise');
+  },
+  'an instance that comes back in the mode of its device instead of its own',
+  'what its config keeps goes before what the device has',
+);
+
 export const adoptV1: Litmus = controls(
   'napi-adopt-v1',
   NAPI_KTHREAD_PERSIST_V1,

@@ -24,6 +24,20 @@ export const ADOPT_MUTANTS: readonly Mutant[] = Object.freeze([
     verdict: 'assertion',
   },
   {
+    name: 'mode-of-the-device',
+    commit: 'own',
+    why: 'an instance is added in the mode of its device, whatever its config keeps',
+    edits: [
+      {
+        file: 'net/core/napi_control.js',
+        find: 'return config === 0 ? m[m[n.at',
+        replace: 'return true ? m[m[n.at',
+      },
+    ],
+    test: 'napi-add-mode',
+    verdict: 'assertion',
+  },
+  {
     name: 'waits-for-another-queue',
     commit: 'own',
     why: 'an instance waits for the thread of another queue index, which it never gets',
