@@ -93,8 +93,10 @@ while (workers.length < Number(values.jobs)) workers.push(new Worker());
 await Promise.all(workers.map(work));
 
 const survived = (r) => r.outcome === 'survived' || r.outcome === 'unreached';
+const cut = (r) => r.outcome === 'incomplete' || r.outcome === 'hang';
 const unlisted = results.filter((r) => survived(r) && !allowed.has(r.key));
-const caughtButListed = results.filter((r) => !survived(r) && allowed.has(r.key));
+// A search cut short has noticed nothing: on a busy machine the slowest tests take longer than they may.
+const caughtButListed = results.filter((r) => !survived(r) && !cut(r) && allowed.has(r.key));
 const stale = [...allowed].filter((key) => !keys.has(key));
 const outcomes = {};
 for (const r of results) outcomes[r.outcome] = (outcomes[r.outcome] ?? 0) + 1;

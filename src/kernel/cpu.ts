@@ -31,6 +31,9 @@ export const CPU = struct(
     task: word('task_struct of the CPU’s own thread'),
     ksoftirqd: word('task_struct of ksoftirqd/N'),
   }),
+  line('holder of the CPU hotplug mutex (store 1), the CPU’s own thread (exchange with 0)', {
+    dying: word('1: its thread is to report that it rests'),
+  }),
   line('the CPU’s own thread completes, the holder of the CPU hotplug mutex waits', {
     idleDead: words(COMPLETION_WORDS, 'completion: its thread has seen that it is offline, and rests'),
   }),

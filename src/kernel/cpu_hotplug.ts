@@ -17,8 +17,8 @@
  * Ordering
  *   B3 lock, online = 0, unlock  pairs with  B4 (bh.ts)
  *   H6 online = 0, then the timers under timerLock  pairs with  H5 (hrtimer.ts)
- *   C1 CPU thread: sees online = 0, then completes idleDead  pairs with  C2
- *   C2 waits for idleDead, then moves the queues  pairs with  C1
+ *   C1 CPU thread: sees online = 0, takes dying, completes idleDead   pairs with  C2
+ *   C2 online = 0, dying = 1, waits for idleDead, then moves the queues   pairs with  C1
  */
 import { localBhDisable, localBhEnable } from './bh.js';
 import { CPU, type Cpu, cpuOnline, onlineInstead } from './cpu.js';
@@ -62,6 +62,7 @@ export function cpuDown(cur: Current, cpu: Cpu, steps: readonly CpuhpStep[]): nu
   }
   for (let i = steps.length - 1; i >= 0; i--) steps[i].teardown?.(cur, cpu);
   takeCpuDown(cur, cpu);
+  Atomics.store(m, cpu.at + CPU.dying, 1); // C2
   wakeUpProcess(m, m[cpu.at + CPU.task]);
   sleepOnCompletion(cur, cpu.at + CPU.idleDead); // C2
   synchronizeRcu(cur);

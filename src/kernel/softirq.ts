@@ -117,18 +117,16 @@ export function localBhEnableSoftirq(cur: Current): void {
 export function cpuIdleLoop(cur: Current): number {
   const { m, cpu, task } = cur;
   cur.pinned = true;
-  let dead = false;
   for (;;) {
     setCurrentState(task, TASK_INTERRUPTIBLE); // Q2
     if (kthreadShouldStop(cur)) break;
     if (!cpuOnline(cpu)) {
-      // Linux: cpuhp_report_idle_dead. It is in no softirq and no timer's function.
-      if (!dead) complete(m, cpu.at + CPU.idleDead);
-      dead = true;
+      // Linux: cpuhp_report_idle_dead. It is in no softirq and no timer's function. Asked each time it is taken down: it
+      // may not have seen that it was online in between.
+      if (Atomics.exchange(m, cpu.at + CPU.dying, 0) !== 0) complete(m, cpu.at + CPU.idleDead);
       schedule(cur);
       continue;
     }
-    dead = false;
     if (Atomics.load(m, cpu.softirqPending) !== 0 && !ksoftirqdRunning(m, cpu)) {
       setCurrentState(task, TASK_RUNNING);
       doSoftirq(cur);

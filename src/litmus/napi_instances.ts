@@ -34,6 +34,7 @@ export const addDelete: Litmus = litmus({
       const n = net.napi(s.napi);
       must(netifNapiDel(net, n) === -EBUSY, 'an enabled instance is deleted');
       must(netifNapiAdd(net, s.dev, 0, 0, 65, 1) === -EINVAL, 'a weight of 65 is not refused');
+      must(netifNapiAdd(net, s.dev, 0, 0, 4, 2) === -EINVAL, 'a third queue of two is not refused');
       m[s.dev + NET_DEVICE.threaded] = 1;
       m[napiConfigAt(m, s.dev, 1) + NAPI_CONFIG.threaded] = 1;
       // Its thread is refused: the device stops being threaded.

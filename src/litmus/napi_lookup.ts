@@ -118,6 +118,8 @@ export const napiHashAgain: Litmus = litmus({
       must(napiDisable(net, n) === 0, 'disable was refused');
       must(napiEnable(net, n) === 0, 'enable was refused');
       must(arena.m[s.before + NAPI.napiId] === MIN_NAPI_ID + 1, 'it did not get another id');
+      // Another one comes into the bucket while the reader begins again.
+      add(net, s.dev, 1);
     },
   },
   forbids: 'a look-up led astray by an instance that moves to another bucket under it',

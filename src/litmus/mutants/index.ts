@@ -3,7 +3,9 @@
  * Bugs that this family of protocols has had, or would have if one ordering or bit test were taken away. A run in which
  * one of them is not caught, or does not match the code any more, has failed.
  */
+import { ADOPT_MUTANTS } from './adopt.js';
 import { CPU_MUTANTS } from './cpu.js';
+import { LOOKUP_MUTANTS } from './lookup.js';
 import { MEMORY_MUTANTS } from './memory.js';
 import type { Mutant } from './mutant.js';
 import { NAPI_MUTANTS } from './napi.js';
@@ -34,6 +36,8 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...ORDER_NET_MUTANTS,
   ...PARK_MUTANTS,
   ...PERSIST_MUTANTS,
+  ...ADOPT_MUTANTS,
+  ...LOOKUP_MUTANTS,
   ...NIC_MUTANTS,
   ...QUEUE_MUTANTS,
   ...SWEEP_KERNEL_MUTANTS,
