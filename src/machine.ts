@@ -41,7 +41,9 @@ import {
   threadDied,
 } from './threads/kthreadd.js';
 import { readSchedStat } from './threads/os_thread.js';
+import { cpumaskText } from './uapi/cpumask.js';
 import type { UapiReply, UapiRequest } from './uapi/request.js';
+import { type SoftnetStat, softnetStatOf } from './uapi/softnet_stat.js';
 
 /** How a machine is booted. */
 export interface BootOptions {
@@ -339,6 +341,19 @@ export class Machine {
     );
   }
 
+  /** Sets a sysctl by its dotted name. Rejects with EINVAL for a value it does not take, ENOENT for one there is not. */
+  async setSysctl(name: string, value: string | number): Promise<void> {
+    const path = `/proc/sys/${name.replaceAll('.', '/')}`;
+    const { err } = await this.uapi({ kind: 'write', path, text: `${value}\n` });
+    if (err !== 0) throw new SoftnetError(`setting ${name} to ${value}`, err, 'see docs/control.md');
+  }
+
+  /** Drops first what flows that send most send to backlogs half full, where these CPUs queue it; none: off. */
+  async setFlowLimit(cpus: readonly number[]): Promise<void> {
+    const checked = cpus.map((cpu) => checkInt('cpus', cpu, 0, 0, this.cpus - 1));
+    await this.setSysctl('net.core.flow_limit_cpu_bitmap', cpumaskText(checked, this.cpus));
+  }
+
   /** @returns true if no CPU has frames in its backlog */
   backlogsIdle(): boolean {
     const { m } = this.arena;
@@ -417,15 +432,14 @@ export class Machine {
     return this.kthreadd.threads.find((r) => r.taskAt === taskAt)?.serial ?? 0;
   }
 
-  /** softnet_data counters of each CPU. */
-  softnetStat(): { processed: number; timeSqueeze: number; ksoftirqd: number }[] {
+  /** What softnet_data counts for each CPU, those offline too, and how often its softirqs were left to ksoftirqd. */
+  softnetStat(): (SoftnetStat & { readonly online: boolean; readonly ksoftirqd: number })[] {
     const { m } = this.arena;
     return Array.from({ length: this.cpus }, (_, i) => {
-      const sd = perCpuPtr(m[this.net + NET.softnetData], SOFTNET_DATA, i);
       const cpu = perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, i);
       return {
-        processed: m[sd + SOFTNET_DATA.processed] >>> 0,
-        timeSqueeze: m[sd + SOFTNET_DATA.timeSqueeze] >>> 0,
+        ...softnetStatOf(m, this.net, i),
+        online: Atomics.load(m, cpu + CPU.online) !== 0,
         ksoftirqd: m[cpu + CPU.softirqHandovers] >>> 0,
       };
     });

@@ -10,6 +10,7 @@ export const EEXIST = 17;
 export const EINVAL = 22;
 export const ERANGE = 34;
 export const ENOSYS = 38;
+export const EOVERFLOW = 75;
 export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;
 export const ENETDOWN = 100;
@@ -24,6 +25,7 @@ const NAMES: { readonly [errno: number]: string } = {
   [EINVAL]: 'EINVAL',
   [ERANGE]: 'ERANGE',
   [ENOSYS]: 'ENOSYS',
+  [EOVERFLOW]: 'EOVERFLOW',
   [EOPNOTSUPP]: 'EOPNOTSUPP',
   [EADDRINUSE]: 'EADDRINUSE',
   [ENETDOWN]: 'ENETDOWN',

@@ -4,7 +4,7 @@
 import { checkCapture } from '../drivers/net/capture/open_capture.js';
 import { OptionError, SoftnetError } from '../errors.js';
 import { boot } from '../index.js';
-import type { App, Machine } from '../machine.js';
+import type { App, BootOptions, Machine } from '../machine.js';
 import { type NetDevice, type NetDeviceOptions, netdevParams } from '../net_device.js';
 import type { SinkArgs, SinkResult } from '../threads/sink.js';
 import { type Backend, LIMITS } from '../uapi/server/backend.js';
@@ -18,6 +18,8 @@ export interface UpOptions {
   readonly cpus: number;
   readonly dev: readonly string[];
   readonly append: string;
+  /** The boot parameter by itself; it goes before what `append` says. */
+  readonly threadBacklogNapi?: BootOptions['threadBacklogNapi'];
   /** Packets per second into each device. */
   readonly traffic?: number;
   readonly capture?: string;
@@ -41,7 +43,7 @@ export async function up(o: UpOptions): Promise<number> {
     return EXIT_SKIPPED;
   }
   const devices = (o.dev.length === 0 ? [DEFAULT_DEVICE] : o.dev).map(parseDevice);
-  const parameters = parseBootParameters(o.append);
+  const parameters = { ...parseBootParameters(o.append), ...backlogThreads(o) };
   const twice = devices.find((d, i) => devices.findIndex((x) => x.name === d.name) !== i);
   if (twice !== undefined) throw new OptionError('--dev', twice.name, 'each name once');
   // Before the machine is booted: to end its workers while they still load can bring Node 20 down.
@@ -59,7 +61,8 @@ export async function up(o: UpOptions): Promise<number> {
     cpus: o.cpus,
     controlWorkers: CONTROL_WORKERS,
     memoryBytes: Math.min(1024, 256 + 16 * queues) * MIB,
-    maxThreads: Math.max(64, 2 * o.cpus + 4 * queues + 2 * devices.length + CONTROL_WORKERS + 8),
+    // For each CPU its own thread, ksoftirqd, and one for its backlog.
+    maxThreads: Math.max(64, 3 * o.cpus + 4 * queues + 2 * devices.length + CONTROL_WORKERS + 8),
     ...parameters,
   });
   const run = new Run(machine, o);
@@ -72,6 +75,10 @@ export async function up(o: UpOptions): Promise<number> {
   } finally {
     end.forget();
   }
+}
+
+function backlogThreads({ threadBacklogNapi }: UpOptions): BootOptions {
+  return threadBacklogNapi === undefined ? {} : { threadBacklogNapi };
 }
 
 function maxQueues(d: NetDeviceOptions): number {

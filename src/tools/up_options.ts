@@ -56,9 +56,13 @@ const DEVICE_WORDS: Table<NetDeviceOptions> = {
   'gro-flush-timeout': number('groFlushTimeoutNs'),
 };
 
+/** Values of `thread_backlog_napi`. */
+export const THREAD_BACKLOG_NAPI = { off: 'off', on: 'on', 'no-bypass': 'no-bypass' } as const;
+
 /** Words of `--append`, as the kernel's command line has them. */
 const BOOT_WORDS: Table<BootOptions> = {
   napi_kthread_persist: choice('napiKthreadPersist', { off: 'off', v1: 'v1', fixed: 'fixed' }),
+  thread_backlog_napi: choice('threadBacklogNapi', THREAD_BACKLOG_NAPI),
 };
 
 /** @returns what `--help` says of a table's words */

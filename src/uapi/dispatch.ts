@@ -2,6 +2,7 @@
 /** The way into the kernel: one request, one reply. Process context; may sleep. */
 import type { NetContext } from '../net/core/net_context.js';
 import { ethtoolMessage } from './ethtool.js';
+import type { UapiHost } from './host.js';
 import { netdevMessage } from './netdev_genl.js';
 import { done, Refusal, refused } from './refuse.js';
 import type { UapiReply, UapiRequest } from './request.js';
@@ -10,26 +11,26 @@ import { allSysctls } from './sysctl.js';
 import { listPath, readPath, writePath } from './vfs.js';
 
 /** Carries a request out. Never throws for what a user may ask. */
-export function uapiRequest(net: NetContext, r: UapiRequest): UapiReply {
+export function uapiRequest(net: NetContext, host: UapiHost, r: UapiRequest): UapiReply {
   try {
-    return done(carryOut(net, r));
+    return done(carryOut(net, host, r));
   } catch (error) {
     if (error instanceof Refusal) return refused(error);
     throw error;
   }
 }
 
-function carryOut(net: NetContext, r: UapiRequest): unknown {
+function carryOut(net: NetContext, host: UapiHost, r: UapiRequest): unknown {
   switch (r.kind) {
     case 'netlink':
       return netdevMessage(net, r.op, r.dump, r.attrs);
     case 'read':
-      return readPath(net, r.path);
+      return readPath(net, host, r.path);
     case 'write':
-      writePath(net, r.path, r.text);
+      writePath(net, host, r.path, r.text);
       return null;
     case 'list':
-      return listPath(net, r.path);
+      return listPath(net, host, r.path);
     case 'sysctls':
       return allSysctls(net);
     case 'ethtool':

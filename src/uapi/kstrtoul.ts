@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Numbers as the kernel reads them from text (Linux: kstrtoul with base 0; proc_dointvec). */
+/** Numbers as the kernel reads them from text (Linux: kstrtoul with base 0; proc_dointvec; kstrtobool). */
 import { EINVAL, ERANGE } from '../kernel/errno.js';
 import { Refusal } from './refuse.js';
 
@@ -33,4 +33,14 @@ export function dointvec(text: string, min: number, max: number): number {
   const value = minus === '' ? size : -size;
   if (!(value >= min && value <= max)) throw new Refusal(-EINVAL);
   return value | 0;
+}
+
+/**
+ * Reads yes or no. The first letter tells, or the second behind an o; what follows does not count.
+ * @throws Refusal -EINVAL
+ */
+export function kstrtobool(text: string): boolean {
+  if (/^(?:[eyt1]|on)/i.test(text)) return true;
+  if (/^(?:[dnf0]|of)/i.test(text)) return false;
+  throw new Refusal(-EINVAL);
 }

@@ -5,8 +5,9 @@ import { CPU } from '../kernel/cpu.js';
 import { IRQ_DESC } from '../kernel/irq.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { netdevName } from '../net/core/net_device.js';
-import { SOFTNET_DATA } from '../net/core/softnet_data.js';
+import { cpuNumbers } from './cpumask.js';
 import { allDevices, deviceCounters, irqNumber, queuesOf } from './devices.js';
+import { softnetStatLine, softnetStatOf } from './softnet_stat.js';
 import { sysctlNode } from './sysctl.js';
 import { directory, file, type VfsNode } from './vfs_node.js';
 
@@ -77,20 +78,11 @@ function softirqs(net: NetContext): string {
   return text;
 }
 
-/** Fifteen columns of eight hexadecimal digits for each online CPU. */
+/** A line for each online CPU. */
 function softnetStat(net: NetContext): string {
-  const { m } = net;
-  let text = '';
-  for (const { id, at } of net.cur.cpus) {
-    if (Atomics.load(m, at + CPU.online) === 0) continue;
-    const sd = net.softnet[id].at;
-    const columns = new Array<number>(15).fill(0);
-    columns[0] = Atomics.load(m, sd + SOFTNET_DATA.processed);
-    columns[2] = Atomics.load(m, sd + SOFTNET_DATA.timeSqueeze);
-    columns[12] = id;
-    text += `${columns.map((n) => (n >>> 0).toString(16).padStart(8, '0')).join(' ')}\n`;
-  }
-  return text;
+  return cpuNumbers(net.cur, 'online')
+    .map((id) => `${softnetStatLine(softnetStatOf(net.m, net.at, id))}\n`)
+    .join('');
 }
 
 const NET_DEV_HEAD =

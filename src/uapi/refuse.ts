@@ -8,6 +8,7 @@ import {
   ENOENT,
   ENOMEM,
   EOPNOTSUPP,
+  EOVERFLOW,
   EPERM,
   ERANGE,
   errnoName,
@@ -31,6 +32,7 @@ const TEXTS: { readonly [errno: number]: string } = {
   [EISDIR]: 'Is a directory',
   [EINVAL]: 'Invalid argument',
   [ERANGE]: 'Numerical result out of range',
+  [EOVERFLOW]: 'Value too large for defined data type',
   [EOPNOTSUPP]: 'Operation not supported',
 };
 

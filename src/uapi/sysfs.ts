@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** /sys/class/net (Linux: net/core/net-sysfs.c). Text of a number is read before anything else is looked at. */
+/** /sys: of devices /sys/class/net (Linux: net/core/net-sysfs.c). Text of a number is read before anything else is looked at. */
 import { EINVAL, EOPNOTSUPP, ERANGE } from '../kernel/errno.js';
 import {
   devClose,
@@ -10,6 +10,7 @@ import {
 } from '../net/core/dev.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { IFF_UP, NET_DEVICE, netdevName } from '../net/core/net_device.js';
+import { cpuDevicesNode } from './cpu_devices.js';
 import {
   allDevices,
   deviceAddress,
@@ -19,9 +20,11 @@ import {
   isUp,
   withDevice,
 } from './devices.js';
+import type { UapiHost } from './host.js';
 import { kstrtoul } from './kstrtoul.js';
 import { check, Refusal } from './refuse.js';
 import { BROADCAST_ADDRESS, ifFlags, MTU, operstate } from './rtnl.js';
+import { rxQueueNode } from './rx_queue.js';
 import { directory, file, type VfsNode } from './vfs_node.js';
 
 /** A value that ends up in a word. */
@@ -114,8 +117,11 @@ function statistics(net: NetContext, dev: number): { readonly [name: string]: nu
 }
 
 /** The tree below /sys. */
-export function sysfsNode(net: NetContext): VfsNode {
-  return directory({ class: () => directory({ net: () => classNet(net) }) });
+export function sysfsNode(net: NetContext, host: UapiHost): VfsNode {
+  return directory({
+    class: () => directory({ net: () => classNet(net) }),
+    devices: () => directory({ system: () => directory({ cpu: () => cpuDevicesNode(net, host) }) }),
+  });
 }
 
 function classNet(net: NetContext): VfsNode {
@@ -142,7 +148,8 @@ function deviceNode(net: NetContext, dev: number): VfsNode {
   };
   entries.queues = () => {
     const queues: { [name: string]: () => VfsNode } = {};
-    for (let i = 0; i < net.m[dev + NET_DEVICE.queues]; i++) queues[`rx-${i}`] = queueNode;
+    for (let i = 0; i < net.m[dev + NET_DEVICE.queues]; i++)
+      queues[`rx-${i}`] = () => rxQueueNode(net, dev, i);
     return directory(queues);
   };
   return directory(entries);
@@ -156,16 +163,4 @@ function attributeFile(net: NetContext, dev: number, a: Attribute): VfsNode {
     const value = kstrtoul(text);
     check(withDevice(net, dev, () => write(net, dev, value)));
   });
-}
-
-/** Steering is off: its masks can be read, and set to what they are. */
-function queueNode(): VfsNode {
-  const off = (): VfsNode =>
-    file(
-      () => '0\n',
-      (text) => {
-        if (kstrtoul(text) !== 0n) throw new Refusal(-EOPNOTSUPP);
-      },
-    );
-  return directory({ rps_cpus: off, rps_flow_cnt: off });
 }

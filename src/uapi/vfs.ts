@@ -2,6 +2,7 @@
 /** The virtual files: a path is looked up from node to node, as the kernel's file systems do. */
 import { EINVAL, ENOENT } from '../kernel/errno.js';
 import type { NetContext } from '../net/core/net_context.js';
+import type { UapiHost } from './host.js';
 import { procNode } from './procfs.js';
 import { EACCES, EISDIR, ENOTDIR, Refusal } from './refuse.js';
 import { sysfsNode } from './sysfs.js';
@@ -10,14 +11,14 @@ import { directory, type VfsNode } from './vfs_node.js';
 /** A text that is written at once: a page, as sysfs takes it. */
 const MAX_WRITE = 4096;
 
-function root(net: NetContext): VfsNode {
-  return directory({ proc: () => procNode(net), sys: () => sysfsNode(net) });
+function root(net: NetContext, host: UapiHost): VfsNode {
+  return directory({ proc: () => procNode(net), sys: () => sysfsNode(net, host) });
 }
 
 /** Names as PATH gives them; empty ones and "." do not count. */
-function lookUp(net: NetContext, path: string): VfsNode {
+function lookUp(net: NetContext, host: UapiHost, path: string): VfsNode {
   if (!path.startsWith('/')) throw new Refusal(-EINVAL, `${path}: give a path from / on`);
-  let node = root(net);
+  let node = root(net, host);
   for (const name of path.split('/')) {
     if (name === '' || name === '.') continue;
     if (node.kind === 'file') throw new Refusal(-ENOTDIR);
@@ -29,15 +30,15 @@ function lookUp(net: NetContext, path: string): VfsNode {
 }
 
 /** @returns the text of a file @throws Refusal */
-export function readPath(net: NetContext, path: string): string {
-  const node = lookUp(net, path);
+export function readPath(net: NetContext, host: UapiHost, path: string): string {
+  const node = lookUp(net, host, path);
   if (node.kind === 'directory') throw new Refusal(-EISDIR);
   return node.read();
 }
 
 /** Writes a text to a file. @throws Refusal */
-export function writePath(net: NetContext, path: string, text: string): void {
-  const node = lookUp(net, path);
+export function writePath(net: NetContext, host: UapiHost, path: string, text: string): void {
+  const node = lookUp(net, host, path);
   if (node.kind === 'directory') throw new Refusal(-EISDIR);
   if (node.write === undefined) throw new Refusal(-EACCES);
   if (text.length > MAX_WRITE) throw new Refusal(-EINVAL);
@@ -45,8 +46,8 @@ export function writePath(net: NetContext, path: string, text: string): void {
 }
 
 /** @returns the names in a directory, sorted; a directory's with a slash behind @throws Refusal */
-export function listPath(net: NetContext, path: string): string[] {
-  const node = lookUp(net, path);
+export function listPath(net: NetContext, host: UapiHost, path: string): string[] {
+  const node = lookUp(net, host, path);
   if (node.kind === 'file') throw new Refusal(-ENOTDIR);
   return node
     .names()

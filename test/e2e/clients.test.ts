@@ -273,9 +273,23 @@ describe('sysfs and cat', () => {
 
 describe('sysctl', () => {
   it('shows and sets', async () => {
-    const all = 'net.core.dev_weight = 64\nnet.core.gro_normal_batch = 8\nnet.core.netdev_budget = 300\n';
-    expect((await run(sysctl, '-a')).stdout).toBe(`${all}net.core.netdev_budget_usecs = 2000\n`);
-    expect((await run(sysctl, 'net.core')).stdout.startsWith(all)).toBe(true);
+    const all = [
+      'backlog_threaded = 0',
+      'dev_weight = 64',
+      'dev_weight_rx_bias = 1',
+      'dev_weight_tx_bias = 1',
+      'flow_limit_cpu_bitmap = 0',
+      'flow_limit_table_len = 4096',
+      'gro_normal_batch = 8',
+      'netdev_budget = 300',
+      'netdev_budget_usecs = 2000',
+      'netdev_max_backlog = 1000',
+      'rps_sock_flow_entries = 0',
+      'skb_defer_max = 64',
+    ];
+    const text = all.map((line) => `net.core.${line}\n`).join('');
+    expect((await run(sysctl, '-a')).stdout).toBe(text);
+    expect((await run(sysctl, 'net.core')).stdout).toBe(text);
     expect(await run(sysctl, '-n', 'net/core/netdev_budget')).toEqual({
       code: 0,
       stdout: '300\n',

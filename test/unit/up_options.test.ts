@@ -40,6 +40,11 @@ describe('--append', () => {
     expect(parseBootParameters('')).toEqual({});
     expect(parseBootParameters('  ')).toEqual({});
     expect(parseBootParameters(' napi_kthread_persist=v1 ')).toEqual({ napiKthreadPersist: 'v1' });
+    expect(parseBootParameters('napi_kthread_persist=off thread_backlog_napi=no-bypass')).toEqual({
+      napiKthreadPersist: 'off',
+      threadBacklogNapi: 'no-bypass',
+    });
+    expect(parseBootParameters('thread_backlog_napi')).toEqual({ threadBacklogNapi: 'on' });
   });
 
   it('names what there is', () => {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet up` in the table of commands. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { UpOptions } from '../up.js';
-import { BOOT_HELP, DEVICE_HELP } from '../up_options.js';
+import { BOOT_HELP, DEVICE_HELP, THREAD_BACKLOG_NAPI } from '../up_options.js';
 import { type AddCommand, collect, integer } from './command.js';
 
 function rate(text: string): number {
@@ -25,6 +25,11 @@ export const addUp: AddCommand = (cli, done) => {
       [],
     )
     .option('--append <parameters>', 'boot parameters, in one text', '')
+    .addOption(
+      new Option('--thread-backlog-napi <mode>', 'threads for backlogs from boot on (default: off)').choices(
+        Object.keys(THREAD_BACKLOG_NAPI),
+      ),
+    )
     .option('--traffic <pps>', 'made-up UDP into each device, packets per second', rate)
     .option('--capture <file>', 'play a capture into each device, again and again; --traffic sets its rate')
     .option('--socket <path>', 'where the socket lies (also SOFTNET_SOCKET)')
