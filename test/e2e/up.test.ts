@@ -64,6 +64,25 @@ describe('softnet up', () => {
     expect(existsSync(dir.path)).toBe(false);
   });
 
+  it('takes boot-time threads for backlogs as an option or a boot parameter', async () => {
+    const u = up('--thread-backlog-napi', 'no-bypass', '--append', 'thread_backlog_napi=off', '--cpus', '1');
+    await u.ready;
+    expect((await client('ps')).stdout).toContain('backlog_napi/0');
+    const busy = await client('sysctl', '-w', 'net.core.backlog_threaded=1');
+    expect([busy.code, busy.stderr]).toEqual([
+      1,
+      'sysctl: setting key "net.core.backlog_threaded": Device or resource busy\n',
+    ]);
+    expect((await u.end()).code).toBe(0);
+    const second = up('--append', 'thread_backlog_napi', '--cpus', '1');
+    await second.ready;
+    expect((await client('ps')).stdout).toContain('backlog_napi/0');
+    expect((await second.end()).code).toBe(0);
+    const wrong = await up('--thread-backlog-napi', 'maybe').done;
+    expect([wrong.code, wrong.stdout]).toEqual([2, '']);
+    expect(wrong.stderr).toContain('Allowed choices are off, on, no-bypass.');
+  });
+
   it('plays a capture, and tells programs what it did', async () => {
     const u = up('--capture', SMALL_FIXTURE, '--traffic', '20000', '--json');
     const first = JSON.parse(await u.ready);

@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pprint, repr } from '../../dist/tools/pprint.js';
-import { dointvec, kstrtoul } from '../../dist/uapi/kstrtoul.js';
+import { cpulistText, cpumaskText, parseCpumask } from '../../dist/uapi/cpumask.js';
+import { dointvec, kstrtobool, kstrtoul } from '../../dist/uapi/kstrtoul.js';
 
 /** What a call comes to: its value, or the errno it is refused with. */
 function outcome(fn: () => unknown): unknown {
@@ -74,6 +75,77 @@ describe('dointvec', () => {
     expect(outcome(() => dointvec('0', 1, 256))).toBe(-22);
     expect(outcome(() => dointvec('257', 1, 256))).toBe(-22);
     expect(dointvec('256', 1, 256)).toBe(256);
+  });
+});
+
+describe('kstrtobool', () => {
+  it.each(['1', 'y', 'Yes', 't', 'enable', 'on', 'ON', 'oN\n', '10'])('takes %j for yes', (text) => {
+    expect(kstrtobool(text)).toBe(true);
+  });
+  it.each(['0', 'n', 'No', 'F', 'disable', 'off', 'OF', '0\n', '01'])('takes %j for no', (text) => {
+    expect(kstrtobool(text)).toBe(false);
+  });
+  it.each(['', '\n', ' 1', '2', '-1', 'o', 'oo', 'x'])('refuses %j', (text) => {
+    expect(outcome(() => kstrtobool(text))).toBe(-22);
+  });
+});
+
+describe('masks of CPUs', () => {
+  it.each([
+    [[], 1, '0'],
+    [[0, 1], 2, '3'],
+    [[4], 5, '10'],
+    [[0], 9, '001'],
+    [[31], 32, '80000000'],
+    [[], 33, '0,00000000'],
+    [[0, 31, 32, 33], 34, '3,80000001'],
+    [[63], 64, '80000000,00000000'],
+  ])('show %j of %i as %s', (cpus, nrCpus, text) => {
+    expect(cpumaskText(cpus, nrCpus)).toBe(text);
+    expect(parseCpumask(`${text}\n`, nrCpus)).toEqual(cpus);
+  });
+
+  it.each([
+    ['', 2, []],
+    ['\n', 2, []],
+    ['1\nx', 2, [0]],
+    ['3,', 2, [0, 1]],
+    ['1 0', 64, [32]],
+    ['1, ,\t2', 64, [1, 32]],
+    ['F', 34, [0, 1, 2, 3]],
+    ['4', 2, -75],
+    ['0,1', 2, -75],
+    ['000000001', 2, -75],
+    ['0,0,1', 64, -75],
+    ['4,0', 34, -75],
+    ['0x1', 64, -22],
+    ['-1', 64, -22],
+    ['1.', 64, -22],
+  ])('read %j for %i CPUs as %j', (text, nrCpus, wanted) => {
+    expect(outcome(() => parseCpumask(text, nrCpus))).toEqual(wanted);
+  });
+
+  it('are read as they are shown', () => {
+    const cpus = fc.integer({ min: 1, max: 64 }).chain((n) =>
+      fc.tuple(
+        fc.constant(n),
+        fc.uniqueArray(fc.integer({ min: 0, max: n - 1 })).map((ids) => ids.sort((a, b) => a - b)),
+      ),
+    );
+    fc.assert(
+      fc.property(cpus, ([n, ids]) => {
+        expect(parseCpumask(cpumaskText(ids, n), n)).toEqual(ids);
+      }),
+    );
+  });
+
+  it.each([
+    [[], ''],
+    [[3], '3'],
+    [[0, 1], '0-1'],
+    [[0, 2, 3, 4, 9, 63], '0,2-4,9,63'],
+  ])('list %j as %j', (cpus, text) => {
+    expect(cpulistText(cpus)).toBe(text);
   });
 });
 
