@@ -348,7 +348,10 @@ export class Machine {
     if (err !== 0) throw new SoftnetError(`setting ${name} to ${value}`, err, 'see docs/control.md');
   }
 
-  /** Drops first what flows that send most send to backlogs half full, where these CPUs queue it; none: off. */
+  /**
+   * Where these CPUs queue for a backlog that is half full, frames of a flow that makes up most of the latest are dropped
+   * first (sysctl net.core.flow_limit_cpu_bitmap); none: nowhere.
+   */
   async setFlowLimit(cpus: readonly number[]): Promise<void> {
     const checked = cpus.map((cpu) => checkInt('cpus', cpu, 0, 0, this.cpus - 1));
     await this.setSysctl('net.core.flow_limit_cpu_bitmap', cpumaskText(checked, this.cpus));
