@@ -72,11 +72,17 @@ const RECONFIG = Object.freeze({
 });
 const RECONFIG_NAMES = Object.keys(RECONFIG) as (keyof typeof RECONFIG)[];
 
+/** @returns the name, if a device can have it */
+export function checkDeviceName(name: string): string {
+  if (!/^[^\s/]{1,15}$/.test(name)) {
+    throw new OptionError('name', name, 'a device name of 1 to 15 characters without spaces or slashes');
+  }
+  return name;
+}
+
 /** Checks the options and fills the defaults in. */
 export function netdevParams(o: NetDeviceOptions): NetdevParams {
-  if (!/^[^\s/]{1,15}$/.test(o.name)) {
-    throw new OptionError('name', o.name, 'a device name of 1 to 15 characters without spaces or slashes');
-  }
+  checkDeviceName(o.name);
   const ringSize = checkPowerOfTwo('ringSize', o.ringSize, 1024, 8, 1 << 16);
   const ringMax = checkPowerOfTwo('ringMax', o.ringMax, ringSize, ringSize, 1 << 16);
   const queues = checkInt('queues', o.queues, 1, 1, 128);
@@ -120,17 +126,23 @@ export interface QueueStats {
 }
 
 export class NetDevice {
-  /** Word index of its net_device. */
-  readonly at: number;
   /** Most channels it can have. */
   readonly maxQueues: number;
   private readonly machine: Machine;
+  private readonly where: number;
+  private removed = false;
   private feeding: Promise<unknown> | null = null;
 
   constructor(machine: Machine, params: NetdevParams, at: number) {
     this.machine = machine;
     this.maxQueues = params.maxQueues;
-    this.at = at;
+    this.where = at;
+  }
+
+  /** Word index of its net_device. Throws once it was removed. */
+  get at(): number {
+    if (this.removed) throw new Error('the device was removed; add another one');
+    return this.where;
   }
 
   /** Its name now. */
@@ -219,6 +231,19 @@ export class NetDevice {
   /** Link down: the instances are deleted; frames that come are dropped (dev_ready). */
   async down(): Promise<void> {
     await this.machine.control({ name: 'netdev-down', dev: this.at }, `bringing ${this.name} down`);
+  }
+
+  /**
+   * Takes the device away: its wire ends, its instances are deleted, its frames in backlogs are dropped (dev_ready). What
+   * waits in sockets can still be read.
+   */
+  async remove(): Promise<void> {
+    const { name } = this;
+    await this.stopWire();
+    const gone = this.machine.control({ name: 'netdev-del', dev: this.at }, `removing ${name}`);
+    this.removed = true;
+    await gone;
+    this.machine.forgetDevice(this);
   }
 
   /** Interrupt moderation (ethtool -C). */

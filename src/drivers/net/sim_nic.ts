@@ -191,7 +191,7 @@ export function simNicCreate(
   m[nic + SIM_NIC.queues] = queues;
   for (let i = 0; i < nrQueues; i++) {
     if (!queueCreate(m, queues + i * NIC_QUEUE.SIZE, dev, i, ringSize, poolSize)) {
-      simNicDestroy(m, nic);
+      simNicDiscard(m, nic);
       return 0;
     }
   }
@@ -229,7 +229,16 @@ function queueCreate(
   );
 }
 
-/** Frees a NIC's memory; nothing of it may be in use. */
+/** Frees a NIC that was never in use, its pools too. */
+export function simNicDiscard(m: Int32Array, nic: number): void {
+  for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
+    const pool = m[nicQueueAt(m, nic, i) + NIC_QUEUE.pool];
+    if (pool !== 0) pagePoolDestroy(m, pool);
+  }
+  simNicDestroy(m, nic);
+}
+
+/** Frees a NIC's memory, but for its pools, which are the caller's to retire or to destroy; nothing of it may be in use. */
 export function simNicDestroy(m: Int32Array, nic: number): void {
   const nrQueues = m[nic + SIM_NIC.nrQueues];
   for (let i = 0; i < nrQueues; i++) {
@@ -239,7 +248,6 @@ export function simNicDestroy(m: Int32Array, nic: number): void {
     kfree(m, m[q + NIC_QUEUE.rxRing], ringWords(ringSize, RX_DESC.WORDS));
     kfree(m, m[q + NIC_QUEUE.rxStamps], 2 * ringSize);
     kfree(m, m[q + NIC_QUEUE.irq], IRQ_DESC.SIZE);
-    if (m[q + NIC_QUEUE.pool] !== 0) pagePoolDestroy(m, m[q + NIC_QUEUE.pool]);
   }
   kfree(m, m[nic + SIM_NIC.queues], NIC_QUEUE.SIZE * nrQueues);
   kfree(m, nic, SIM_NIC.SIZE);

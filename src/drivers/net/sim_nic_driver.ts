@@ -4,7 +4,6 @@
  */
 import type { Current } from '../../kernel/current.js';
 import { irqMask, irqUnmask, raiseIrq } from '../../kernel/irq.js';
-import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
@@ -177,11 +176,9 @@ function simNicBuffersFreed(cur: Current, q: NicQueue): void {
   if (Atomics.compareExchange(m, word, wanted, 0) === wanted) raiseIrq(cur, q.irq);
 }
 
-/** Buffers came back to a pool: the receive queue it feeds, if there still is one, may wait for them. */
+/** Buffers came back to a pool: the receive queue it feeds, if there still is one, may wait for them. Under RCU. */
 export function buffersFreed(driver: SimNicDriver, net: NetContext, pool: number): void {
   const { m, cur } = net;
-  rcuReadLock(cur);
   const queue = Atomics.load(m, pool + PAGE_POOL.queue);
   if (queue !== 0) simNicBuffersFreed(cur, driver.queue(queue));
-  rcuReadUnlock(cur);
 }

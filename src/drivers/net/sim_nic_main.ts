@@ -31,10 +31,11 @@ import {
   RECONFIG_SAFE_SWITCH,
 } from '../../net/core/net_device.js';
 import { PAGE_POOL } from '../../net/core/page_pool.js';
+import { pagePoolRetire } from '../../net/core/page_pool_retire.js';
 import { countDrops } from '../../net/core/skb_free.js';
 import { SKB } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, NET } from '../../net/core/softnet_data.js';
-import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, RX_DESC, SIM_NIC } from './sim_nic.js';
+import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, RX_DESC, SIM_NIC, simNicDestroy } from './sim_nic.js';
 import { refill, type SimNicDriver } from './sim_nic_driver.js';
 
 /** Sleep between two looks at a word that the NIC or a poll changes, us. */
@@ -47,6 +48,7 @@ export function simNicOps(driver: SimNicDriver): NetDevOps {
     stop: (_net, dev) => simNicStop(driver, dev),
     setChannels: (_net, dev, combined) => simNicSetChannels(driver, dev, combined),
     setRing: (_net, dev, rx) => simNicSetRing(driver, dev, rx),
+    uninit: (_net, dev) => simNicUninit(driver, dev),
   };
 }
 
@@ -259,6 +261,34 @@ function purge(driver: SimNicDriver, at: number): void {
   if (left === 0) return;
   rx.release(left);
   countDrops(net, DROP_DEV_READY, left);
+}
+
+/** The device goes away: what is in its rings goes back to its pools, which stay until the rest is back, too. */
+function simNicUninit(driver: SimNicDriver, dev: number): void {
+  const { net } = driver;
+  const { m } = net;
+  const nic = m[dev + NET_DEVICE.priv];
+  for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
+    const at = nicQueueAt(m, nic, i);
+    purge(driver, at);
+    unpost(driver, at);
+    pagePoolRetire(net, m[at + NIC_QUEUE.pool]);
+  }
+  simNicDestroy(m, nic);
+}
+
+/** Takes the empty buffers of a queue back that the NIC has not taken. It has stopped. */
+function unpost(driver: SimNicDriver, at: number): void {
+  const { net } = driver;
+  const { m } = net;
+  const { fillConsumer: fill, ringSize, pool } = driver.queue(at);
+  const list = new Int32Array(ringSize);
+  fill.begin();
+  const left = fill.available(ringSize);
+  for (let i = 0; i < left; i++) list[i] = m[fill.slot(i)];
+  if (left === 0) return;
+  fill.release(left);
+  net.pool(pool).recycle(list, 0, left);
 }
 
 /** Has everything polled that is in the ring of a queue that gets no more frames. Its instance is enabled. */
