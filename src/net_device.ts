@@ -38,6 +38,8 @@ export interface NetDeviceOptions {
   readonly queues?: number;
   /** Most receive queues (ethtool -L); as many as `queues`. */
   readonly maxQueues?: number;
+  /** How the driver receives: by polling, or by netif_rx in its interrupt, as drivers without NAPI do; 'napi'. */
+  readonly receive?: 'napi' | 'netif_rx';
   /** What the driver keeps of a deleted instance: a napi_config for each queue index, or nothing; 'persistent'. */
   readonly config?: 'persistent' | 'none';
   /** How it changes its channels: deletes and adds all, only the difference, or adds the new ones first; 'delta'. */
@@ -89,6 +91,7 @@ export function netdevParams(o: NetDeviceOptions): NetdevParams {
   return {
     name: o.name,
     queues,
+    napi: checkChoice('receive', o.receive, ['napi', 'netif_rx'], 'napi') === 'napi',
     maxQueues: checkInt('maxQueues', o.maxQueues, queues, queues, 128),
     persistentConfig: checkChoice('config', o.config, ['persistent', 'none'], 'persistent') === 'persistent',
     reconfig: RECONFIG[checkChoice('reconfig', o.reconfig, RECONFIG_NAMES, 'delta')],
@@ -368,7 +371,10 @@ export class NetDevice {
     for (let i = 0; i < this.maxQueues; i++) {
       const q = nicQueueAt(m, nic, i);
       const napi = Atomics.load(m, q + NIC_QUEUE.napi);
-      if (napi === 0) continue; // link down: what is in the ring waits for the link
+      // Link down: what is in the ring waits for the link.
+      if (napi === 0 && Atomics.load(m, q + NIC_QUEUE.service) === 0) continue;
+      if (napi === 0 && ringLength(m, m[q + NIC_QUEUE.rxRing]) > 0) return false;
+      if (napi === 0) continue;
       if (ringLength(m, m[q + NIC_QUEUE.rxRing]) > 0) return false;
       if ((Atomics.load(m, napi + NAPI.state) & NAPIF_STATE_SCHED) !== 0) return false;
       if (Atomics.load(m, napi + NAPI.groBitmask) !== 0) return false;

@@ -15,7 +15,7 @@ import { dissect } from '../net/core/flow_dissector.js';
 import { FlowKeys } from '../net/core/headers/flow_keys.js';
 import { PAGE_POOL, type PagePool } from '../net/core/page_pool.js';
 import { SKB_DATA_BYTES, SKB_F_IP } from '../net/core/skbuff.js';
-import { type FrameTemplate, SENDER_CLOSED, UDP_SENDER, udpSend } from '../net/ipv4/udp_send.js';
+import { type FrameTemplate, SENDER_CLOSED, UDP_SENDER, udpSend, type Xmit } from '../net/ipv4/udp_send.js';
 import type { ThreadContext } from './context.js';
 
 const ETH_IP_UDP_BYTES = 42;
@@ -132,8 +132,8 @@ export class UdpSender {
     return (Atomics.load(this.ctx.cur.m, this.at + UDP_SENDER.flags) & SENDER_CLOSED) !== 0;
   }
 
-  private readonly xmit = (net: ThreadContext['net'], dev: number, skb: number, place: number): boolean => {
-    const sent = loopbackXmit(net, dev, skb, place);
+  private readonly xmit: Xmit = (net, dev, skb, place, flows) => {
+    const sent = loopbackXmit(net, dev, skb, place, flows);
     if (!sent) this.dropped++;
     return sent;
   };

@@ -55,6 +55,7 @@ export function addNetdev(ctx: ThreadContext, p: NetdevParams): ControlResult {
     freeNetdev(m, dev);
     return { err: -ENOMEM, value: null };
   }
+  m[nic + SIM_NIC.netifRx] = p.napi ? 0 : 1;
   m[dev + NET_DEVICE.priv] = nic;
   m[dev + NET_DEVICE.queues] = p.queues;
   m[dev + NET_DEVICE.features] = p.features;

@@ -21,6 +21,8 @@ export interface NetdevParams {
   readonly threaded: number;
   readonly deferHardIrqs: number;
   readonly groFlushTimeoutNs: number;
+  /** false: the driver has no NAPI: its interrupt calls netif_rx. */
+  readonly napi: boolean;
   /** true: the driver has a napi_config for each queue index. */
   readonly persistentConfig: boolean;
   /** RECONFIG_* */

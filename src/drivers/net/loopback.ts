@@ -43,15 +43,22 @@ export const LOOPBACK_OPS: NetDevOps = {
  * Sends a frame (Linux: loopback_xmit). Bottom halves disabled, in a read section of RCU, between netifRxBegin and
  * netifRxEnd.
  * @param place struct rps_place of the sender
+ * @param flows its flow table: senders share the one receive queue
  * @returns true if it was sent; false if the link is down and it was dropped
  */
-export function loopbackXmit(net: NetContext, dev: number, skb: number, place: number): boolean {
+export function loopbackXmit(
+  net: NetContext,
+  dev: number,
+  skb: number,
+  place: number,
+  flows: number,
+): boolean {
   const { m } = net;
   if ((Atomics.load(m, dev + NET_DEVICE.flags) & IFF_UP) === 0) {
     dropSkb(net, skb, DROP_DEV_READY);
     return false;
   }
-  netifRx(net, rxQueueAt(m, dev, 0), skb, place);
+  netifRx(net, rxQueueAt(m, dev, 0), skb, place, flows);
   return true;
 }
 

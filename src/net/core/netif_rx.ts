@@ -11,7 +11,7 @@
  */
 import { flushBacklogs, stageBacklog } from './backlog_queue.js';
 import type { NetContext } from './net_context.js';
-import { drained, rpsSteer } from './rps.js';
+import { drained, moveTo, rpsSteer } from './rps.js';
 import { RPS_PLACE } from './rps_map.js';
 import { NET } from './softnet_data.js';
 
@@ -23,13 +23,14 @@ export function netifRxBegin(net: NetContext): void {
 /**
  * Stages a frame.
  * @param rxQueue struct netdev_rx_queue whose steering counts
- * @param place struct rps_place of the source: where its latest frame that was not steered went
+ * @param place struct rps_place of the source: where its latest frame went while nothing was steered
+ * @param flows struct rps_dev_flow_table of the source, if several share the queue, else 0
  */
-export function netifRx(net: NetContext, rxQueue: number, skb: number, place: number): void {
-  if (net.rpsNeeded !== 0 && rpsSteer(net, rxQueue, skb)) return;
+export function netifRx(net: NetContext, rxQueue: number, skb: number, place: number, flows: number): void {
   const { m } = net;
-  const here = net.cur.cpu.id + 1;
-  if (m[place + RPS_PLACE.cpu] !== here && drained(net, place)) m[place + RPS_PLACE.cpu] = here;
+  const { id } = net.cur.cpu;
+  if (net.rpsNeeded !== 0 && rpsSteer(net, rxQueue, skb, flows, id)) return;
+  if (m[place + RPS_PLACE.cpu] !== id + 1 && drained(net, place)) moveTo(net, place, id);
   stageBacklog(net, m[place + RPS_PLACE.cpu] - 1, skb, place);
 }
 

@@ -27,14 +27,18 @@ import type { NetContext } from '../core/net_context.js';
 import { netifRxBegin, netifRxEnd } from '../core/netif_rx.js';
 import { PAGE_POOL, type PagePool, pagePoolCreate } from '../core/page_pool.js';
 import { pagePoolRetire } from '../core/page_pool_retire.js';
-import { RPS_PLACE } from '../core/rps_map.js';
+import { RPS_DEV_FLOW_TABLE, RPS_PLACE } from '../core/rps_map.js';
 import { SKB, skbData } from '../core/skbuff.js';
 
 export const SENDER_CLOSED = 1;
 
 export const UDP_SENDER = struct(
   'udp_sender',
-  line('creator', { dev: word('net_device it sends by'), pool: word('page pool of its buffers') }),
+  line('creator', {
+    dev: word('net_device it sends by'),
+    pool: word('page pool of its buffers'),
+    flows: word('struct rps_dev_flow_table of its flows; the entries are the application thread’s'),
+  }),
   line('any thread, atomically', { flags: word('SENDER_CLOSED') }),
   line('application thread', {
     place: words(RPS_PLACE.WORDS, 'struct rps_place: where its latest frame went'),
@@ -42,6 +46,10 @@ export const UDP_SENDER = struct(
     seq: word('number of the next frame (wraps)'),
   }),
 );
+
+/** Entries of a sender's flow table: those that share one move together. */
+const FLOWS = 256;
+const FLOWS_WORDS = RPS_DEV_FLOW_TABLE.SIZE + FLOWS * RPS_PLACE.WORDS;
 
 /** A datagram as it is sent again and again: its bytes, and what the stack wants to know of them. */
 export interface FrameTemplate {
@@ -56,11 +64,15 @@ export interface FrameTemplate {
 /** Makes a sender with `buffers` (a power of two) buffers. @returns its word index, or 0 (ENOMEM) */
 export function udpSenderCreate(m: Int32Array, dev: number, cpu: number, buffers: number): number {
   const at = kmalloc(m, UDP_SENDER.SIZE);
-  const pool = at === 0 ? 0 : pagePoolCreate(m, buffers);
+  const flows = kmalloc(m, FLOWS_WORDS);
+  const pool = at === 0 || flows === 0 ? 0 : pagePoolCreate(m, buffers);
   if (pool === 0) {
+    kfree(m, flows, FLOWS_WORDS);
     kfree(m, at, UDP_SENDER.SIZE);
     return 0;
   }
+  m[flows + RPS_DEV_FLOW_TABLE.mask] = FLOWS - 1;
+  m[at + UDP_SENDER.flows] = flows;
   m[pool + PAGE_POOL.dev] = dev;
   m[pool + PAGE_POOL.cpu] = cpu;
   m[at + UDP_SENDER.dev] = dev;
@@ -78,6 +90,7 @@ export function udpSenderShutdown(m: Int32Array, at: number): void {
 export function udpSenderFree(net: NetContext, at: number): void {
   const { m } = net;
   pagePoolRetire(net, m[at + UDP_SENDER.pool]);
+  kfree(m, m[at + UDP_SENDER.flows], FLOWS_WORDS);
   kfree(m, at, UDP_SENDER.SIZE);
 }
 
@@ -88,7 +101,7 @@ export function poolWake(m: Int32Array, pool: number): void {
 }
 
 /** Hands one frame to a device. @returns true if it was sent */
-export type Xmit = (net: NetContext, dev: number, skb: number, place: number) => boolean;
+export type Xmit = (net: NetContext, dev: number, skb: number, place: number, flows: number) => boolean;
 
 /**
  * Sends up to `n` copies of a datagram, as many as there are buffers, in one system call: softirqs that this raises run
@@ -107,6 +120,7 @@ export function udpSend(
 ): number {
   const { m, cur } = net;
   const dev = m[at + UDP_SENDER.dev];
+  const flows = m[at + UDP_SENDER.flows];
   rcuReadLock(cur);
   localBhDisable(cur);
   netifRxBegin(net);
@@ -116,7 +130,7 @@ export function udpSend(
   for (let i = 0; i < got; i++) {
     const skb = m[first + i];
     fill(net, skb, frame, m[at + UDP_SENDER.seq]++, tstampNs);
-    xmit(net, dev, skb, at + UDP_SENDER.place);
+    xmit(net, dev, skb, at + UDP_SENDER.place, flows);
   }
   m[at + UDP_SENDER.sent] += got;
   netifRxEnd(net);
