@@ -3,13 +3,14 @@
  * A machine: one arena, one pool of threads, simulated CPUs, devices, sockets, applications. The main thread's face
  * of it all: every operation is a promise here and blocking code in a control worker.
  */
-import { checkChoice, checkInt, OptionError, SoftnetError } from './errors.js';
+import { checkChoice, checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
 import { CPU } from './kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from './kernel/current.js';
 import { ENOMEM } from './kernel/errno.js';
 import { allocTask, putTaskStruct } from './kernel/kthread.js';
 import { TASK, TASK_DEAD, taskComm } from './kernel/task.js';
 import { layOut } from './lay_out.js';
+import { Loopback } from './loopback.js';
 import { Arena } from './mm/arena.js';
 import { perCpuPtr } from './mm/percpu.js';
 import { TASK_KIND_APP, TASK_KIND_CONTROL, TASK_KIND_NAPI } from './net/core/ids.js';
@@ -29,7 +30,8 @@ import {
   THREAD_BACKLOG_NAPI_OFF,
   THREAD_BACKLOG_NAPI_ON,
 } from './net/core/softnet_data.js';
-import { NetDevice, type NetDeviceOptions, netdevParams } from './net_device.js';
+import { checkDeviceName, NetDevice, type NetDeviceOptions, netdevParams } from './net_device.js';
+import { Sender } from './sender.js';
 import { Socket, type SocketOptions, socketParams } from './socket.js';
 import type { ControlOp, ControlResult } from './threads/control_ops.js';
 import { ControlQueue } from './threads/control_queue.js';
@@ -79,6 +81,10 @@ export interface AppOptions {
   readonly args?: unknown;
   /** What it receives from. */
   readonly sockets?: readonly Socket[];
+  /** What it sends by. */
+  readonly senders?: readonly Sender[];
+  /** The simulated CPU it counts as running on; the applications in turn. */
+  readonly cpu?: number;
 }
 
 /** A running application. */
@@ -119,7 +125,14 @@ const THREAD_BACKLOG = Object.freeze({
 const THREAD_BACKLOG_NAMES = Object.keys(THREAD_BACKLOG) as (keyof typeof THREAD_BACKLOG)[];
 const PERSIST_NAMES = Object.keys(PERSIST) as (keyof typeof PERSIST)[];
 /** Control operations that run alone. */
-const EXCLUSIVE: ReadonlySet<string> = new Set(['boot', 'shutdown', 'netdev-add', 'netdev-del']);
+const EXCLUSIVE: ReadonlySet<string> = new Set([
+  'boot',
+  'shutdown',
+  'netdev-add',
+  'netdev-del',
+  'loopback-add',
+  'sender-free',
+]);
 
 const MIB = 1 << 20;
 const SHUT_DOWN = 'the machine is shut down; boot another one';
@@ -132,6 +145,7 @@ export class Machine {
   private readonly kthreadd: Kthreadd;
   private readonly net: number;
   private readonly sockets = new Set<Socket>();
+  private readonly senders = new Set<Sender>();
   private readonly devices = new Set<NetDevice>();
   private readonly apps = new Set<Promise<unknown>>();
   /** Never resolves; rejects when a thread died. */
@@ -211,6 +225,40 @@ export class Machine {
     return device;
   }
 
+  /** Adds the loopback device, up: what is sent by it is received. */
+  async addLoopback(name = 'lo'): Promise<Loopback> {
+    this.throwIfEnding();
+    const device = checkDeviceName(name);
+    const at = await this.control(
+      { name: 'loopback-add', device },
+      `adding ${name}`,
+      'take another name, or boot with more memory (memoryBytes)',
+    );
+    return new Loopback(this, at as number);
+  }
+
+  /** Opens a sender of UDP datagrams by the loopback device. */
+  async openSender(device: Loopback, options: { buffers?: number; cpu?: number } = {}): Promise<Sender> {
+    this.throwIfEnding();
+    const buffers = checkPowerOfTwo('buffers', options.buffers, 1024, 2, 1 << 16);
+    const cpu = checkInt('cpu', options.cpu, 0, 0, this.cpus - 1);
+    const op: ControlOp = { name: 'sender-open', dev: device.at, cpu, buffers };
+    const at = await this.control(op, 'opening a sender', 'boot with more memory (memoryBytes)');
+    const sender = new Sender(this, at as number);
+    this.senders.add(sender);
+    return sender;
+  }
+
+  /** Takes a sender off the list of those that shutdown closes. */
+  forgetSender(sender: Sender): void {
+    this.senders.delete(sender);
+  }
+
+  /** Takes a device off the list of those whose wire shutdown stops. For NetDevice. */
+  forgetDevice(device: NetDevice): void {
+    this.devices.delete(device);
+  }
+
   /** Opens a UDP socket for one port, or for every port that has none of its own (port 0). */
   async openUdp(options: SocketOptions & { readonly port: number }): Promise<Socket> {
     const port = checkInt('port', options.port, 0, 0, NR_PORTS - 1);
@@ -268,8 +316,12 @@ export class Machine {
       const why = error instanceof Error ? error.message : String(error);
       throw new OptionError('args', typeof options.args, `data that can be cloned (${why})`);
     }
+    const senders = options.senders ?? [];
+    for (const s of senders) s.checkFreeFor(this);
     const name = `app/${options.name}`;
-    const taskAt = this.newTask(TASK_KIND_APP, name, this.apps.size % this.cpus);
+    const cpu = checkInt('cpu', options.cpu, this.apps.size % this.cpus, 0, this.cpus - 1);
+    const taskAt = this.newTask(TASK_KIND_APP, name, cpu);
+    for (const s of senders) s.take();
     const record = newRecord(name, TASK_KIND_APP, taskAt);
     for (const s of sockets) s.addReader();
     const exit = this.kthreadd.run(
@@ -281,13 +333,14 @@ export class Machine {
         exportName: options.exportName ?? 'default',
         args: options.args,
         sockets: sockets.map((s) => s.at),
+        senders: senders.map((s) => s.at),
         name: options.name,
       },
       record,
     );
     const result = this.orDied(this.lossIsFatal(record, exit)).then((e) => e.value as T);
     const ended = result
-      .then(() => Promise.all(sockets.map((s) => s.readerGone())))
+      .then(() => Promise.all([...sockets.map((s) => s.readerGone()), ...senders.map((s) => s.gone())]))
       // Its sockets are gone, with a grace period: nobody can be about to wake it.
       .then(() => putTaskStruct(this.arena.m, taskAt))
       .catch(() => {})
@@ -538,6 +591,7 @@ export class Machine {
     try {
       if (this.failure === null) {
         await Promise.all([...this.devices].map((d) => d.stopWire()));
+        for (const s of [...this.senders]) await s.close();
         for (const s of [...this.sockets]) await s.close();
         await this.appsEnded();
         await this.control({ name: 'shutdown' }, 'stopping the CPUs');

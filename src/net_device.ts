@@ -38,6 +38,8 @@ export interface NetDeviceOptions {
   readonly queues?: number;
   /** Most receive queues (ethtool -L); as many as `queues`. */
   readonly maxQueues?: number;
+  /** How the driver receives: by polling, or by netif_rx in its interrupt, as drivers without NAPI do; 'napi'. */
+  readonly receive?: 'napi' | 'netif_rx';
   /** What the driver keeps of a deleted instance: a napi_config for each queue index, or nothing; 'persistent'. */
   readonly config?: 'persistent' | 'none';
   /** How it changes its channels: deletes and adds all, only the difference, or adds the new ones first; 'delta'. */
@@ -72,17 +74,24 @@ const RECONFIG = Object.freeze({
 });
 const RECONFIG_NAMES = Object.keys(RECONFIG) as (keyof typeof RECONFIG)[];
 
+/** @returns the name, if a device can have it */
+export function checkDeviceName(name: string): string {
+  if (!/^[^\s/]{1,15}$/.test(name)) {
+    throw new OptionError('name', name, 'a device name of 1 to 15 characters without spaces or slashes');
+  }
+  return name;
+}
+
 /** Checks the options and fills the defaults in. */
 export function netdevParams(o: NetDeviceOptions): NetdevParams {
-  if (!/^[^\s/]{1,15}$/.test(o.name)) {
-    throw new OptionError('name', o.name, 'a device name of 1 to 15 characters without spaces or slashes');
-  }
+  checkDeviceName(o.name);
   const ringSize = checkPowerOfTwo('ringSize', o.ringSize, 1024, 8, 1 << 16);
   const ringMax = checkPowerOfTwo('ringMax', o.ringMax, ringSize, ringSize, 1 << 16);
   const queues = checkInt('queues', o.queues, 1, 1, 128);
   return {
     name: o.name,
     queues,
+    napi: checkChoice('receive', o.receive, ['napi', 'netif_rx'], 'napi') === 'napi',
     maxQueues: checkInt('maxQueues', o.maxQueues, queues, queues, 128),
     persistentConfig: checkChoice('config', o.config, ['persistent', 'none'], 'persistent') === 'persistent',
     reconfig: RECONFIG[checkChoice('reconfig', o.reconfig, RECONFIG_NAMES, 'delta')],
@@ -120,17 +129,23 @@ export interface QueueStats {
 }
 
 export class NetDevice {
-  /** Word index of its net_device. */
-  readonly at: number;
   /** Most channels it can have. */
   readonly maxQueues: number;
   private readonly machine: Machine;
+  private readonly where: number;
+  private removed = false;
   private feeding: Promise<unknown> | null = null;
 
   constructor(machine: Machine, params: NetdevParams, at: number) {
     this.machine = machine;
     this.maxQueues = params.maxQueues;
-    this.at = at;
+    this.where = at;
+  }
+
+  /** Word index of its net_device. Throws once it was removed. */
+  get at(): number {
+    if (this.removed) throw new Error('the device was removed; add another one');
+    return this.where;
   }
 
   /** Its name now. */
@@ -219,6 +234,19 @@ export class NetDevice {
   /** Link down: the instances are deleted; frames that come are dropped (dev_ready). */
   async down(): Promise<void> {
     await this.machine.control({ name: 'netdev-down', dev: this.at }, `bringing ${this.name} down`);
+  }
+
+  /**
+   * Takes the device away: its wire ends, its instances are deleted, its frames in backlogs are dropped (dev_ready). What
+   * waits in sockets can still be read.
+   */
+  async remove(): Promise<void> {
+    const { name } = this;
+    await this.stopWire();
+    const gone = this.machine.control({ name: 'netdev-del', dev: this.at }, `removing ${name}`);
+    this.removed = true;
+    await gone;
+    this.machine.forgetDevice(this);
   }
 
   /** Interrupt moderation (ethtool -C). */
@@ -343,7 +371,10 @@ export class NetDevice {
     for (let i = 0; i < this.maxQueues; i++) {
       const q = nicQueueAt(m, nic, i);
       const napi = Atomics.load(m, q + NIC_QUEUE.napi);
-      if (napi === 0) continue; // link down: what is in the ring waits for the link
+      // Link down: what is in the ring waits for the link.
+      if (napi === 0 && Atomics.load(m, q + NIC_QUEUE.service) === 0) continue;
+      if (napi === 0 && ringLength(m, m[q + NIC_QUEUE.rxRing]) > 0) return false;
+      if (napi === 0) continue;
       if (ringLength(m, m[q + NIC_QUEUE.rxRing]) > 0) return false;
       if ((Atomics.load(m, napi + NAPI.state) & NAPIF_STATE_SCHED) !== 0) return false;
       if (Atomics.load(m, napi + NAPI.groBitmask) !== 0) return false;

@@ -15,6 +15,7 @@ import { rpsRecordSockFlow } from '../net/core/rps.js';
 import { SKB } from '../net/core/skbuff.js';
 import { SOCK, type SockReader, sockReaderView } from '../net/core/sock_queue.js';
 import { NET } from '../net/core/softnet_data.js';
+import { UdpSender } from './app_sender.js';
 import type { ThreadContext } from './context.js';
 import { PacketBatch } from './packet_batch.js';
 
@@ -28,6 +29,8 @@ export class AppContext {
   readonly name: string;
   /** What was given to `runApp`. */
   readonly args: unknown;
+  /** What it sends by, in the order in which they were given to `runApp`. */
+  readonly senders: readonly UdpSender[];
   /** Number of sockets it receives from. */
   readonly nrSockets: number;
   private readonly ctx: ThreadContext;
@@ -37,18 +40,27 @@ export class AppContext {
   private readonly sockFlowTable: number;
   private nextReader = 0;
 
-  constructor(ctx: ThreadContext, name: string, args: unknown, sockets: readonly number[]) {
+  constructor(
+    ctx: ThreadContext,
+    name: string,
+    args: unknown,
+    sockets: readonly number[],
+    senders: readonly number[],
+  ) {
     this.ctx = ctx;
     this.name = name;
     this.args = args;
     this.nrSockets = sockets.length;
+    this.senders = senders.map((at) => new UdpSender(ctx, at));
+    ctx.cur.runsSoftirqs = true;
     this.readers = sockets.map((at) => sockReaderView(ctx.arena.m, at));
     this.batch = new PacketBatch(ctx.arena);
     this.sockFlowTable = ctx.net.at + NET.rpsSockFlowTable;
   }
 
-  /** Registers this thread as the reader of its sockets. */
+  /** Registers this thread as the reader of its sockets and the user of its senders. */
   begin(): void {
+    for (const s of this.senders) s.begin();
     for (const r of this.readers) {
       r.consumer.begin();
       Atomics.store(r.m, r.at + SOCK.waiter, this.ctx.cur.task.at);
@@ -59,6 +71,7 @@ export class AppContext {
   end(): void {
     this.free();
     for (const r of this.readers) Atomics.store(r.m, r.at + SOCK.waiter, 0);
+    for (const s of this.senders) s.end();
   }
 
   /** CLOCK_MONOTONIC in nanoseconds, the clock of `tstampNs`. */
@@ -126,8 +139,7 @@ export class AppContext {
 
   private recycle(pool: number, from: number, n: number): void {
     const { ctx } = this;
-    ctx.net.pool(pool).recycle(this.freeList, from, n);
-    ctx.net.poolFreed(ctx.net, pool);
+    ctx.net.recycle(pool, this.freeList, from, n);
   }
 
   /** Takes what the next socket that has something has. */

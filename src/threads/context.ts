@@ -3,8 +3,10 @@
  * Sets a thread up: views of the arena, `current`, network context, and the tables of functions that shared memory
  * refers to by number (src/net/core/ids.ts). Every thread of a machine fills them in the same way.
  */
+import { LOOPBACK_OPS } from '../drivers/net/loopback.js';
 import { buffersFreed, SimNicDriver, simNicInterrupt, simNicPoll } from '../drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../drivers/net/sim_nic_main.js';
+import { simNicInterruptNetifRx } from '../drivers/net/sim_nic_netif_rx.js';
 import { Current, cpuViews } from '../kernel/current.js';
 import { NodePlatform } from '../kernel/platform.js';
 import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
@@ -12,6 +14,7 @@ import { TASK } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
 import { processBacklog } from '../net/core/backlog.js';
 import {
+  DRIVER_LOOPBACK,
   DRIVER_SIM_NIC,
   HRTIMER_NAPI_WATCHDOG,
   IRQ_SIM_NIC_RX,
@@ -22,6 +25,7 @@ import { netRxAction } from '../net/core/napi_poll.js';
 import { napiWatchdog } from '../net/core/napi_schedule.js';
 import { type NetContext, netContext } from '../net/core/net_context.js';
 import { udpLookup } from '../net/ipv4/udp.js';
+import { poolWake } from '../net/ipv4/udp_send.js';
 import { packetLookup } from '../net/packet/af_packet.js';
 import { setComm } from './os_thread.js';
 
@@ -47,13 +51,18 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   const cur = new Current(arena.m, platform, taskAt, cpuViews(arena.m), cpuId);
   const net = netContext(cur, arena);
   const driver = new SimNicDriver(net);
+  driver.netifRxInterrupt = simNicInterruptNetifRx;
   cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
   cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
   net.napiPollFns[POLL_BACKLOG] = processBacklog;
-  net.poolFreed = (nc, pool) => buffersFreed(driver, nc, pool);
+  net.poolFreed = (nc, pool) => {
+    buffersFreed(driver, nc, pool);
+    poolWake(nc.m, pool);
+  };
   net.napiPollFns[POLL_SIM_NIC] = (nc, n, budget) => simNicPoll(driver, nc, n, budget);
   net.netDevOps[DRIVER_SIM_NIC] = simNicOps(driver);
+  net.netDevOps[DRIVER_LOOPBACK] = LOOPBACK_OPS;
   net.sockLookups.push(udpLookup, packetLookup);
   return { arena, cur, net, driver };
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Control operations on network devices, in process context, under the device mutex. */
-import { NIC_QUEUE, nicQueueAt, SIM_NIC, simNicCreate, simNicDestroy } from '../drivers/net/sim_nic.js';
+import { LOOPBACK, loopbackCreate } from '../drivers/net/loopback.js';
+import { NIC_QUEUE, nicQueueAt, SIM_NIC, simNicCreate, simNicDiscard } from '../drivers/net/sim_nic.js';
 import { simNicProbe } from '../drivers/net/sim_nic_main.js';
 import { EBUSY, EINVAL, ENOENT, ENOMEM } from '../kernel/errno.js';
 import { irqSetAffinity } from '../kernel/irq.js';
 import { synchronizeRcu } from '../kernel/rcu.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
 import { TASK } from '../kernel/task.js';
+import { kfree } from '../mm/slab.js';
+import { flushBacklog } from '../net/core/backlog.js';
 import {
   devChangeName,
   devClose,
@@ -18,7 +21,7 @@ import {
   netdevSetRing,
   netdevThreadedStore,
 } from '../net/core/dev.js';
-import { DRIVER_SIM_NIC } from '../net/core/ids.js';
+import { DRIVER_LOOPBACK, DRIVER_SIM_NIC } from '../net/core/ids.js';
 import { NAPI, NAPIF_STATE_THREADED, napiStateText } from '../net/core/napi.js';
 import { NAPI_THREAD_NODE } from '../net/core/napi_thread.js';
 import { napiSetThreaded, netifSetThreaded } from '../net/core/napi_threaded.js';
@@ -26,12 +29,14 @@ import {
   allocNetdev,
   devGetByName,
   freeNetdev,
+  IFF_UP,
   listNetdevice,
   NAPI_CONFIG,
   NET_DEVICE,
   unlistNetdevice,
 } from '../net/core/net_device.js';
-import { rpsCpusSet, rpsFlowCntSet } from '../net/core/rps_config.js';
+import { pagePoolReap } from '../net/core/page_pool_retire.js';
+import { rpsCpusSet, rpsExit, rpsFlowCntSet } from '../net/core/rps_config.js';
 import { NET } from '../net/core/softnet_data.js';
 import type { ThreadContext } from './context.js';
 import type { ControlOp, ControlResult, NapiInfo, NetdevParams } from './control_ops.js';
@@ -50,6 +55,7 @@ export function addNetdev(ctx: ThreadContext, p: NetdevParams): ControlResult {
     freeNetdev(m, dev);
     return { err: -ENOMEM, value: null };
   }
+  m[nic + SIM_NIC.netifRx] = p.napi ? 0 : 1;
   m[dev + NET_DEVICE.priv] = nic;
   m[dev + NET_DEVICE.queues] = p.queues;
   m[dev + NET_DEVICE.features] = p.features;
@@ -79,26 +85,56 @@ export function addNetdev(ctx: ThreadContext, p: NetdevParams): ControlResult {
     }
     return { err: 0, value: dev };
   }
-  simNicDestroy(m, nic);
+  simNicDiscard(m, nic);
   freeNetdev(m, dev);
   return { err, value: null };
 }
 
-/** Takes the link down, the device out of the list, and frees it. Its NIC thread must have ended. */
+/** Makes the loopback device, up. The value is its word index. */
+export function addLoopback(ctx: ThreadContext, name: string): ControlResult {
+  const { net, cur } = ctx;
+  const { m } = cur;
+  const dev = allocNetdev(m, name, DRIVER_LOOPBACK, 1);
+  if (dev < 0) return { err: dev, value: null };
+  const priv = loopbackCreate(m);
+  m[dev + NET_DEVICE.priv] = priv;
+  m[dev + NET_DEVICE.queues] = 1;
+  m[dev + NET_DEVICE.flags] = IFF_UP;
+  m[dev + NET_DEVICE.carrier] = 1;
+  sleepOnMutex(cur, net.at + NET.rtnl);
+  let err = priv === 0 ? -ENOMEM : 0;
+  if (err === 0 && devGetByName(net, name) !== 0) err = -EBUSY;
+  if (err === 0 && !listNetdevice(net, dev)) err = -ENOMEM;
+  releaseMutex(cur, net.at + NET.rtnl);
+  if (err === 0) return { err, value: dev };
+  kfree(m, priv, LOOPBACK.SIZE);
+  freeNetdev(m, dev);
+  return { err, value: null };
+}
+
+/**
+ * Takes the link down, the device out of the list, and frees it (Linux: unregister_netdevice). Its NIC thread must have
+ * ended, and nobody sends by it any more; its frames may be on their way in backlogs, and wait in sockets.
+ */
 export function delNetdev(ctx: ThreadContext, dev: number): number {
   const { net, cur } = ctx;
   const { m } = cur;
   sleepOnMutex(cur, dev + NET_DEVICE.lock);
   devClose(net, dev);
   netdevNapiExit(net, dev);
+  rpsExit(net, dev);
   releaseMutex(cur, dev + NET_DEVICE.lock);
   sleepOnMutex(cur, net.at + NET.rtnl);
   unlistNetdevice(net, dev);
   releaseMutex(cur, net.at + NET.rtnl);
   synchronizeRcu(cur);
+  flushBacklog(net, dev);
   // Whoever found it before and waits for its mutex finds no instances, and gives it back.
   while (Atomics.load(m, dev + NET_DEVICE.refcnt) !== 0) cur.platform.usleep(REFCNT_US);
-  simNicDestroy(m, m[dev + NET_DEVICE.priv]);
+  sleepOnMutex(cur, net.at + NET.rtnl);
+  net.netDevOps[m[dev + NET_DEVICE.driver]].uninit(net, dev);
+  pagePoolReap(net);
+  releaseMutex(cur, net.at + NET.rtnl);
   freeNetdev(m, dev);
   return 0;
 }

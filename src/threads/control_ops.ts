@@ -21,6 +21,8 @@ export interface NetdevParams {
   readonly threaded: number;
   readonly deferHardIrqs: number;
   readonly groFlushTimeoutNs: number;
+  /** false: the driver has no NAPI: its interrupt calls netif_rx. */
+  readonly napi: boolean;
   /** true: the driver has a napi_config for each queue index. */
   readonly persistentConfig: boolean;
   /** RECONFIG_* */
@@ -75,6 +77,10 @@ export type ControlOp =
       readonly cpus: readonly number[];
     }
   | { readonly name: 'rps-flow-cnt'; readonly dev: number; readonly index: number; readonly entries: number }
+  | { readonly name: 'loopback-add'; readonly device: string }
+  | { readonly name: 'sender-open'; readonly dev: number; readonly cpu: number; readonly buffers: number }
+  | { readonly name: 'sender-shutdown'; readonly sender: number }
+  | { readonly name: 'sender-free'; readonly sender: number }
   | { readonly name: 'uapi'; readonly request: UapiRequest }
   /** An operation that changes a device in place. The value is what it took, ns. */
   | { readonly name: 'timed'; readonly op: ControlOp };

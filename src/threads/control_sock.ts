@@ -52,8 +52,7 @@ export function freeSock(ctx: ThreadContext, sock: number): number {
       m[skb + SKB.frags] = 0;
       one[0] = skb;
       const pool = m[skb + SKB.pool];
-      net.pool(pool).recycle(one, 0, 1);
-      net.poolFreed(net, pool);
+      net.recycle(pool, one, 0, 1);
       skb = next;
     }
   }

@@ -3,10 +3,12 @@
 import { kthreadExit, taskListAdd } from '../kernel/kthread.js';
 import { setCurrentState, TASK_RUNNING } from '../kernel/task.js';
 import { setBacklogThreaded, setRpsSockFlowEntries } from '../net/core/rps_config.js';
+import { udpSenderShutdown } from '../net/ipv4/udp_send.js';
 import { type ThreadContext, threadContext } from './context.js';
 import { bootCpus, setCpuOnline, shutdownCpus } from './control_cpus.js';
-import { addNetdev, changeNetdev, delNetdev, napiGet } from './control_netdev.js';
+import { addLoopback, addNetdev, changeNetdev, delNetdev, napiGet } from './control_netdev.js';
 import type { ControlOp, ControlResult } from './control_ops.js';
+import { freeSender, openSender } from './control_sender.js';
 import { freeSock, openSock, shutdownSock } from './control_sock.js';
 import { uapi } from './control_uapi.js';
 import type { ControlTask } from './tasks.js';
@@ -54,6 +56,19 @@ export function runControlThread(task: ControlTask): ControlResult {
       break;
     case 'rps-sock-flow-entries':
       result = { err: setRpsSockFlowEntries(ctx.net, op.entries), value: null };
+      break;
+    case 'loopback-add':
+      result = addLoopback(ctx, op.device);
+      break;
+    case 'sender-open':
+      result = openSender(ctx, op);
+      break;
+    case 'sender-shutdown':
+      udpSenderShutdown(ctx.arena.m, op.sender);
+      result = { err: 0, value: null };
+      break;
+    case 'sender-free':
+      result = { err: freeSender(ctx, op.sender), value: null };
       break;
     case 'uapi':
       result = { err: 0, value: uapi(ctx, op.request) };

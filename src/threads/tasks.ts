@@ -37,6 +37,7 @@ export interface AppTask extends TaskBase {
   readonly exportName: string;
   readonly args: unknown;
   readonly sockets: readonly number[];
+  readonly senders: readonly number[];
   readonly name: string;
 }
 

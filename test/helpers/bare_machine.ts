@@ -5,7 +5,12 @@
  * thread" does meanwhile happens at a place of the test's choice.
  */
 
-import { SimNicDriver, simNicInterrupt, simNicPoll } from '../../dist/drivers/net/sim_nic_driver.js';
+import {
+  buffersFreed,
+  SimNicDriver,
+  simNicInterrupt,
+  simNicPoll,
+} from '../../dist/drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../../dist/drivers/net/sim_nic_main.js';
 import { CPU } from '../../dist/kernel/cpu.js';
 import { Current, cpuViews, KERNEL, KERNEL_AT } from '../../dist/kernel/current.js';
@@ -142,6 +147,7 @@ export class BareMachine {
     cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
     cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
     net.netDevOps[DRIVER_SIM_NIC] = simNicOps(driver);
+    net.poolFreed = (nc, pool) => buffersFreed(driver, nc, pool);
     net.napiPollFns[POLL_SIM_NIC] = (nc, n, budget) => simNicPoll(driver, nc, n, budget);
     net.sockLookups.push(udpLookup, packetLookup);
     return { arena, cur, net, driver };

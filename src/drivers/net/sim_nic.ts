@@ -35,8 +35,9 @@ import { newObjectId } from '../../kernel/current.js';
 import { IRQ_DESC, IrqDesc } from '../../kernel/irq.js';
 import { RingConsumer, RingProducer, ringWords } from '../../mm/ring.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
-import { f64, line, struct, word } from '../../mm/struct.js';
+import { f64, line, struct, word, words } from '../../mm/struct.js';
 import { PAGE_POOL, pagePoolCreate, pagePoolDestroy } from '../../net/core/page_pool.js';
+import { RPS_PLACE } from '../../net/core/rps_map.js';
 
 /** Words of a receive descriptor: 16 bytes. */
 export const RX_DESC = Object.freeze({ skb: 0, len: 1, hash: 2, seq: 3, WORDS: 4 });
@@ -58,6 +59,10 @@ export const NIC_QUEUE = struct(
     napi: word('its NAPI instance, 0 while the link is down'),
     rxUsecs: word('moderation: interrupt at the latest this long after a frame, us'),
     rxFrames: word('moderation: interrupt at the latest after this many frames'),
+    service: word('a driver without NAPI: 1 while the link is up'),
+  }),
+  line('whoever runs the handler of a driver without NAPI', {
+    place: words(RPS_PLACE.WORDS, 'struct rps_place: where its latest frame went that was not steered'),
   }),
   line('driver (CAS to 0), NIC thread (store 1)', {
     nicWaiting: word('1 while the NIC thread sleeps for buffers'),
@@ -82,6 +87,7 @@ export const SIM_NIC = struct(
   'sim_nic',
   line('driver, at probe', {
     nrQueues: word('queues'),
+    netifRx: word('1: its driver has no NAPI'),
     queues: word('nic_queue of queue 0; the others follow'),
   }),
   line('holder of the device mutex; read by the NIC thread', {
@@ -191,7 +197,7 @@ export function simNicCreate(
   m[nic + SIM_NIC.queues] = queues;
   for (let i = 0; i < nrQueues; i++) {
     if (!queueCreate(m, queues + i * NIC_QUEUE.SIZE, dev, i, ringSize, poolSize)) {
-      simNicDestroy(m, nic);
+      simNicDiscard(m, nic);
       return 0;
     }
   }
@@ -229,7 +235,16 @@ function queueCreate(
   );
 }
 
-/** Frees a NIC's memory; nothing of it may be in use. */
+/** Frees a NIC that was never in use, its pools too. */
+export function simNicDiscard(m: Int32Array, nic: number): void {
+  for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
+    const pool = m[nicQueueAt(m, nic, i) + NIC_QUEUE.pool];
+    if (pool !== 0) pagePoolDestroy(m, pool);
+  }
+  simNicDestroy(m, nic);
+}
+
+/** Frees a NIC's memory, but for its pools, which are the caller's to retire or to destroy; nothing of it may be in use. */
 export function simNicDestroy(m: Int32Array, nic: number): void {
   const nrQueues = m[nic + SIM_NIC.nrQueues];
   for (let i = 0; i < nrQueues; i++) {
@@ -239,7 +254,6 @@ export function simNicDestroy(m: Int32Array, nic: number): void {
     kfree(m, m[q + NIC_QUEUE.rxRing], ringWords(ringSize, RX_DESC.WORDS));
     kfree(m, m[q + NIC_QUEUE.rxStamps], 2 * ringSize);
     kfree(m, m[q + NIC_QUEUE.irq], IRQ_DESC.SIZE);
-    if (m[q + NIC_QUEUE.pool] !== 0) pagePoolDestroy(m, m[q + NIC_QUEUE.pool]);
   }
   kfree(m, m[nic + SIM_NIC.queues], NIC_QUEUE.SIZE * nrQueues);
   kfree(m, nic, SIM_NIC.SIZE);

@@ -4,7 +4,6 @@
  */
 import type { Current } from '../../kernel/current.js';
 import { irqMask, irqUnmask, raiseIrq } from '../../kernel/irq.js';
-import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
@@ -20,6 +19,8 @@ import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
 /** The driver's part of a thread: its queue views. */
 export class SimNicDriver {
   readonly net: NetContext;
+  /** Handler of queues whose driver has no NAPI (sim_nic_netif_rx.ts). */
+  netifRxInterrupt: (driver: SimNicDriver, queueAt: number) => void = () => {};
   /** Keeps the loads of prefetch from being dropped as unused. */
   touched = 0;
   private readonly queues = new Map<number, NicQueue>();
@@ -42,7 +43,10 @@ export class SimNicDriver {
 /** Interrupt handler of a queue: masks the interrupt and schedules the instance. */
 export function simNicInterrupt(driver: SimNicDriver, cur: Current, queueAt: number): void {
   const napiAt = Atomics.load(cur.m, queueAt + NIC_QUEUE.napi);
-  if (napiAt === 0) return;
+  if (napiAt === 0) {
+    if (Atomics.load(cur.m, queueAt + NIC_QUEUE.service) !== 0) driver.netifRxInterrupt(driver, queueAt);
+    return;
+  }
   const n = driver.net.napi(napiAt);
   if (!napiSchedulePrep(n)) return;
   irqMask(driver.queue(queueAt).irq);
@@ -51,7 +55,7 @@ export function simNicInterrupt(driver: SimNicDriver, cur: Current, queueAt: num
 
 /** Poll function: takes up to `budget` frames, refills, and completes if the ring ran dry. */
 export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budget: number): number {
-  const { m, f } = net;
+  const { m } = net;
   const q = driver.queue(m[n.at + NAPI.priv]);
   const rx = q.rxConsumer;
   net.ownPool = q.pool;
@@ -67,8 +71,7 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
     let stamp = q.stamps + rx.index(0);
     for (let desc = first; desc < end; desc += RX_DESC.WORDS) {
       const skb = m[desc + RX_DESC.skb];
-      m[skb + SKB.seq] = m[desc + RX_DESC.seq];
-      f[(skb + SKB.tstampNs) >> 1] = f[stamp++];
+      takeStamp(net, skb, desc, stamp++);
       readFrame(net, skb, m[desc + RX_DESC.len], m[desc + RX_DESC.hash]);
       napiGroReceive(net, n, skb, features);
     }
@@ -93,8 +96,15 @@ function prefetch(m: Int32Array, first: number, end: number): number {
   return sum;
 }
 
+/** Takes what the wire said of a frame: its number, and when it came. `stamp` is an index of the Float64Array. */
+export function takeStamp(net: NetContext, skb: number, desc: number, stamp: number): void {
+  const { m, f } = net;
+  m[skb + SKB.seq] = m[desc + RX_DESC.seq];
+  f[(skb + SKB.tstampNs) >> 1] = f[stamp];
+}
+
 /** Fills in what the stack wants to know of a frame (Linux: eth_type_trans and the header checks of ip_rcv). */
-function readFrame(net: NetContext, skb: number, len: number, hash: number): void {
+export function readFrame(net: NetContext, skb: number, len: number, hash: number): void {
   const { m, b, keys } = net;
   const off = skbData(skb);
   let status = dissect(b, off, len, keys);
@@ -177,11 +187,9 @@ function simNicBuffersFreed(cur: Current, q: NicQueue): void {
   if (Atomics.compareExchange(m, word, wanted, 0) === wanted) raiseIrq(cur, q.irq);
 }
 
-/** Buffers came back to a pool: the receive queue it feeds, if there still is one, may wait for them. */
+/** Buffers came back to a pool: the receive queue it feeds, if there still is one, may wait for them. Under RCU. */
 export function buffersFreed(driver: SimNicDriver, net: NetContext, pool: number): void {
   const { m, cur } = net;
-  rcuReadLock(cur);
   const queue = Atomics.load(m, pool + PAGE_POOL.queue);
   if (queue !== 0) simNicBuffersFreed(cur, driver.queue(queue));
-  rcuReadUnlock(cur);
 }

@@ -7,7 +7,7 @@
  * only the difference; add the new ones before the old ones are deleted. In each of them frames are first steered away
  * from queues that go, and what these still hold is polled: a change of channels loses nothing but what overruns a ring.
  */
-import { ENOMEM } from '../../kernel/errno.js';
+import { ENOMEM, EOPNOTSUPP } from '../../kernel/errno.js';
 import { IRQ_DESC, irqDisable, irqEnable, irqUnmask, raiseIrq, requestIrq } from '../../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
@@ -31,11 +31,13 @@ import {
   RECONFIG_SAFE_SWITCH,
 } from '../../net/core/net_device.js';
 import { PAGE_POOL } from '../../net/core/page_pool.js';
+import { pagePoolRetire } from '../../net/core/page_pool_retire.js';
 import { countDrops } from '../../net/core/skb_free.js';
 import { SKB } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, NET } from '../../net/core/softnet_data.js';
-import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, RX_DESC, SIM_NIC } from './sim_nic.js';
+import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, RX_DESC, SIM_NIC, simNicDestroy } from './sim_nic.js';
 import { refill, type SimNicDriver } from './sim_nic_driver.js';
+import { openNetifRx, stopNetifRx } from './sim_nic_netif_rx.js';
 
 /** Sleep between two looks at a word that the NIC or a poll changes, us. */
 const LOOK_US = 50;
@@ -47,6 +49,7 @@ export function simNicOps(driver: SimNicDriver): NetDevOps {
     stop: (_net, dev) => simNicStop(driver, dev),
     setChannels: (_net, dev, combined) => simNicSetChannels(driver, dev, combined),
     setRing: (_net, dev, rx) => simNicSetRing(driver, dev, rx),
+    uninit: (_net, dev) => simNicUninit(driver, dev),
   };
 }
 
@@ -73,6 +76,11 @@ export function simNicOpen(driver: SimNicDriver, dev: number): number {
   const { m } = net;
   const nic = m[dev + NET_DEVICE.priv];
   const queues = m[dev + NET_DEVICE.queues];
+  if (m[nic + SIM_NIC.netifRx] !== 0) {
+    openNetifRx(driver, dev);
+    steer(net, nic, queues, 1);
+    return 0;
+  }
   const added = addInstances(driver, dev, 0, queues);
   if (added === null) return -ENOMEM;
   enableInstances(driver, dev, 0, added);
@@ -86,14 +94,19 @@ export function simNicStop(driver: SimNicDriver, dev: number): void {
   const { m } = net;
   const nic = m[dev + NET_DEVICE.priv];
   steer(net, nic, m[dev + NET_DEVICE.queues], 0);
-  closeInstances(driver, dev, 0, m[dev + NET_DEVICE.queues]);
+  if (m[nic + SIM_NIC.netifRx] !== 0) stopNetifRx(driver, dev);
+  else closeInstances(driver, dev, 0, m[dev + NET_DEVICE.queues]);
 }
 
-/** ethtool -L. @returns 0, or -ENOMEM: then the channels are as before, or the link is down */
+/**
+ * ethtool -L. @returns 0; -ENOMEM: then the channels are as before, or the link is down; -EOPNOTSUPP: a driver without
+ * NAPI, which cannot
+ */
 function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number): number {
   const { net } = driver;
   const { m } = net;
   const nic = m[dev + NET_DEVICE.priv];
+  if (m[nic + SIM_NIC.netifRx] !== 0) return -EOPNOTSUPP;
   const old = m[dev + NET_DEVICE.queues];
   if (m[dev + NET_DEVICE.napiFirst] === 0) {
     m[dev + NET_DEVICE.queues] = combined;
@@ -114,6 +127,7 @@ function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number):
 function simNicSetRing(driver: SimNicDriver, dev: number, rx: number): number {
   const { m } = driver.net;
   const queues = m[dev + NET_DEVICE.queues];
+  if (m[m[dev + NET_DEVICE.priv] + SIM_NIC.netifRx] !== 0) return -EOPNOTSUPP;
   const was = m[dev + NET_DEVICE.rxPending];
   Atomics.store(m, dev + NET_DEVICE.rxPending, rx);
   if (m[dev + NET_DEVICE.napiFirst] === 0 || m[dev + NET_DEVICE.reconfig] === RECONFIG_DELTA) return 0;
@@ -259,6 +273,34 @@ function purge(driver: SimNicDriver, at: number): void {
   if (left === 0) return;
   rx.release(left);
   countDrops(net, DROP_DEV_READY, left);
+}
+
+/** The device goes away: what is in its rings goes back to its pools, which stay until the rest is back, too. */
+function simNicUninit(driver: SimNicDriver, dev: number): void {
+  const { net } = driver;
+  const { m } = net;
+  const nic = m[dev + NET_DEVICE.priv];
+  for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
+    const at = nicQueueAt(m, nic, i);
+    purge(driver, at);
+    unpost(driver, at);
+    pagePoolRetire(net, m[at + NIC_QUEUE.pool]);
+  }
+  simNicDestroy(m, nic);
+}
+
+/** Takes the empty buffers of a queue back that the NIC has not taken. It has stopped. */
+function unpost(driver: SimNicDriver, at: number): void {
+  const { net } = driver;
+  const { m } = net;
+  const { fillConsumer: fill, ringSize, pool } = driver.queue(at);
+  const list = new Int32Array(ringSize);
+  fill.begin();
+  const left = fill.available(ringSize);
+  for (let i = 0; i < left; i++) list[i] = m[fill.slot(i)];
+  if (left === 0) return;
+  fill.release(left);
+  net.pool(pool).recycle(list, 0, left);
 }
 
 /** Has everything polled that is in the ring of a queue that gets no more frames. Its instance is enabled. */

@@ -34,6 +34,8 @@ export interface NetDevOps {
   setChannels(net: NetContext, dev: number, combined: number): number;
   /** Another number of descriptors a receive ring, from 1 to rxMax. @returns 0 or a negative errno */
   setRing(net: NetContext, dev: number, rx: number): number;
+  /** The device goes away: it is down and in no list, and nothing of it is under way. Frees what the driver has. rtnl held. */
+  uninit(net: NetContext, dev: number): void;
 }
 
 function ops(net: NetContext, dev: number): NetDevOps {

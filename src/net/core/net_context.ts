@@ -5,6 +5,7 @@
  */
 import type { Current } from '../../kernel/current.js';
 import { KERNEL, KERNEL_AT } from '../../kernel/current.js';
+import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
 import type { SmpCallFunc } from '../../kernel/smp.js';
 import type { Arena } from '../../mm/arena.js';
 import { perCpuPtr } from '../../mm/percpu.js';
@@ -106,8 +107,15 @@ export class NetContext {
 
   /** Gives the first `n` buffers of freeBatch, all of the pool at `at`, back. */
   recycleBatch(at: number, n: number): void {
-    this.pool(at).recycle(this.freeBatch, 0, n);
+    this.recycle(at, this.freeBatch, 0, n);
+  }
+
+  /** Gives `n` buffers of the pool at `at` back, from `list`. Read section: the pool may be one that is retired. */
+  recycle(at: number, list: Int32Array, from: number, n: number): void {
+    rcuReadLock(this.cur);
+    this.pool(at).recycle(list, from, n);
     this.poolFreed(this, at);
+    rcuReadUnlock(this.cur);
   }
 
   /** @returns the frames on their way to the backlog of a CPU */

@@ -32,6 +32,8 @@ export const PAGE_POOL = struct(
     queue: word('receive queue of the driver it feeds, 0: none; read under RCU'),
     dev: word('net_device its frames come from'),
     cpu: word('CPU that frees what is left to it'),
+    waiter: word('task_struct that waits for buffers, 0: none; read under RCU'),
+    retiredNext: word('next of the retired pools; rtnl'),
     id: word('serial number: a view with another one is stale'),
   }),
   line('lock holders', { lock: word('spin lock of those who free') }),

@@ -3,15 +3,15 @@
  * Steering of received frames to CPUs (Linux: get_rps_cpu, set_rps_cpu, rps_record_sock_flow).
  *
  * A frame goes to the CPU that last read its flow (RFS), else to one of the queue's map, chosen by its hash (RPS), else
- * nowhere. It goes elsewhere than the frames of its flow before only when these have left their queue for the sockets:
- *   - with a flow table: Linux's rule for RFS, here also for what the map steers and for CPUs that go offline
- *   - without one: a queue that steered to a CPU that is offline now goes on doing so, to the backlog that another CPU
- *     serves meanwhile, until its latest frame there is through
+ * nowhere. It goes elsewhere than the frames before it only when these have left their queue for the sockets. That is
+ * Linux's rule for RFS; here it holds for what a map steers and for CPUs that go offline, too. What "the frames before it"
+ * are is kept in a place: one for each entry of the flow table, or without one for each CPU of the map. So a source goes on
+ * steering to a CPU that is offline now, to the backlog that another one serves meanwhile, until its latest frame is through.
  *
  * Owners: rps_map.ts.
  *
- * Invariant: frames of one flow that come through one receive queue reach their socket in order, as long as `rps_cpus` and
- * the tables stay as they are.
+ * Invariant: frames of one flow that come from one source reach their socket in order, as long as `rps_cpus` and the
+ * tables stay as they are.
  *
  * Ordering
  *   V1 backlog: frames in the sockets (published), then store of inputQueueHead (backlog.ts)   pairs with  V2
@@ -21,66 +21,84 @@ import { cpuOnline } from '../../kernel/cpu.js';
 import { stageBacklog } from './backlog_queue.js';
 import { NAPI, type Napi } from './napi.js';
 import type { NetContext } from './net_context.js';
-import { NETDEV_RX_QUEUE, RPS_DEV_FLOW_TABLE, RPS_MAP, RPS_PLACE, RPS_SOCK_FLOW_TABLE } from './rps_map.js';
+import {
+  NETDEV_RX_QUEUE,
+  RPS_DEV_FLOW_TABLE,
+  RPS_MAP,
+  RPS_NO_CPU,
+  RPS_PLACE,
+  RPS_SOCK_FLOW_TABLE,
+} from './rps_map.js';
 import { SKB } from './skbuff.js';
 import { NET, SOFTNET_DATA } from './softnet_data.js';
 
-/** Steers a frame of an instance's poll. @returns true if it is on its way to a backlog */
+/** Steers a frame of an instance's poll. @returns true if it is on its way to a backlog; else it is delivered here */
 export function rpsReceive(net: NetContext, n: Napi, skb: number): boolean {
   const rxQueue = net.m[n.at + NAPI.rxQueue];
-  return rxQueue !== 0 && rpsSteer(net, rxQueue, skb);
+  return rxQueue !== 0 && rpsSteer(net, rxQueue, skb, 0, RPS_NO_CPU);
 }
 
-/** Steers a frame that came through `rxQueue` (struct netdev_rx_queue). @returns true if it is on its way to a backlog */
-export function rpsSteer(net: NetContext, rxQueue: number, skb: number): boolean {
+/**
+ * Steers a frame that came through a queue.
+ * @param rxQueue struct netdev_rx_queue
+ * @param flows flow table of the source alone, where several share the queue; 0: the queue has one source
+ * @param local CPU whose backlog takes what nothing steers, RPS_NO_CPU: it is delivered at once
+ * @returns true if it is on its way to a backlog; false if the queue steers nothing, or it is to be delivered at once
+ */
+export function rpsSteer(
+  net: NetContext,
+  rxQueue: number,
+  skb: number,
+  flows: number,
+  local: number,
+): boolean {
   const { m } = net;
+  const { cpus } = net.cur;
   const hash = m[skb + SKB.hash];
   if (hash === 0) return false;
   const map = Atomics.load(m, rxQueue + NETDEV_RX_QUEUE.rpsMap);
   const table = Atomics.load(m, rxQueue + NETDEV_RX_QUEUE.rpsFlowTable);
-  if (table !== 0) return steerFlow(net, map, table, skb, hash);
-  if (map === 0) return false;
-  const cpu = mapCpu(m, map, hash);
-  const place = m[rxQueue + NETDEV_RX_QUEUE.places] + cpu * RPS_PLACE.WORDS;
-  // A place that is none says that nothing went there: the CPU need not be looked at.
-  if (!cpuOnline(net.cur.cpus[cpu]) && drained(net, place)) return false;
-  m[place + RPS_PLACE.cpu] = cpu + 1;
-  stageBacklog(net, cpu, skb, place);
-  return true;
-}
-
-function steerFlow(net: NetContext, map: number, table: number, skb: number, hash: number): boolean {
-  const { m } = net;
-  const wanted = wantedCpu(net, map, hash);
-  const flow =
-    table + RPS_DEV_FLOW_TABLE.SIZE + (hash & m[table + RPS_DEV_FLOW_TABLE.mask]) * RPS_PLACE.WORDS;
-  if (m[flow + RPS_PLACE.cpu] !== wanted + 1) {
-    if (drained(net, flow)) m[flow + RPS_PLACE.cpu] = wanted + 1;
-    else {
-      stageBacklog(net, m[flow + RPS_PLACE.cpu] - 1, skb, flow);
-      return true;
-    }
+  if (map === 0 && table === 0) return false;
+  let wanted = table === 0 ? RPS_NO_CPU : readerOf(net, hash);
+  const share = map === 0 ? 0 : mapCpu(m, map, hash);
+  if (wanted < 0 && map !== 0 && cpuOnline(cpus[share])) wanted = share;
+  if (wanted < 0) wanted = local;
+  const own = flows === 0 ? table : flows;
+  const place =
+    own === 0
+      ? m[rxQueue + NETDEV_RX_QUEUE.places] + share * RPS_PLACE.WORDS
+      : own + RPS_DEV_FLOW_TABLE.SIZE + (hash & m[own + RPS_DEV_FLOW_TABLE.mask]) * RPS_PLACE.WORDS;
+  if (m[place + RPS_PLACE.cpu] !== wanted + 1) {
+    if (drained(net, place)) moveTo(net, place, wanted);
+    else wanted = m[place + RPS_PLACE.cpu] - 1;
   }
   if (wanted < 0) return false;
-  stageBacklog(net, wanted, skb, flow);
+  stageBacklog(net, wanted, skb, place);
   return true;
 }
 
-/** The CPU that read the flow last, else the map's. @returns -1: none, or it is offline */
-function wantedCpu(net: NetContext, map: number, hash: number): number {
+/** From here on frames go to `cpu`; RPS_NO_CPU: to no backlog (Linux: set_rps_cpu). */
+export function moveTo(net: NetContext, place: number, cpu: number): void {
+  const { m } = net;
+  m[place + RPS_PLACE.cpu] = cpu + 1;
+  // Should the first one there be dropped, nothing of before counts.
+  if (cpu >= 0) m[place + RPS_PLACE.lastQtail] = Atomics.load(m, net.softnet[cpu].inputQueueHead);
+}
+
+/** The CPU that read the flow last, if it is online. @returns RPS_NO_CPU: none */
+function readerOf(net: NetContext, hash: number): number {
   const { m, at } = net;
   const { cpus } = net.cur;
-  const sockTable = Atomics.load(m, at + NET.rpsSockFlowTable);
-  if (sockTable !== 0) {
-    const mask = m[at + NET.rpsCpuMask];
-    const entry = sockTable + RPS_SOCK_FLOW_TABLE.SIZE + (hash & m[sockTable + RPS_SOCK_FLOW_TABLE.mask]);
-    const ident = Atomics.load(m, entry);
-    const cpu = ident & mask;
-    if (((ident ^ hash) & ~mask) === 0 && cpu < cpus.length && cpuOnline(cpus[cpu])) return cpu;
-  }
-  if (map === 0) return -1;
-  const cpu = mapCpu(m, map, hash);
-  return cpuOnline(cpus[cpu]) ? cpu : -1;
+  const table = Atomics.load(m, at + NET.rpsSockFlowTable);
+  if (table === 0) return RPS_NO_CPU;
+  const mask = m[at + NET.rpsCpuMask];
+  const ident = Atomics.load(
+    m,
+    table + RPS_SOCK_FLOW_TABLE.SIZE + (hash & m[table + RPS_SOCK_FLOW_TABLE.mask]),
+  );
+  const cpu = ident & mask;
+  if (((ident ^ hash) & ~mask) !== 0 || cpu >= cpus.length || !cpuOnline(cpus[cpu])) return RPS_NO_CPU;
+  return cpu;
 }
 
 /** Linux: reciprocal_scale(hash, len). */

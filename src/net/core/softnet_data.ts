@@ -163,6 +163,7 @@ export const NET = struct(
   line('rtnl', {
     udpAny: word('UDP socket for every port that has none of its own, 0: none'),
     nextIfindex: word('ifindex of the next device'),
+    retiredPools: word('page pools that wait for buffers to come back (page_pool_retire.ts)'),
     netdevs: words(MAX_NETDEVS, 'net_device by slot, 0: free'),
   }),
   line('lock holders', { napiHashLock: word('spin lock of the instances by id') }),
