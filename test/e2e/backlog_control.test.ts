@@ -425,3 +425,16 @@ describe('under traffic', () => {
     await rig.finish();
   });
 });
+
+describe('a device that goes away', () => {
+  it('takes its steering with it', async () => {
+    await using machine = await boot({ cpus: 1, memoryBytes: 64 << 20 });
+    // 2^18 entries are 4 MiB: those of sixteen devices would not fit.
+    for (let i = 0; i < 24; i++) {
+      const eth0 = await machine.addDevice({ name: 'eth0', poolSize: 2048 });
+      await eth0.setRpsCpus(0, [0]);
+      await eth0.setRpsFlowCnt(0, 1 << 18);
+      await machine.control({ name: 'netdev-del', dev: eth0.at }, 'deleting eth0');
+    }
+  });
+});
