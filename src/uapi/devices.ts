@@ -3,9 +3,11 @@
  * Devices, their queues and instances, as every part of the control surface looks them up. A device that was found
  * stays for the length of a request: operations that free devices run alone.
  */
+import { LOOPBACK } from '../drivers/net/loopback.js';
 import { NIC_QUEUE, nicQueueAt, SIM_NIC } from '../drivers/net/sim_nic.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
 import { TASK } from '../kernel/task.js';
+import { DRIVER_LOOPBACK } from '../net/core/ids.js';
 import { NAPI } from '../net/core/napi.js';
 import { NAPI_THREAD_NODE } from '../net/core/napi_thread.js';
 import type { NetContext } from '../net/core/net_context.js';
@@ -67,8 +69,14 @@ export function hasCarrier(m: Int32Array, dev: number): boolean {
   return m[dev + NET_DEVICE.carrier] !== 0;
 }
 
-/** @returns its queues' structs: all it can have, or those in use */
+/** @returns true for the loopback device: it has a receive queue, but no hardware behind it */
+export function isLoopback(m: Int32Array, dev: number): boolean {
+  return m[dev + NET_DEVICE.driver] === DRIVER_LOOPBACK;
+}
+
+/** @returns its hardware queues' structs: all it can have, or those in use */
 export function queuesOf(m: Int32Array, dev: number, which: 'all' | 'used'): number[] {
+  if (isLoopback(m, dev)) return [];
   const n = m[dev + (which === 'all' ? NET_DEVICE.maxQueues : NET_DEVICE.queues)];
   return Array.from({ length: n }, (_, i) => nicQueueAt(m, m[dev + NET_DEVICE.priv], i));
 }
@@ -94,9 +102,10 @@ export function queueCounters(net: NetContext, q: number): Counters {
   };
 }
 
-/** Sums of a device's queues, also of those not in use now; `dropped`: the link was down, or no ring could hold it. */
+/** What a device counted: sums of its queues, also of those not in use now; `dropped`: the link was down, or no ring could hold it. */
 export function deviceCounters(net: NetContext, dev: number): Counters & { readonly dropped: number } {
   const { m } = net;
+  if (isLoopback(m, dev)) return loopbackCounters(m, m[dev + NET_DEVICE.priv]);
   const sum = { packets: 0, bytes: 0, missed: 0, interrupts: 0 };
   for (const q of queuesOf(m, dev, 'all')) {
     const c = queueCounters(net, q);
@@ -108,6 +117,17 @@ export function deviceCounters(net: NetContext, dev: number): Counters & { reado
   return { ...sum, dropped: m[m[dev + NET_DEVICE.priv] + SIM_NIC.rxDropped] >>> 0 };
 }
 
+function loopbackCounters(m: Int32Array, priv: number): Counters & { readonly dropped: number } {
+  const count = (word: number): number => Atomics.load(m, priv + word) >>> 0;
+  return {
+    packets: count(LOOPBACK.packets),
+    bytes: count(LOOPBACK.kib) * 1024 + count(LOOPBACK.restBytes),
+    missed: 0,
+    interrupts: 0,
+    dropped: count(LOOPBACK.dropped),
+  };
+}
+
 /** Numbers below are those of no device (Linux: the legacy interrupts). */
 const FIRST_IRQ = 24;
 
@@ -117,13 +137,14 @@ export function irqNumber(net: NetContext, dev: number, index: number): number {
   let first = FIRST_IRQ;
   for (const other of allDevices(net)) {
     if (other === dev) break;
-    first += m[other + NET_DEVICE.maxQueues];
+    first += queuesOf(m, other, 'all').length;
   }
   return first + index;
 }
 
-/** @returns its hardware address: made from its number */
+/** @returns its hardware address: made from its number; the loopback device has none */
 export function deviceAddress(m: Int32Array, dev: number): string {
+  if (isLoopback(m, dev)) return '00:00:00:00:00:00';
   const ifindex = m[dev + NET_DEVICE.ifindex];
   return `02:00:00:00:00:${(ifindex & 0xff).toString(16).padStart(2, '0')}`;
 }

@@ -10,7 +10,7 @@ import { netdevSetChannels, netdevSetRing } from '../net/core/dev.js';
 import { NAPI } from '../net/core/napi.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { NET_DEVICE } from '../net/core/net_device.js';
-import { deviceByName, deviceCounters, queueCounters, queuesOf, withDevice } from './devices.js';
+import { deviceByName, deviceCounters, isLoopback, queueCounters, queuesOf, withDevice } from './devices.js';
 import { Refusal } from './refuse.js';
 import type { Attributes } from './request.js';
 
@@ -54,6 +54,8 @@ export function ethtoolMessage(net: NetContext, op: string, name: string, attrs:
   // The message begins with the device's name: what follows it is found behind.
   const header = HEADER_OFFSET + 4 + ((4 + name.length + 1 + 3) & ~3);
   return withDevice(net, dev, () => {
+    // The loopback driver has none of it.
+    if (isLoopback(net.m, dev)) throw new Refusal(-EOPNOTSUPP);
     if (operation.get !== undefined) return operation.get(net, dev);
     operation.set?.(net, dev, checked(operation.takes ?? [], attrs, header), header);
     return null;

@@ -120,7 +120,8 @@ function queueDump(net: NetContext, attrs: Attributes): Message[] {
 
 function queueMessage(net: NetContext, dev: number, id: number): Message {
   const { m } = net;
-  const napi = Atomics.load(m, queuesOf(m, dev, 'all')[id] + NIC_QUEUE.napi);
+  const q = queuesOf(m, dev, 'all')[id];
+  const napi = q === undefined ? 0 : Atomics.load(m, q + NIC_QUEUE.napi);
   return {
     id,
     type: 'rx',

@@ -5,16 +5,27 @@ import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
 import { devChangeName, devClose, devOpen } from '../net/core/dev.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { NET_DEVICE, netdevName } from '../net/core/net_device.js';
+import { SKB_DATA_BYTES } from '../net/core/skbuff.js';
 import { NET } from '../net/core/softnet_data.js';
-import { allDevices, deviceAddress, deviceByName, hasCarrier, isUp, withDevice } from './devices.js';
+import {
+  allDevices,
+  deviceAddress,
+  deviceByName,
+  hasCarrier,
+  isLoopback,
+  isUp,
+  withDevice,
+} from './devices.js';
 import { check, Refusal } from './refuse.js';
 
-/** Bytes of a frame's payload: what the generator and the captures use. */
-export const MTU = 1500;
-export const BROADCAST_ADDRESS = 'ff:ff:ff:ff:ff:ff';
+/** Bytes of a frame's payload: what the generator and the captures use; what fits into one buffer of a sender. */
+const MTU = 1500;
+const LOOPBACK_MTU = SKB_DATA_BYTES - 14;
+const BROADCAST_ADDRESS = 'ff:ff:ff:ff:ff:ff';
 
 const IFF_UP = 0x1;
 const IFF_BROADCAST = 0x2;
+const IFF_LOOPBACK = 0x8;
 const IFF_MULTICAST = 0x1000;
 
 /** One link, in the words of `ip -j link`. */
@@ -35,17 +46,29 @@ export interface LinkInfo {
 
 /** @returns IFF_* as SIOCGIFFLAGS has them, without those that follow from the wire */
 export function ifFlags(m: Int32Array, dev: number): number {
-  return IFF_BROADCAST | IFF_MULTICAST | (isUp(m, dev) ? IFF_UP : 0);
+  const kind = isLoopback(m, dev) ? IFF_LOOPBACK : IFF_BROADCAST | IFF_MULTICAST;
+  return kind | (isUp(m, dev) ? IFF_UP : 0);
 }
 
-/** @returns RFC 2863's state, as `ip` writes it */
+/** @returns most bytes of a frame behind its Ethernet header */
+export function mtuOf(m: Int32Array, dev: number): number {
+  return isLoopback(m, dev) ? LOOPBACK_MTU : MTU;
+}
+
+/** @returns the address for all: the loopback device has none */
+export function broadcastAddress(m: Int32Array, dev: number): string {
+  return isLoopback(m, dev) ? deviceAddress(m, dev) : BROADCAST_ADDRESS;
+}
+
+/** @returns RFC 2863's state, as `ip` writes it; of the loopback device nothing but down is known */
 export function operstate(m: Int32Array, dev: number): string {
-  return isUp(m, dev) && hasCarrier(m, dev) ? 'UP' : 'DOWN';
+  if (!isUp(m, dev) || !hasCarrier(m, dev)) return 'DOWN';
+  return isLoopback(m, dev) ? 'UNKNOWN' : 'UP';
 }
 
 function linkInfo(net: NetContext, dev: number): LinkInfo {
   const { m } = net;
-  const flags = ['BROADCAST', 'MULTICAST'];
+  const flags = isLoopback(m, dev) ? ['LOOPBACK'] : ['BROADCAST', 'MULTICAST'];
   if (isUp(m, dev)) {
     if (!hasCarrier(m, dev)) flags.unshift('NO-CARRIER');
     flags.push('UP');
@@ -55,15 +78,15 @@ function linkInfo(net: NetContext, dev: number): LinkInfo {
     ifindex: m[dev + NET_DEVICE.ifindex],
     ifname: netdevName(m, dev),
     flags,
-    mtu: MTU,
-    qdisc: 'noop',
+    mtu: mtuOf(m, dev),
+    qdisc: isLoopback(m, dev) ? 'noqueue' : 'noop',
     operstate: operstate(m, dev),
     linkmode: 'DEFAULT',
     group: 'default',
     txqlen: 1000,
-    link_type: 'ether',
+    link_type: isLoopback(m, dev) ? 'loopback' : 'ether',
     address: deviceAddress(m, dev),
-    broadcast: BROADCAST_ADDRESS,
+    broadcast: broadcastAddress(m, dev),
   };
 }
 

@@ -17,15 +17,20 @@ import {
   deviceByName,
   deviceCounters,
   hasCarrier,
+  isLoopback,
   isUp,
   withDevice,
 } from './devices.js';
 import type { UapiHost } from './host.js';
 import { kstrtoul } from './kstrtoul.js';
 import { check, Refusal } from './refuse.js';
-import { BROADCAST_ADDRESS, ifFlags, MTU, operstate } from './rtnl.js';
+import { broadcastAddress, ifFlags, mtuOf, operstate } from './rtnl.js';
 import { rxQueueNode } from './rx_queue.js';
 import { directory, file, type VfsNode } from './vfs_node.js';
+
+/** Kinds of hardware. */
+const ARPHRD_ETHER = 1;
+const ARPHRD_LOOPBACK = 772;
 
 /** A value that ends up in a word. */
 const WORD_MAX = 0x7fffffffn;
@@ -45,7 +50,7 @@ const field =
 const ATTRIBUTES: { readonly [name: string]: Attribute } = {
   addr_len: { read: () => 6 },
   address: { read: (net, dev) => deviceAddress(net.m, dev) },
-  broadcast: { read: () => BROADCAST_ADDRESS },
+  broadcast: { read: (net, dev) => broadcastAddress(net.m, dev) },
   carrier: {
     read: (net, dev) => {
       if (!isUp(net.m, dev)) throw new Refusal(-EINVAL);
@@ -57,11 +62,14 @@ const ATTRIBUTES: { readonly [name: string]: Attribute } = {
   gro_flush_timeout: { read: field(NET_DEVICE.groFlushTimeoutNs), write: writeGroFlushTimeout },
   ifindex: { read: field(NET_DEVICE.ifindex) },
   iflink: { read: field(NET_DEVICE.ifindex) },
-  mtu: { read: () => MTU, write: (_net, _dev, v) => (v === BigInt(MTU) ? 0 : -EOPNOTSUPP) },
+  mtu: {
+    read: (net, dev) => mtuOf(net.m, dev),
+    write: (net, dev, v) => (v === BigInt(mtuOf(net.m, dev)) ? 0 : -EOPNOTSUPP),
+  },
   napi_defer_hard_irqs: { read: field(NET_DEVICE.deferHardIrqs), write: writeDeferHardIrqs },
   operstate: { read: (net, dev) => operstate(net.m, dev).toLowerCase() },
   threaded: { read: field(NET_DEVICE.threaded), write: writeThreaded },
-  type: { read: () => 1 },
+  type: { read: (net, dev) => (isLoopback(net.m, dev) ? ARPHRD_LOOPBACK : ARPHRD_ETHER) },
 };
 
 /** Linux: modify_napi_threaded. Whatever is above 1 is refused alike. */
@@ -88,6 +96,8 @@ function writeFlags(net: NetContext, dev: number, value: bigint): number {
 /** What the device counts; the others are there, and 0. */
 function statistics(net: NetContext, dev: number): { readonly [name: string]: number } {
   const c = deviceCounters(net, dev);
+  // What the loopback device received it had sent.
+  const sent = isLoopback(net.m, dev) ? c : { bytes: 0, packets: 0 };
   return {
     collisions: 0,
     multicast: 0,
@@ -104,14 +114,14 @@ function statistics(net: NetContext, dev: number): { readonly [name: string]: nu
     rx_over_errors: 0,
     rx_packets: c.packets,
     tx_aborted_errors: 0,
-    tx_bytes: 0,
+    tx_bytes: sent.bytes,
     tx_carrier_errors: 0,
     tx_compressed: 0,
     tx_dropped: 0,
     tx_errors: 0,
     tx_fifo_errors: 0,
     tx_heartbeat_errors: 0,
-    tx_packets: 0,
+    tx_packets: sent.packets,
     tx_window_errors: 0,
   };
 }

@@ -2,11 +2,13 @@
 /** Backlogs, steering and CPUs under control: what is written does what it says, and what is told is true. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BootOptions, boot, type Machine, type NetDevice } from '../../dist/index.js';
+import type { SinkResult } from '../../dist/threads/sink.js';
 import { ps } from '../../dist/tools/ps.js';
 import { sysctl } from '../../dist/tools/sysctl.js';
 import { cat, sysfs } from '../../dist/tools/sysfs.js';
+import type { UapiRequest } from '../../dist/uapi/request.js';
 import { http, runTool, servedMachine } from '../helpers/control.js';
-import { generated, seeded, TrafficRig, until } from '../helpers/traffic.js';
+import { generated, SINK, seeded, TrafficRig, until } from '../helpers/traffic.js';
 
 type Tool = (args: readonly string[]) => Promise<number>;
 const CPU = '/sys/devices/system/cpu';
@@ -423,6 +425,90 @@ describe('under traffic', () => {
       for (let i = 0; i < 40; i++) await Promise.all([set(), set()]);
     });
     await rig.finish();
+  });
+});
+
+describe('the loopback device', () => {
+  const lo = '/sys/class/net/lo';
+
+  it('is one among the others', async () => {
+    await using machine = await boot({ cpus: 2 });
+    await machine.addDevice({ name: 'eth0' });
+    await machine.addLoopback();
+    await machine.addDevice({ name: 'eth1', receive: 'netif_rx' });
+    const ask = async (request: UapiRequest) => {
+      const { err, value, message } = await machine.uapi(request);
+      return err === 0 ? value : message;
+    };
+    const [link] = (await ask({ kind: 'link-get', dev: 'lo' })) as object[];
+    expect(link).toMatchObject({
+      ifname: 'lo',
+      flags: ['LOOPBACK', 'UP', 'LOWER_UP'],
+      mtu: 2034,
+      operstate: 'UNKNOWN',
+      link_type: 'loopback',
+      address: '00:00:00:00:00:00',
+      broadcast: '00:00:00:00:00:00',
+    });
+    expect(await read(machine, `${lo}/flags`)).toBe('0x9');
+    expect(await read(machine, `${lo}/type`)).toBe('772');
+    expect(await read(machine, `${lo}/operstate`)).toBe('unknown');
+    const names = (await read(machine, '/proc/interrupts')).split('\n').map((l) => l.trim().split(/\s+/));
+    expect(names.slice(1).map((l) => [l[0], l.at(-1)])).toEqual([
+      ['24:', 'eth0-rx-0'],
+      ['25:', 'eth1-rx-0'],
+    ]);
+    for (const op of ['channels-get', 'rings-get', 'coalesce-get', 'coalesce-set', 'stats-get']) {
+      const values = op === 'coalesce-set' ? { 'rx-usecs': 7 } : {};
+      expect(await ask({ kind: 'ethtool', op, dev: 'lo', values })).toBe('Operation not supported');
+    }
+    expect(await ask({ kind: 'netlink', op: 'queue-get', dump: true, attrs: {} })).toEqual([
+      { id: 0, type: 'rx', ifindex: 1, 'napi-id': 8193 },
+      { id: 0, type: 'rx', ifindex: 2 },
+      { id: 0, type: 'rx', ifindex: 3 },
+    ]);
+    await ask({ kind: 'link-set', dev: 'lo', up: false });
+    expect(await read(machine, `${lo}/operstate`)).toBe('down');
+    expect(await read(machine, `${lo}/flags`)).toBe('0x8');
+  });
+
+  it('counts what it sent and so received, and steers it', async () => {
+    await using machine = await boot({ cpus: 2 });
+    const device = await machine.addLoopback();
+    const socket = await machine.openUdp({ port: 9 });
+    const sink = await machine.runApp<SinkResult>(SINK, {
+      name: 'sink',
+      sockets: [socket],
+      args: { order: true },
+    });
+    const sender = await machine.openSender(device);
+    expect(await write(machine, `${lo}/queues/rx-0/rps_cpus`, '2')).toBe('');
+    expect(await write(machine, `${lo}/queues/rx-0/rps_flow_cnt`, '64')).toBe('');
+    expect(await write(machine, `${CORE}/netdev_max_backlog`, '1000000')).toBe('');
+    const app = await machine.runApp<number>(new URL('../helpers/apps.mjs', import.meta.url), {
+      name: 'source',
+      exportName: 'source',
+      senders: [sender],
+      args: { count: 5000, payload: 58 },
+      cpu: 0,
+    });
+    expect(await app.result).toBe(5000);
+    await until(() => socket.delivered === 5000);
+    const one = (await softnetStat(machine)).get(1) ?? [];
+    expect([one[0], one[1]]).toEqual([5000, 0]);
+    const statistics = async (name: string) => Number(await read(machine, `${lo}/statistics/${name}`));
+    for (const way of ['rx', 'tx']) {
+      expect(await statistics(`${way}_packets`)).toBe(5000);
+      expect(await statistics(`${way}_bytes`)).toBe(500_000);
+    }
+    const columns = (await read(machine, '/proc/net/dev'))
+      .split('\n')[2]
+      .trim()
+      .split(/[\s:]+/);
+    expect(columns.slice(0, 3)).toEqual(['lo', '500000', '5000']);
+    expect(columns.slice(9, 11)).toEqual(['500000', '5000']);
+    await socket.close();
+    expect((await sink.result).reordered).toBe(0);
   });
 });
 

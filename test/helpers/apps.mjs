@@ -43,6 +43,13 @@ export function early(app) {
   return seqs;
 }
 
+/** Sends `count` datagrams of one flow. Answers how many were sent. */
+export function source(app) {
+  const { count, payload } = app.args;
+  const [sender] = app.senders;
+  return sender.send(sender.flow({ srcPort: 1024, dstPort: 9, payload }), count);
+}
+
 /** An asynchronous function. */
 export async function sleepy(app) {
   await new Promise((resolve) => setImmediate(resolve));
