@@ -153,6 +153,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'napi-watchdog-disable-pending',
   ],
   nic_service: ['nic-down-threaded', 'nic-down-up', 'nic-interrupts'],
+  page_pool_retire: ['page-pool-retire'],
   page_pools: ['page-pool-recycle-take', 'page-pool-two-owners', 'page-pool-wrap'],
   rings: ['ring-consumer-hand-over', 'ring-length', 'ring-single-producer', 'kmalloc-kfree'],
   sockets: ['sock-closed', 'sock-queue-two-producers', 'sock-queue-wrap', 'sock-waiter'],

@@ -32,6 +32,7 @@ export * from './napi_service.js';
 export * from './napi_sockets.js';
 export * from './napi_watchdog.js';
 export * from './nic_service.js';
+export * from './page_pool_retire.js';
 export * from './page_pools.js';
 export * from './rings.js';
 export * from './sockets.js';

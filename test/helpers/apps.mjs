@@ -75,3 +75,17 @@ export function deaf(app) {
 }
 
 export const notAFunction = 5;
+
+/** Sends datagrams of some flows in turn, `batch` a call. @returns how many were sent */
+export function sendDatagrams(app) {
+  const { count, flows, port, bytes, batch } = app.args;
+  const [tx] = app.senders;
+  const frames = Array.from({ length: flows }, (_, i) =>
+    tx.flow({ srcPort: 1000 + i, dstPort: port, payload: bytes }),
+  );
+  let sent = 0;
+  for (let i = 0; sent < count && !tx.closed; i++) {
+    sent += tx.send(frames[i % flows], Math.min(batch, count - sent));
+  }
+  return sent;
+}

@@ -7,6 +7,7 @@ const SPINLOCK = 'kernel/locking/spinlock.js';
 const MUTEX = 'kernel/locking/mutex.js';
 const RING = 'mm/ring.js';
 const SLAB = 'mm/slab.js';
+const RETIRE = 'net/core/page_pool_retire.js';
 
 export const MEMORY_MUTANTS: readonly Mutant[] = Object.freeze([
   {
@@ -146,6 +147,34 @@ export const MEMORY_MUTANTS: readonly Mutant[] = Object.freeze([
       },
     ],
     test: 'kmalloc-kfree',
+    verdict: 'race',
+  },
+  {
+    name: 'pool-destroyed-at-once',
+    commit: 'own',
+    why: 'a retired pool is destroyed as soon as its last buffer is back, without a grace period',
+    edits: [
+      {
+        file: RETIRE,
+        find: ['synchronizeRcu(net.cur);', '        pagePoolDestroy'].join('\n'),
+        replace: 'pagePoolDestroy',
+      },
+    ],
+    test: 'page-pool-retire',
+    verdict: 'race',
+  },
+  {
+    name: 'pool-destroyed-while-out',
+    commit: 'own',
+    why: 'a retired pool is destroyed while a buffer of it is with an application',
+    edits: [
+      {
+        file: RETIRE,
+        find: 'if (pagePoolInside(m, pool) < m[pool + PAGE_POOL.total])',
+        replace: 'if (false)',
+      },
+    ],
+    test: 'page-pool-retire',
     verdict: 'race',
   },
 ]);
