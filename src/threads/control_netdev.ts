@@ -48,7 +48,7 @@ const REFCNT_US = 50;
 export function addNetdev(ctx: ThreadContext, p: NetdevParams): ControlResult {
   const { net, cur, driver } = ctx;
   const { m } = cur;
-  const dev = allocNetdev(m, p.name, DRIVER_SIM_NIC, p.maxQueues, p.persistentConfig);
+  const dev = allocNetdev(m, p.name, DRIVER_SIM_NIC, p.maxQueues, p.persistentConfig && p.napi);
   if (dev < 0) return { err: dev, value: null };
   const nic = simNicCreate(m, dev, p.maxQueues, p.ringMax, p.poolSize);
   if (nic === 0) {
@@ -94,7 +94,7 @@ export function addNetdev(ctx: ThreadContext, p: NetdevParams): ControlResult {
 export function addLoopback(ctx: ThreadContext, name: string): ControlResult {
   const { net, cur } = ctx;
   const { m } = cur;
-  const dev = allocNetdev(m, name, DRIVER_LOOPBACK, 1);
+  const dev = allocNetdev(m, name, DRIVER_LOOPBACK, 1, false);
   if (dev < 0) return { err: dev, value: null };
   const priv = loopbackCreate(m);
   m[dev + NET_DEVICE.priv] = priv;

@@ -53,7 +53,7 @@ const SYSCTLS: readonly Sysctl[] = [
   word('net/core/gro_normal_batch', NET.groNormalBatch, 1, RX_LIST_SLOTS),
   word('net/core/netdev_budget', NET.netdevBudget, INT_MIN, INT_MAX),
   word('net/core/netdev_budget_usecs', NET.netdevBudgetUsecs, 0, INT_MAX),
-  word('net/core/netdev_max_backlog', NET.netdevMaxBacklog, 0, INT_MAX),
+  word('net/core/netdev_max_backlog', NET.netdevMaxBacklog, INT_MIN, INT_MAX),
   {
     path: 'net/core/rps_sock_flow_entries',
     read: (net) => String(rpsSockFlowEntries(net)),

@@ -68,7 +68,6 @@ describe('files of backlogs and CPUs', () => {
   });
 
   it.each([
-    ['netdev_max_backlog', '-1', 'Invalid argument'],
     ['netdev_max_backlog', 'many', 'Invalid argument'],
     ['dev_weight', '0', 'Invalid argument'],
     ['dev_weight_rx_bias', '0', 'Invalid argument'],

@@ -82,7 +82,7 @@ function enqueueToBacklog(net: NetContext, stage: BacklogStage): void {
   const { m } = net;
   const { count, skbs, places } = stage;
   const sd = net.softnet[stage.cpu];
-  const max = m[net.at + NET.netdevMaxBacklog];
+  const max = m[net.at + NET.netdevMaxBacklog] >>> 0; // below 0: no limit, as in Linux
   stage.count = 0;
   spinLock(m, sd.inputLock);
   const before = m[sd.at + SOFTNET_DATA.inputQlen];
@@ -92,7 +92,7 @@ function enqueueToBacklog(net: NetContext, stage: BacklogStage): void {
     const skb = skbs[i];
     let reason = -1;
     if (qlen > max) reason = DROP_CPU_BACKLOG;
-    else if (qlen >= max >> 1 && skbFlowLimit(net, m[skb + SKB.hash])) reason = DROP_FLOW_LIMIT;
+    else if (qlen >= max >>> 1 && skbFlowLimit(net, m[skb + SKB.hash])) reason = DROP_FLOW_LIMIT;
     const place = places[i];
     if (place !== 0) m[place + RPS_PLACE.staged] = 0;
     if (reason >= 0) {

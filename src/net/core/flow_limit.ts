@@ -63,12 +63,6 @@ export function skbFlowLimit(net: NetContext, hash: number): boolean {
   return tooMany;
 }
 
-/** @returns frames that flow limit dropped on a CPU since it was switched on there. Process context. */
-export function flowLimitCount(net: NetContext, cpu: number): number {
-  const fl = Atomics.load(net.m, net.softnet[cpu].at + SOFTNET_DATA.flowLimit);
-  return fl === 0 ? 0 : Atomics.load(net.m, fl + SD_FLOW_LIMIT.count);
-}
-
 /** @returns true if flow limit is on for a CPU */
 export function flowLimitOn(net: NetContext, cpu: number): boolean {
   return Atomics.load(net.m, net.softnet[cpu].at + SOFTNET_DATA.flowLimit) !== 0;

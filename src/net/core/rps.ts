@@ -30,7 +30,7 @@ import {
   RPS_SOCK_FLOW_TABLE,
 } from './rps_map.js';
 import { SKB } from './skbuff.js';
-import { NET, SOFTNET_DATA } from './softnet_data.js';
+import { NET } from './softnet_data.js';
 
 /** Steers a frame of an instance's poll. @returns true if it is on its way to a backlog; else it is delivered here */
 export function rpsReceive(net: NetContext, n: Napi, skb: number): boolean {
@@ -126,13 +126,4 @@ export function rpsRecordSockFlow(net: NetContext, table: number, hash: number, 
   const ident = (hash & ~m[at + NET.rpsCpuMask]) | cpu;
   // Most of the time it is there already: a store would take the line from those who steer.
   if (Atomics.load(m, entry) !== ident) Atomics.store(m, entry, ident);
-}
-
-/** @returns skbs that wait in the two queues of a CPU's backlog; racy unless everything rests */
-export function backlogLength(net: NetContext, cpu: number): { inputQlen: number; processQlen: number } {
-  const sd = net.softnet[cpu].at;
-  return {
-    inputQlen: Atomics.load(net.m, sd + SOFTNET_DATA.inputQlen),
-    processQlen: Atomics.load(net.m, sd + SOFTNET_DATA.processQlen),
-  };
 }

@@ -120,7 +120,11 @@ export function setRpsSockFlowEntries(net: NetContext, entries: number): number 
 function setSockFlowTable(net: NetContext, size: number): number {
   const { m, at } = net;
   const had = rpsSockFlowEntries(net);
-  if (size === had) return 0;
+  if (size === had) {
+    const same = Atomics.load(m, at + NET.rpsSockFlowTable);
+    for (let i = 0; i < size; i++) Atomics.store(m, same + RPS_SOCK_FLOW_TABLE.SIZE + i, RPS_NO_CPU);
+    return 0;
+  }
   let table = 0;
   if (size > 0) {
     table = kmalloc(m, RPS_SOCK_FLOW_TABLE.SIZE + size);
