@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What a machine's arena holds before its first thread starts: the roots of memory, kernel and network. */
+import type { BootParams } from './boot_options.js';
 import { SoftnetError } from './errors.js';
 import { CPU } from './kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from './kernel/current.js';
@@ -25,11 +26,8 @@ import {
  * @returns the network layer's root (struct net)
  * @throws SoftnetError (ENOMEM) if the arena is too small
  */
-export function layOut(
-  m: Int32Array,
-  cpus: number,
-  boot: { budget: number; budgetUsecs: number; napiKthreadPersist: number; threadBacklogNapi: number },
-): number {
+export function layOut(m: Int32Array, boot: BootParams): number {
+  const { cpus } = boot;
   mmInit(m);
   rcuInit(m);
   m[KERNEL_AT + KERNEL.nrCpus] = cpus;
@@ -43,8 +41,8 @@ export function layOut(
   m[KERNEL_AT + KERNEL.net] = net;
   m[net + NET.softnetData] = softnetData;
   m[net + NET.udpTable] = udpTable;
-  m[net + NET.netdevBudget] = boot.budget;
-  m[net + NET.netdevBudgetUsecs] = boot.budgetUsecs;
+  m[net + NET.netdevBudget] = boot.netdevBudget;
+  m[net + NET.netdevBudgetUsecs] = boot.netdevBudgetUsecs;
   m[net + NET.groNormalBatch] = GRO_NORMAL_BATCH;
   m[net + NET.devWeight] = DEV_WEIGHT;
   m[net + NET.devWeightRxBias] = 1;

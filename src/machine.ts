@@ -3,73 +3,29 @@
  * A machine: one arena, one pool of threads, simulated CPUs, devices, sockets, applications. The main thread's face
  * of it all: every operation is a promise here and blocking code in a control worker.
  */
-import { checkChoice, checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
-import { CPU } from './kernel/cpu.js';
-import { KERNEL, KERNEL_AT } from './kernel/current.js';
+import { type BootOptions, bootParams, threadsOfBoot } from './boot_options.js';
+import { checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
 import { ENOMEM } from './kernel/errno.js';
 import { allocTask, putTaskStruct } from './kernel/kthread.js';
-import { TASK, TASK_DEAD, taskComm } from './kernel/task.js';
+import { TASK } from './kernel/task.js';
 import { layOut } from './lay_out.js';
 import { Loopback } from './loopback.js';
 import { Arena } from './mm/arena.js';
-import { perCpuPtr } from './mm/percpu.js';
-import { TASK_KIND_APP, TASK_KIND_CONTROL, TASK_KIND_NAPI } from './net/core/ids.js';
-import { NAPI, NAPIF_STATE_SCHED } from './net/core/napi.js';
+import { TASK_KIND_APP, TASK_KIND_CONTROL } from './net/core/ids.js';
 import { AF_INET, AF_PACKET } from './net/core/sock_queue.js';
-import {
-  DROP_REASON_NAMES,
-  NAPI_KTHREAD_PERSIST_FIXED,
-  NAPI_KTHREAD_PERSIST_OFF,
-  NAPI_KTHREAD_PERSIST_V1,
-  NET,
-  NETDEV_BUDGET,
-  NETDEV_BUDGET_USECS,
-  NR_PORTS,
-  SOFTNET_DATA,
-  THREAD_BACKLOG_NAPI_NO_BYPASS,
-  THREAD_BACKLOG_NAPI_OFF,
-  THREAD_BACKLOG_NAPI_ON,
-} from './net/core/softnet_data.js';
+import { NR_PORTS } from './net/core/softnet_data.js';
 import { checkDeviceName, NetDevice, type NetDeviceOptions, netdevParams } from './net_device.js';
 import { Sender } from './sender.js';
 import { Socket, type SocketOptions, socketParams } from './socket.js';
+import { type CpuStat, Statistics, type ThreadStats } from './statistics.js';
 import type { ControlOp, ControlResult } from './threads/control_ops.js';
 import { ControlQueue } from './threads/control_queue.js';
-import {
-  DEFAULT_MAX_THREADS,
-  Kthreadd,
-  newRecord,
-  type ThreadRecord,
-  threadDied,
-} from './threads/kthreadd.js';
-import { readSchedStat } from './threads/os_thread.js';
+import { Kthreadd, newRecord, type ThreadRecord, threadDied } from './threads/kthreadd.js';
 import { cpumaskText } from './uapi/cpumask.js';
 import type { UapiReply, UapiRequest } from './uapi/request.js';
-import { type SoftnetStat, softnetStatOf } from './uapi/softnet_stat.js';
 
-/** How a machine is booted. */
-export interface BootOptions {
-  /** Simulated CPUs; 2. */
-  readonly cpus?: number;
-  /** Bytes of shared memory; 256 MiB. It is taken from the system only as far as it is used. */
-  readonly memoryBytes?: number;
-  /** Most threads the machine may have at once; 64, or four a core. */
-  readonly maxThreads?: number;
-  /** Control operations carried out at a time, each by a thread; 1. */
-  readonly controlWorkers?: number;
-  /** Threads kept warm beside those that the CPUs take; 4. */
-  readonly warmThreads?: number;
-  /** Packets of one softirq round; 300 (sysctl net.core.netdev_budget). */
-  readonly netdevBudget?: number;
-  /** Microseconds of one softirq round; 2000 (sysctl net.core.netdev_budget_usecs). */
-  readonly netdevBudgetUsecs?: number;
-  /** What becomes of a NAPI thread when its instance is deleted (boot parameter napi_kthread_persist); 'fixed'. */
-  readonly napiKthreadPersist?: keyof typeof PERSIST;
-  /** Threads for backlogs from boot on (boot parameter thread_backlog_napi); 'off'. 'no-bypass': also for the own CPU. */
-  readonly threadBacklogNapi?: keyof typeof THREAD_BACKLOG;
-  /** Fault injection: this request for a kernel thread is refused, counted from 1. */
-  readonly failKthread?: number;
-}
+export type { BootOptions } from './boot_options.js';
+export type { ThreadStats } from './statistics.js';
 
 /** An application to run in a thread of its own. */
 export interface AppOptions {
@@ -94,36 +50,6 @@ export interface App<T = unknown> {
   readonly result: Promise<T>;
 }
 
-/** Times of one thread, as the operating system counts them. */
-export interface ThreadStats {
-  readonly name: string;
-  /** Kernel thread id, 0 where /proc is not available. */
-  readonly tid: number;
-  /** CPU time in nanoseconds; null where it is not available. */
-  readonly cpuNs: number | null;
-  /** Time spent runnable but waiting for a CPU, ns; null where it is not available. */
-  readonly runDelayNs: number | null;
-  /** Times it went to sleep and was woken. */
-  readonly wakeups: number;
-  readonly kind: number;
-  /** false once it has ended. */
-  readonly running: boolean;
-  /** Its number among all the machine ever had, from 1: a thread id is used again when its worker is. */
-  readonly serial: number;
-}
-
-const PERSIST = Object.freeze({
-  off: NAPI_KTHREAD_PERSIST_OFF,
-  v1: NAPI_KTHREAD_PERSIST_V1,
-  fixed: NAPI_KTHREAD_PERSIST_FIXED,
-});
-const THREAD_BACKLOG = Object.freeze({
-  off: THREAD_BACKLOG_NAPI_OFF,
-  on: THREAD_BACKLOG_NAPI_ON,
-  'no-bypass': THREAD_BACKLOG_NAPI_NO_BYPASS,
-});
-const THREAD_BACKLOG_NAMES = Object.keys(THREAD_BACKLOG) as (keyof typeof THREAD_BACKLOG)[];
-const PERSIST_NAMES = Object.keys(PERSIST) as (keyof typeof PERSIST)[];
 /** Control operations that run alone. */
 const EXCLUSIVE: ReadonlySet<string> = new Set([
   'boot',
@@ -134,7 +60,6 @@ const EXCLUSIVE: ReadonlySet<string> = new Set([
   'sender-free',
 ]);
 
-const MIB = 1 << 20;
 const SHUT_DOWN = 'the machine is shut down; boot another one';
 /** How long applications get to return after their sockets were closed. */
 const APP_GRACE_MS = 5000;
@@ -143,6 +68,7 @@ export class Machine {
   readonly arena: Arena;
   readonly cpus: number;
   private readonly kthreadd: Kthreadd;
+  private readonly statistics: Statistics;
   private readonly net: number;
   private readonly sockets = new Set<Socket>();
   private readonly senders = new Set<Sender>();
@@ -157,37 +83,22 @@ export class Machine {
   private closing: Promise<void> | null = null;
 
   private constructor(options: BootOptions) {
-    this.cpus = checkInt('cpus', options.cpus, 2, 1, 64);
-    const memoryBytes = checkInt('memoryBytes', options.memoryBytes, 256 * MIB, 4 * MIB, 1024 * MIB);
-    const maxThreads = checkInt('maxThreads', options.maxThreads, DEFAULT_MAX_THREADS, 1, 4096);
-    const warm = checkInt('warmThreads', options.warmThreads, 4, 0, 4096);
-    const controlWorkers = checkInt('controlWorkers', options.controlWorkers, 1, 1, 64);
-    this.controlQueue = new ControlQueue(controlWorkers);
-    const failKthread = checkInt('failKthread', options.failKthread, 0, 0, 1 << 30);
-    this.arena = new Arena(new SharedArrayBuffer(memoryBytes & ~63));
-    this.net = layOut(this.arena.m, this.cpus, {
-      budget: checkInt('netdevBudget', options.netdevBudget, NETDEV_BUDGET, 1, 1 << 30),
-      budgetUsecs: checkInt('netdevBudgetUsecs', options.netdevBudgetUsecs, NETDEV_BUDGET_USECS, 1, 1 << 30),
-      napiKthreadPersist:
-        PERSIST[checkChoice('napiKthreadPersist', options.napiKthreadPersist, PERSIST_NAMES, 'fixed')],
-      threadBacklogNapi:
-        THREAD_BACKLOG[
-          checkChoice('threadBacklogNapi', options.threadBacklogNapi, THREAD_BACKLOG_NAMES, 'off')
-        ],
-    });
+    const params = bootParams(options);
+    this.cpus = params.cpus;
+    this.controlQueue = new ControlQueue(params.controlWorkers);
+    this.arena = new Arena(new SharedArrayBuffer(params.memoryBytes & ~63));
+    this.net = layOut(this.arena.m, params);
     let reject: (error: Error) => void = () => {};
     this.died = new Promise<never>((_, r) => {
       reject = r;
     });
     this.died.catch(() => {});
-    // A worker each for the CPUs, their ksoftirqd and backlog threads, and the control threads.
-    const perCpu = (options.threadBacklogNapi ?? 'off') === 'off' ? 2 : 3;
     this.kthreadd = new Kthreadd(
       this.arena.sab,
-      perCpu * this.cpus + controlWorkers + warm,
-      maxThreads,
-      controlWorkers,
-      failKthread,
+      threadsOfBoot(params) + params.warmThreads,
+      params.maxThreads,
+      params.controlWorkers,
+      params.failKthread,
       (error) => {
         if (this.failure !== null) return;
         this.failure = error;
@@ -197,6 +108,7 @@ export class Machine {
       },
     );
     this.kthreadd.serve();
+    this.statistics = new Statistics(this.arena, this.net, this.kthreadd);
   }
 
   /** Boots a machine. Rejects with SoftnetError (ENOMEM) if its threads cannot be had. */
@@ -412,23 +324,12 @@ export class Machine {
 
   /** @returns true if no CPU has frames in its backlog */
   backlogsIdle(): boolean {
-    const { m } = this.arena;
-    for (let i = 0; i < this.cpus; i++) {
-      const sd = perCpuPtr(m[this.net + NET.softnetData], SOFTNET_DATA, i);
-      const state = Atomics.load(m, sd + SOFTNET_DATA.backlog + NAPI.state);
-      if ((state & NAPIF_STATE_SCHED) !== 0) return false;
-    }
-    return true;
+    return this.statistics.backlogsIdle();
   }
 
   /** Frames dropped so far, by reason; reasons without any are left out. */
   drops(): { [reason: string]: number } {
-    const out: { [reason: string]: number } = {};
-    DROP_REASON_NAMES.forEach((name, i) => {
-      const n = Atomics.load(this.arena.m, this.net + NET.drops + i) >>> 0;
-      if (n > 0) out[name] = n;
-    });
-    return out;
+    return this.statistics.drops();
   }
 
   /** Carries a request of user space out (src/uapi). @returns the reply: an error is in it */
@@ -439,66 +340,22 @@ export class Machine {
 
   /** Times of every thread the machine has or had, of those that ended the latest thousand (control threads excepted). */
   threads(): ThreadStats[] {
-    const { m, f } = this.arena;
-    return this.kthreadd.threads.map((r) => {
-      if (r.taskAt === 0) {
-        return {
-          name: r.name,
-          tid: r.tid,
-          cpuNs: r.cpuNs,
-          runDelayNs: r.runDelayNs,
-          wakeups: r.sleeps,
-          kind: r.kind,
-          running: false,
-          serial: r.serial,
-        };
-      }
-      // kthreadd holds a reference while it has the index. What the thread starts from is there once `started` is.
-      const tid = Atomics.load(m, r.taskAt + TASK.started) === 0 ? 0 : m[r.taskAt + TASK.tid];
-      const now = readSchedStat(tid);
-      return {
-        // A device that is renamed renames its threads.
-        name: r.kind === TASK_KIND_NAPI ? taskComm(m, r.taskAt) : r.name,
-        tid,
-        cpuNs: now === null ? null : now.cpuNs - f[(r.taskAt + TASK.cpuBaseNs) >> 1],
-        runDelayNs: now === null ? null : now.runDelayNs - f[(r.taskAt + TASK.delayBaseNs) >> 1],
-        wakeups: m[r.taskAt + TASK.nvcsw],
-        kind: r.kind,
-        running: true,
-        serial: r.serial,
-      };
-    });
+    return this.statistics.threads();
   }
 
-  /**
-   * The threads of one kind that have not returned, and how many of them there ever were. Exact as soon as the operation
-   * that stops a thread is done, which is before its worker is back in the pool.
-   */
+  /** The threads of one kind that have not returned, and how many of them there ever were. */
   threadsOfKind(kind: number): { readonly made: number; readonly alive: number } {
-    const { m } = this.arena;
-    const records = this.kthreadd.threads.filter((r) => r.kind === kind);
-    const alive = records.filter(
-      (r) => r.taskAt !== 0 && Atomics.load(m, r.taskAt + TASK.state) !== TASK_DEAD,
-    );
-    return { made: this.kthreadd.madeByKind[kind] ?? 0, alive: alive.length };
+    return this.statistics.threadsOfKind(kind);
   }
 
   /** @returns the number (ThreadStats.serial) of the thread that runs with this task_struct, or 0 */
   serialOf(taskAt: number): number {
-    return this.kthreadd.threads.find((r) => r.taskAt === taskAt)?.serial ?? 0;
+    return this.statistics.serialOf(taskAt);
   }
 
   /** What softnet_data counts for each CPU, those offline too, and how often its softirqs were left to ksoftirqd. */
-  softnetStat(): (SoftnetStat & { readonly online: boolean; readonly ksoftirqd: number })[] {
-    const { m } = this.arena;
-    return Array.from({ length: this.cpus }, (_, i) => {
-      const cpu = perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, i);
-      return {
-        ...softnetStatOf(m, this.net, i),
-        online: Atomics.load(m, cpu + CPU.online) !== 0,
-        ksoftirqd: m[cpu + CPU.softirqHandovers] >>> 0,
-      };
-    });
+  softnetStat(): CpuStat[] {
+    return this.statistics.softnetStat();
   }
 
   /** Rejects, once a thread has died, with an error that names it and the cause; never resolves. */

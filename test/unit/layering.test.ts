@@ -27,7 +27,10 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ['litmus', /^src\/litmus\//],
   ['uapi', /^src\/uapi\//],
   ['threads', /^src\/threads\//],
-  ['library', /^src\/(machine|lay_out|socket|sender|loopback|net_device|index|app)\.ts$/],
+  [
+    'library',
+    /^src\/(machine|boot_options|statistics|lay_out|socket|sender|loopback|net_device|index|app)\.ts$/,
+  ],
   ['tools', /^src\/tools\//],
   ['cli', /^src\/cli\.ts$/],
 ];

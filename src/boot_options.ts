@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** How a machine is booted: its options, checked, with the defaults filled in. */
+import { checkChoice, checkInt } from './errors.js';
+import {
+  NAPI_KTHREAD_PERSIST_FIXED,
+  NAPI_KTHREAD_PERSIST_OFF,
+  NAPI_KTHREAD_PERSIST_V1,
+  NETDEV_BUDGET,
+  NETDEV_BUDGET_USECS,
+  THREAD_BACKLOG_NAPI_NO_BYPASS,
+  THREAD_BACKLOG_NAPI_OFF,
+  THREAD_BACKLOG_NAPI_ON,
+} from './net/core/softnet_data.js';
+import { DEFAULT_MAX_THREADS } from './threads/kthreadd.js';
+
+/** How a machine is booted. */
+export interface BootOptions {
+  /** Simulated CPUs; 2. */
+  readonly cpus?: number;
+  /** Bytes of shared memory; 256 MiB. It is taken from the system only as far as it is used. */
+  readonly memoryBytes?: number;
+  /** Most threads the machine may have at once; 64, or four a core. */
+  readonly maxThreads?: number;
+  /** Control operations carried out at a time, each by a thread; 1. */
+  readonly controlWorkers?: number;
+  /** Threads kept warm beside those that the CPUs take; 4. */
+  readonly warmThreads?: number;
+  /** Packets of one softirq round; 300 (sysctl net.core.netdev_budget). */
+  readonly netdevBudget?: number;
+  /** Microseconds of one softirq round; 2000 (sysctl net.core.netdev_budget_usecs). */
+  readonly netdevBudgetUsecs?: number;
+  /** What becomes of a NAPI thread when its instance is deleted (boot parameter napi_kthread_persist); 'fixed'. */
+  readonly napiKthreadPersist?: keyof typeof PERSIST;
+  /** Threads for backlogs from boot on (boot parameter thread_backlog_napi); 'off'. 'no-bypass': also for the own CPU. */
+  readonly threadBacklogNapi?: keyof typeof THREAD_BACKLOG;
+  /** Fault injection: this request for a kernel thread is refused, counted from 1. */
+  readonly failKthread?: number;
+}
+
+const PERSIST = Object.freeze({
+  off: NAPI_KTHREAD_PERSIST_OFF,
+  v1: NAPI_KTHREAD_PERSIST_V1,
+  fixed: NAPI_KTHREAD_PERSIST_FIXED,
+});
+const THREAD_BACKLOG = Object.freeze({
+  off: THREAD_BACKLOG_NAPI_OFF,
+  on: THREAD_BACKLOG_NAPI_ON,
+  'no-bypass': THREAD_BACKLOG_NAPI_NO_BYPASS,
+});
+const THREAD_BACKLOG_NAMES = Object.keys(THREAD_BACKLOG) as (keyof typeof THREAD_BACKLOG)[];
+const PERSIST_NAMES = Object.keys(PERSIST) as (keyof typeof PERSIST)[];
+const MIB = 1 << 20;
+
+/** What the options come to. */
+export interface BootParams {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly maxThreads: number;
+  readonly warmThreads: number;
+  readonly controlWorkers: number;
+  readonly failKthread: number;
+  readonly netdevBudget: number;
+  readonly netdevBudgetUsecs: number;
+  readonly napiKthreadPersist: number;
+  readonly threadBacklogNapi: number;
+}
+
+/** Checks the options. @throws OptionError for one that is out of range */
+export function bootParams(o: BootOptions): BootParams {
+  return {
+    cpus: checkInt('cpus', o.cpus, 2, 1, 64),
+    memoryBytes: checkInt('memoryBytes', o.memoryBytes, 256 * MIB, 4 * MIB, 1024 * MIB),
+    maxThreads: checkInt('maxThreads', o.maxThreads, DEFAULT_MAX_THREADS, 1, 4096),
+    warmThreads: checkInt('warmThreads', o.warmThreads, 4, 0, 4096),
+    controlWorkers: checkInt('controlWorkers', o.controlWorkers, 1, 1, 64),
+    failKthread: checkInt('failKthread', o.failKthread, 0, 0, 1 << 30),
+    netdevBudget: checkInt('netdevBudget', o.netdevBudget, NETDEV_BUDGET, 1, 1 << 30),
+    netdevBudgetUsecs: checkInt('netdevBudgetUsecs', o.netdevBudgetUsecs, NETDEV_BUDGET_USECS, 1, 1 << 30),
+    napiKthreadPersist:
+      PERSIST[checkChoice('napiKthreadPersist', o.napiKthreadPersist, PERSIST_NAMES, 'fixed')],
+    threadBacklogNapi:
+      THREAD_BACKLOG[checkChoice('threadBacklogNapi', o.threadBacklogNapi, THREAD_BACKLOG_NAMES, 'off')],
+  };
+}
+
+/** @returns threads that a machine has from its boot to its end: the CPUs', their ksoftirqd and backlog threads, control */
+export function threadsOfBoot(p: BootParams): number {
+  const perCpu = p.threadBacklogNapi === THREAD_BACKLOG_NAPI_OFF ? 2 : 3;
+  return perCpu * p.cpus + p.controlWorkers;
+}
