@@ -471,7 +471,7 @@ export class Machine {
   }
 
   /** softnet_data counters of each CPU. */
-  softnetStat(): { processed: number; timeSqueeze: number; ksoftirqd: number }[] {
+  softnetStat(): { processed: number; timeSqueeze: number; receivedRps: number; ksoftirqd: number }[] {
     const { m } = this.arena;
     return Array.from({ length: this.cpus }, (_, i) => {
       const sd = perCpuPtr(m[this.net + NET.softnetData], SOFTNET_DATA, i);
@@ -479,6 +479,7 @@ export class Machine {
       return {
         processed: m[sd + SOFTNET_DATA.processed] >>> 0,
         timeSqueeze: m[sd + SOFTNET_DATA.timeSqueeze] >>> 0,
+        receivedRps: m[sd + SOFTNET_DATA.receivedRps] >>> 0,
         ksoftirqd: m[cpu + CPU.softirqHandovers] >>> 0,
       };
     });
