@@ -206,7 +206,7 @@ export class BareApp {
   constructor(bm: BareMachine, sockets: readonly number[]) {
     this.m = bm.m;
     this.sockets = sockets;
-    this.app = new AppContext(bm.thread(0), 'test', null, sockets);
+    this.app = new AppContext(bm.thread(0), 'test', null, sockets, []);
     this.app.begin();
   }
 

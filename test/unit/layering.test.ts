@@ -27,7 +27,7 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ['litmus', /^src\/litmus\//],
   ['uapi', /^src\/uapi\//],
   ['threads', /^src\/threads\//],
-  ['library', /^src\/(machine|lay_out|socket|net_device|index|app)\.ts$/],
+  ['library', /^src\/(machine|lay_out|socket|sender|net_device|loopback|index|app)\.ts$/],
   ['tools', /^src\/tools\//],
   ['cli', /^src\/cli\.ts$/],
 ];
