@@ -15,7 +15,7 @@
  * Loopback: a datagram a system call, for a socket of the same machine; boot-time threads with the bypass for the own CPU,
  * and without it (an experiment), against no threads.
  *
- *   +----------+   backlog of CPU 0   +-----------+   a window of 8: as with a small send buffer, each datagram's way counts;
+ *   +----------+   backlog of CPU 0   +-----------+   a window of 2: each datagram's way counts, as in a dialogue;
  *   | app/send | -------------------> | app/sink  |   a window of 512: who waits finds whole batches
  *   +----------+                      +-----------+
  *
@@ -138,7 +138,7 @@ class RemoteLane {
 }
 
 const LOOPBACK = { off: 'no threads', on: 'boot-time threads', 'no-bypass': 'without the bypass' };
-const WINDOWS = [8, 512];
+const WINDOWS = [2, 512];
 
 async function loopback(quick, progress) {
   const lanes = [];
@@ -172,9 +172,9 @@ async function loopback(quick, progress) {
           ),
         ),
         check(
-          'loopback_8_no_bypass_over_none_ratio',
-          'loopback, window 8: time without the bypass / no threads',
-          ratio(of('no-bypass', 8), of('off', 8)),
+          'loopback_2_no_bypass_over_none_ratio',
+          'loopback, window 2: time without the bypass / no threads',
+          ratio(of('no-bypass', 2), of('off', 2)),
           '>=',
           1.2,
           'x',

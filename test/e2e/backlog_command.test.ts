@@ -90,7 +90,16 @@ describe('softnet backlog', () => {
   });
 
   it('counts what a full backlog drops, and loses nothing else', async () => {
-    const [r] = await runs('--cases', 'loopback', '--modes', 'threaded', '--window', '4096', '--count', '200000');
+    const [r] = await runs(
+      '--cases',
+      'loopback',
+      '--modes',
+      'threaded',
+      '--window',
+      '4096',
+      '--count',
+      '200000',
+    );
     expect(r.delivered + r.drops).toBe(200_000);
     expect(Object.keys(r.drops_by_reason).filter((reason) => reason !== 'cpu_backlog')).toEqual([]);
   });

@@ -48,12 +48,7 @@ export const addBacklog: AddCommand = (cli, done) => {
     .description('run the backlogs of CPUs by interrupts, run-time threads, boot-time threads; compare')
     .option('--cases <list>', `some of ${CASES.join(', ')}`, some(CASES), CASES as Case[])
     .option('--modes <list>', `some of ${MODES.join(', ')}`, some(MODES), MODES as Mode[])
-    .option(
-      '--flows <list>',
-      'numbers of flows (default: nic 64, loopback 8, few 4)',
-      integers(1, 4096),
-      [],
-    )
+    .option('--flows <list>', 'numbers of flows (default: nic 64, loopback 8, few 4)', integers(1, 4096), [])
     .option('--sizes <list>', 'bytes of a frame', integers(60, 2048), [64, 1024])
     .option('--cpus <n>', 'simulated CPUs', integer(1, 64), 2)
     .option(
@@ -66,7 +61,7 @@ export const addBacklog: AddCommand = (cli, done) => {
       '--window <n>',
       'loopback: datagrams on their way at most, as by the size of a send buffer',
       powerOfTwo(2, 65536),
-      8,
+      2,
     )
     .option('--seconds <s>', 'how long each run sends', seconds, 0.3)
     .addOption(
