@@ -3,6 +3,7 @@
 import type { Loopback } from '../loopback.js';
 import type { App, Machine } from '../machine.js';
 import type { Sender } from '../sender.js';
+import type { Socket } from '../socket.js';
 import { FLOOD, type FloodArgs } from '../threads/udp_flood.js';
 
 const MODULE = new URL('../threads/udp_flood.js', import.meta.url);
@@ -34,7 +35,8 @@ export class Flood {
 
   /**
    * Starts the application on a CPU, with a sender of its own.
-   * @param options `buffers`: datagrams on their way at most; a power of two
+   * @param options `buffers`: datagrams on their way at most; a power of two. `module`: another application that obeys
+   *   FLOOD; `sockets`: what it reads from
    */
   static async open(
     machine: Machine,
@@ -43,13 +45,15 @@ export class Flood {
       readonly name: string;
       readonly cpu: number;
       readonly buffers: number;
+      readonly module?: URL;
+      readonly sockets?: readonly Socket[];
     },
   ): Promise<Flood> {
-    const { name, cpu, buffers, ...rest } = options;
+    const { name, cpu, buffers, module = MODULE, sockets = [], ...rest } = options;
     const sab = new SharedArrayBuffer(FLOOD.BYTES);
     const sender = await machine.openSender(lo, { buffers, cpu });
     const args: FloodArgs = { sab, ...rest };
-    const app = await machine.runApp<void>(MODULE, { name, senders: [sender], cpu, args });
+    const app = await machine.runApp<void>(module, { name, sockets, senders: [sender], cpu, args });
     return new Flood(machine, sender, app, sab);
   }
 
