@@ -59,10 +59,10 @@ export async function backlog(o: BacklogOptions): Promise<number> {
   const line = `softnet backlog: ${Object.entries(parameters)
     .map(([name, v]) => `${name}=${typeof v === 'object' ? JSON.stringify(v).replaceAll('"', '') : v}`)
     .join('; ')}`;
-  if (!o.json) process.stdout.write(`${line}\n`);
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort();
   process.once('SIGINT', onSignal);
+  if (!o.json) process.stdout.write(`${line}\n`);
   const runs: TrialReport[] = [];
   const failures: string[] = [];
   try {

@@ -73,7 +73,7 @@ const SINK = new URL('../threads/sink.js', import.meta.url);
 export async function backlogRun(o: RunOptions, signal: AbortSignal): Promise<RunReport> {
   const machine = await boot({
     cpus: o.cpus,
-    memoryBytes: (48 + 4 * o.cpus + Math.ceil(o.buffers / 256)) * MIB,
+    memoryBytes: (48 + 4 * o.cpus + Math.ceil((o.buffers + o.window) / 256)) * MIB,
     maxThreads: 3 * o.cpus + 16,
     warmThreads: o.cpus + 4,
     threadBacklogNapi: BOOT[o.mode],
@@ -98,7 +98,7 @@ interface Counters {
 
 async function runOn(machine: Machine, o: RunOptions, signal: AbortSignal): Promise<RunReport> {
   if (o.mode === 'threaded') await machine.setBacklogThreaded(true);
-  const socket = await machine.openUdp({ port: PORT, capacity: Math.max(1024, o.buffers) });
+  const socket = await machine.openUdp({ port: PORT, capacity: Math.max(1024, o.buffers, o.window) });
   const args: SinkArgs = { latency: false, order: true };
   const app = await machine.runApp<SinkResult>(SINK, {
     name: 'sink',

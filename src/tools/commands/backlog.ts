@@ -63,7 +63,7 @@ export const addBacklog: AddCommand = (cli, done) => {
       powerOfTwo(2, 65536),
       2,
     )
-    .option('--seconds <s>', 'how long each run sends', seconds, 0.3)
+    .option('--seconds <s>', 'how long each run sends', seconds, 0.2)
     .addOption(
       new Option('--count <n>', 'how much each run sends, instead')
         .argParser(integer(1, 1_000_000_000))
