@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
 import { OptionError } from './errors.js';
 import { onOutputError } from './tools/closed_pipe.js';
+import { addBacklog } from './tools/commands/backlog.js';
 import { addCheck } from './tools/commands/check.js';
 import { addClients } from './tools/commands/clients.js';
 import type { AddCommand, Done } from './tools/commands/command.js';
@@ -16,7 +17,15 @@ import { addUp } from './tools/commands/up.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_USAGE } from './tools/exit_codes.js';
 
 /** In the order in which the help shows them. */
-const COMMANDS: readonly AddCommand[] = [addReplay, addPahole, addCheck, addUp, addReconfig, addClients];
+const COMMANDS: readonly AddCommand[] = [
+  addReplay,
+  addPahole,
+  addCheck,
+  addUp,
+  addReconfig,
+  addBacklog,
+  addClients,
+];
 
 function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');

@@ -313,23 +313,36 @@ export class NetDevice {
     return this.feed(feed, options.whenFull ?? 'wait');
   }
 
-  /** Sends made-up UDP frames into the device. */
+  /**
+   * Sends made-up UDP frames into the device.
+   * @param options `srcPorts`: the source port of each flow, and so its hash; `forNs`: ends after so long
+   */
   async generate(options: {
     count: number;
     flows?: number;
     frameBytes?: number;
     port?: number;
     ports?: number;
+    srcPorts?: readonly number[];
+    forNs?: number;
     pace?: 'asap' | number;
     whenFull?: 'wait' | 'drop';
   }): Promise<WireResult> {
     const pace = checkPace(options.pace ?? 'asap');
     const frameBytes = checkInt('frameBytes', options.frameBytes, 64, 60, 9014);
+    const flows = checkInt('flows', options.flows, 1, 1, maxFlows(frameBytes));
+    const { srcPorts } = options;
+    if (srcPorts !== undefined && srcPorts.length !== flows) {
+      throw new OptionError('srcPorts', `${srcPorts.length} ports`, `one for each of the ${flows} flows`);
+    }
+    for (const port of srcPorts ?? []) checkInt('srcPorts', port, 0, 1, 65535);
     const feed: GeneratorFeed = {
       type: 'generator',
       count: checkInt('count', options.count, 0, 0, Number.MAX_SAFE_INTEGER),
-      flows: checkInt('flows', options.flows, 1, 1, maxFlows(frameBytes)),
+      flows,
       frameBytes,
+      ...(srcPorts === undefined ? {} : { srcPorts }),
+      ...(options.forNs === undefined ? {} : { forNs: options.forNs }),
       port: checkInt('port', options.port, 9, 1, 65535),
       ports: checkInt('ports', options.ports, 1, 1, 4096),
       pace: pace === 'capture' ? 'asap' : pace,

@@ -16,12 +16,11 @@
  * Each receiver reads every byte and checks the order. softnet's path classifies each packet, finds its socket and
  * recycles its buffer besides. With fewer than three cores its threads share them: the ratio is a lower bound.
  */
-import { MessageChannel } from 'node:worker_threads';
 import { boot } from '../../dist/index.js';
-import { BenchWorker } from '../lib/bench_worker.js';
-import { check, figure, mustBe } from '../lib/check.js';
+import { check, figure } from '../lib/check.js';
 import { interleave, ratio } from '../lib/interleave.js';
 import { Lane } from '../lib/lane.js';
+import { PortPair } from '../lib/port_pair.js';
 import { median } from '../lib/stats.js';
 
 const FRAME_BYTES = 64;
@@ -42,7 +41,7 @@ async function run({ quick, measuring, progress }) {
   const machine = await boot({ cpus: 2 });
   const threaded = await Lane.open(machine, { name: 'eth0', port: 9, threaded: true, count });
   const softirq = await Lane.open(machine, { name: 'eth1', port: 10, threaded: false, count });
-  const port = openPort(messages);
+  const port = new PortPair(messages, FRAME_BYTES);
   try {
     const rounds = quick ? 2 : 9;
     const {
@@ -108,26 +107,5 @@ async function pollStats(machine, lane, poller) {
   return {
     perPoll: napi.packets / napi.polls,
     wakeups: (woken.reduce((sum, t) => sum + t.wakeups, 0) / napi.packets) * 1e6,
-  };
-}
-
-function openPort(count) {
-  const { port1, port2 } = new MessageChannel();
-  const sender = new BenchWorker('packet_sender.js', { port: port1 }, [port1]);
-  const receiver = new BenchWorker('packet_receiver.js', { port: port2 }, [port2]);
-  // Four bytes of each packet are its number.
-  const seqBytes = Array.from({ length: count }, (_, s) => (s & 0xff) + ((s >> 8) & 0xff) + (s >> 16));
-  const expected = count * (FRAME_BYTES - 4) + seqBytes.reduce((a, b) => a + b, 0);
-  return {
-    async send() {
-      const [startNs, got] = await Promise.all([
-        sender.call('send', { count, bytes: FRAME_BYTES }),
-        receiver.call('receive', { count }),
-      ]);
-      mustBe('MessagePort: packets out of order', got.misplaced, 0);
-      mustBe('MessagePort: sum of the bytes', got.sum, expected | 0);
-      return { ns: got.endNs - startNs, items: count };
-    },
-    end: () => Promise.all([sender.end(), receiver.end()]),
   };
 }

@@ -84,6 +84,6 @@ export function runControlThread(task: ControlTask): ControlResult {
 function timed(ctx: ThreadContext, op: ControlOp): ControlResult {
   const { platform } = ctx.cur;
   const startNs = platform.nowNs();
-  const err = changeNetdev(ctx, op);
+  const err = op.name === 'cpu-online' ? setCpuOnline(ctx, op.cpu, op.online) : changeNetdev(ctx, op);
   return { err, value: platform.nowNs() - startNs };
 }

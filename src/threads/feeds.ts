@@ -22,6 +22,10 @@ export interface GeneratorFeed {
   /** Destination port of flow i: `port + i % ports`. */
   readonly port: number;
   readonly ports: number;
+  /** Source port of each flow; without it, ports of the generator's own choice (generator_flow.ts). */
+  readonly srcPorts?: readonly number[];
+  /** It ends after so long, ns, and loses nothing by that; without it, when all are sent. */
+  readonly forNs?: number;
   readonly pace: 'asap' | number;
 }
 

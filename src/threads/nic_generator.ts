@@ -5,6 +5,7 @@ import { SIM_NIC } from '../drivers/net/sim_nic.js';
 import type { Wire } from '../drivers/net/sim_nic_wire.js';
 import type { ThreadContext } from './context.js';
 import { type Fed, frameStride, type GeneratorFeed } from './feeds.js';
+import { FLOW_DST_IP, flowSrcIp, flowSrcPort } from './generator_flow.js';
 import type { Pacer } from './pacer.js';
 
 /** Frames between two looks at the stop word. */
@@ -28,15 +29,16 @@ export function feedGenerator(
     const len = writeUdp4(b, off, {
       srcMac: Uint8Array.of(2, 0, 0, 0, 0, 1),
       dstMac: Uint8Array.of(2, 0, 0, 0, 0, 2),
-      srcIp: Uint8Array.of(198, 18, i >>> 8, i & 0xff),
-      dstIp: Uint8Array.of(198, 19, 0, 1),
-      srcPort: 1024 + ((i * 7919) % 60000),
+      srcIp: flowSrcIp(i),
+      dstIp: FLOW_DST_IP,
+      srcPort: feed.srcPorts?.[i] ?? flowSrcPort(i),
       dstPort: feed.port + (i % feed.ports),
       payloadLen: feed.frameBytes - ETH_IP_UDP_BYTES,
     });
     hashes[i] = wire.hash(off, len);
   }
   const startNs = wire.tick();
+  const endNs = startNs + (feed.forNs ?? Number.MAX_SAFE_INTEGER);
   let sent = 0;
   let flow = 0;
   for (; sent < feed.count; sent++) {
@@ -45,7 +47,7 @@ export function feedGenerator(
     flow = flow + 1 === feed.flows ? 0 : flow + 1;
     if (sent % STOP_FRAMES === STOP_FRAMES - 1) {
       Atomics.store(m, nic + SIM_NIC.frames, (sent + 1) | 0);
-      if (wire.stopped()) {
+      if (wire.stopped() || ctx.cur.platform.nowNs() >= endNs) {
         sent++;
         break;
       }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** One run of `softnet replay`: a machine, a capture, a mode; what came of it. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { boot } from '../index.js';
 import { LogHistogram } from '../kernel/histogram.js';
 import type { Machine, ThreadStats } from '../machine.js';
 import { TASK_KIND_CPU, TASK_KIND_KSOFTIRQD, TASK_KIND_NAPI } from '../net/core/ids.js';
 import type { NetDevice, WireResult } from '../net_device.js';
-import type { Socket } from '../socket.js';
 import type { Pace } from '../threads/feeds.js';
 import type { SinkArgs, SinkResult } from '../threads/sink.js';
+import { settled } from './settled.js';
 
 export type Mode = 'softirq' | 'threaded';
 
@@ -69,9 +68,6 @@ const POOL_SIZE = 4096;
 const MANY_QUEUES = 8;
 const POOL_SIZE_MANY = 2048;
 const MIB = 1 << 20;
-/** Frames on their way are given up as lost when nothing has moved for so long. */
-const DRAIN_MS = 2000;
-const DRAIN_STEP_MS = 2;
 const PROGRESS_MS = 200;
 
 /** Called now and then with the frames read so far. */
@@ -127,7 +123,7 @@ async function runOn(
   });
   const before = machine.threads();
   const wire = await feed(device, o, progress, signal);
-  await drained(machine, sockets, wire.frames);
+  await settled(machine, sockets, wire.frames);
   const threads = sinceBaseline(machine.threads(), before);
   const napis = await device.napis();
   const softnet = machine.softnetStat();
@@ -192,26 +188,6 @@ async function feed(
   } finally {
     clearInterval(timer);
     signal.removeEventListener('abort', stop);
-  }
-}
-
-/** Waits until every frame is delivered or counted as dropped, or until nothing moves any more. */
-async function drained(machine: Machine, sockets: readonly Socket[], frames: number): Promise<void> {
-  let last = -1;
-  let lastMoveMs = performance.now();
-  for (;;) {
-    const seen = sum(sockets.map((s) => s.delivered)) + sum(Object.values(machine.drops()));
-    // Sums and counters wrap at 2^32.
-    if (seen % 2 ** 32 === frames % 2 ** 32) return;
-    const nowMs = performance.now();
-    if (seen !== last) {
-      last = seen;
-      lastMoveMs = nowMs;
-    } else if (nowMs - lastMoveMs > DRAIN_MS) {
-      return;
-    }
-    await delay(DRAIN_STEP_MS);
-    machine.throwIfDown();
   }
 }
 

@@ -26,6 +26,12 @@ describe('the README', () => {
     expect(stdout).toMatch(/^\d+ packets\/s\n\{ packets: 1000000, bytes: 22000000 \} \{\}\n$/);
   });
 
+  it('has an example of loopback that runs, and accounts for every datagram', async () => {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [root('examples/loopback.mjs')]);
+    expect(stderr).toBe('');
+    expect(stdout).toBe('{ sent: 100000, accounted: 100000 }\n');
+  });
+
   it('names only files and options that exist', async () => {
     const files = readme.match(/`((?:src|docs|examples|test|bench)\/[\w./-]+\.(?:ts|md|mjs|js))`/g) ?? [];
     expect(files.length).toBeGreaterThan(5);
