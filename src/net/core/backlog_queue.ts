@@ -87,6 +87,8 @@ function enqueueToBacklog(net: NetContext, stage: BacklogStage): void {
   spinLock(m, sd.inputLock);
   const before = m[sd.at + SOFTNET_DATA.inputQlen];
   let qlen = before;
+  let last = m[sd.at + SOFTNET_DATA.inputTail];
+  let tail = m[sd.at + SOFTNET_DATA.inputQueueTail];
   let dropped = 0;
   for (let i = 0; i < count; i++) {
     const skb = skbs[i];
@@ -101,16 +103,17 @@ function enqueueToBacklog(net: NetContext, stage: BacklogStage): void {
       places[dropped++] = reason;
       continue;
     }
-    m[skb + SKB.next] = 0;
     if (qlen === 0) m[sd.at + SOFTNET_DATA.inputHead] = skb;
-    else m[m[sd.at + SOFTNET_DATA.inputTail] + SKB.next] = skb;
-    m[sd.at + SOFTNET_DATA.inputTail] = skb;
+    else m[last + SKB.next] = skb;
+    last = skb;
     qlen++;
-    m[sd.at + SOFTNET_DATA.inputQueueTail]++;
-    if (place !== 0) m[place + RPS_PLACE.lastQtail] = m[sd.at + SOFTNET_DATA.inputQueueTail];
+    tail = (tail + 1) | 0;
+    if (place !== 0) m[place + RPS_PLACE.lastQtail] = tail;
   }
+  m[sd.at + SOFTNET_DATA.inputTail] = last;
+  m[sd.at + SOFTNET_DATA.inputQueueTail] = tail;
   m[sd.at + SOFTNET_DATA.inputQlen] = qlen;
-  m[sd.at + SOFTNET_DATA.dropped] += dropped;
+  if (dropped > 0) m[sd.at + SOFTNET_DATA.dropped] += dropped;
   let mine = false;
   // A queue that held something has somebody who runs it.
   if (before === 0 && qlen > 0) {
