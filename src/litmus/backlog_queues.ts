@@ -139,8 +139,7 @@ function toggle(to: boolean): Litmus {
     daemons: ['cpu1', 'thread'],
     final({ m }, s) {
       const state = to ? NAPIF_STATE_THREADED : 0;
-      m[s.sd0 + SOFTNET_DATA.backlog + NAPI.state] &= ~state;
-      mustHaveReceived(m, s, 2, state);
+      mustHaveReceived(m, s, 2, state, 2, state);
     },
     forbids: 'a frame that waits for a thread which nobody woke, or a toggle that does not last',
     why: 'THREADED is set and cleared by itself, beside bits that others set meanwhile (R8, R9)',

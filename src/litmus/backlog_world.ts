@@ -7,8 +7,8 @@ import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import type { Platform } from '../kernel/platform.js';
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { smpbootThreadFn } from '../kernel/smpboot.js';
-import { cpuIdleLoop } from '../kernel/softirq.js';
-import { TASK } from '../kernel/task.js';
+import { cpuIdleLoop, NET_RX_SOFTIRQ } from '../kernel/softirq.js';
+import { TASK, TASK_RUNNING } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
 import { initListHead, listEmpty } from '../mm/list.js';
 import { allocPercpu, perCpuPtr } from '../mm/percpu.js';
@@ -17,7 +17,7 @@ import { processBacklog } from '../net/core/backlog.js';
 import { flushBacklogs, netRpsAction, stageBacklog } from '../net/core/backlog_queue.js';
 import { backlogInit, backlogThreads } from '../net/core/backlog_threads.js';
 import { skbDeferKick } from '../net/core/defer_free.js';
-import { NAPI, NAPIF_STATE_THREADED, type Napi } from '../net/core/napi.js';
+import { NAPI, NAPIF_STATE_SCHED, NAPIF_STATE_THREADED, type Napi } from '../net/core/napi.js';
 import { napiThreadedPoll, netRxAction } from '../net/core/napi_poll.js';
 import { napiCompleteDone } from '../net/core/napi_schedule.js';
 import { type NetContext, netContext } from '../net/core/net_context.js';
@@ -97,8 +97,8 @@ export function backlogSetup({ m }: Arena, label: Label, mode = BY_INTERRUPT): B
     pool: pagePoolCreate(m, FRAMES),
     sock: sockCreate(m, AF_INET, 7, FRAMES, FRAMES),
   };
-  m[perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, 0) + CPU.task] = s.cpu0;
-  m[perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, 1) + CPU.task] = s.cpu1;
+  m[cpuArea(m, 0) + CPU.task] = s.cpu0;
+  m[cpuArea(m, 1) + CPU.task] = s.cpu1;
   label(m, s.pool, PAGE_POOL, 'pool');
   label(m, s.sock, SOCK, 'sock');
   pagePoolView(m, s.pool).take(FRAMES);
@@ -231,23 +231,57 @@ export function mustHaveReceived(
   count: number,
   state = 0,
   ordered = count,
+  state0 = 0,
 ): void {
   const seqs = received(m, s);
   must(seqs.length === count, `${seqs.length} frames of ${count} are in the socket`);
   const mine = seqs.filter((seq) => seq <= ordered);
   for (let i = 0; i < ordered; i++) must(mine[i] === i + 1, `the socket has frames ${seqs.join(', ')}`);
-  mustBeIdle(m, s, state);
+  mustBeIdle(m, s, state, state0);
 }
 
 /** For `final`: nobody owns a backlog, and no list holds one. */
-export function mustBeIdle(m: Int32Array, s: BacklogSetup, state1 = 0): void {
-  must(m[s.sd0 + SOFTNET_DATA.backlog + NAPI.state] === 0, 'the backlog of CPU 0 is not idle');
+export function mustBeIdle(m: Int32Array, s: BacklogSetup, state1 = 0, state0 = 0): void {
+  must(m[s.sd0 + SOFTNET_DATA.backlog + NAPI.state] === state0, 'the backlog of CPU 0 is not as it was');
   must(m[s.sd1 + SOFTNET_DATA.backlog + NAPI.state] === state1, 'the backlog of CPU 1 is not as it was');
   for (const sd of [s.sd0, s.sd1]) {
     must(listEmpty(m, sd + SOFTNET_DATA.pollList), 'a poll list is not empty');
     must(m[sd + SOFTNET_DATA.rpsIpiList] === 0, 'a CPU is left on a list of those to interrupt');
     must(m[sd + SOFTNET_DATA.deferList] === 0, 'frames are left that nobody frees');
   }
+}
+
+/**
+ * For `final` where CPU 0's thread takes no part: what is not in the socket waits where that will find it, and it is woken.
+ * @param sd the backlog all `count` frames went to
+ * @param state of CPU 1's backlog at rest
+ */
+export function mustBeLeftToCpu0(m: Int32Array, s: BacklogSetup, sd: number, count: number, state = 0): void {
+  const seqs = received(m, s);
+  if (seqs.length === count) {
+    mustHaveReceived(m, s, count, state);
+    return;
+  }
+  const left = m[sd + SOFTNET_DATA.inputQlen] + m[sd + SOFTNET_DATA.processQlen];
+  must(
+    seqs.length + left === count,
+    `${seqs.length} frames are in the socket, ${left} in queues, of ${count}`,
+  );
+  const scheduled = NAPIF_STATE_SCHED | (sd === s.sd1 ? state : 0);
+  must(
+    m[sd + SOFTNET_DATA.backlog + NAPI.state] === scheduled,
+    'the backlog is not scheduled as it should be',
+  );
+  const entry = sd + SOFTNET_DATA.backlog + NAPI.pollList;
+  const listed = m[s.sd0 + SOFTNET_DATA.pollList] === entry || m[s.sd0 + SOFTNET_DATA.rpsIpiList] === sd;
+  must(listed, 'the backlog is on no list of CPU 0');
+  must((m[cpuArea(m, 0) + CPU.softirqPending] & (1 << NET_RX_SOFTIRQ)) !== 0, 'CPU 0 has no softirq to run');
+  must(m[s.cpu0 + TASK.state] === TASK_RUNNING, 'CPU 0 sleeps');
+}
+
+/** @returns a CPU's area */
+export function cpuArea(m: Int32Array, id: number): number {
+  return perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, id);
 }
 
 /** The tasks whose read sections grace periods wait for. */
