@@ -27,7 +27,7 @@ import {
   cpu1,
   cpuArea,
   frameOf,
-  mustBeLeftToCpu0,
+  mustBeLeftToCpu,
   received,
   sendFromIrq,
   sendFromPoll,
@@ -85,7 +85,7 @@ export const offlineSchedule: Litmus = litmus({
     cpu1,
   },
   daemons: ['cpu1'],
-  final: ({ m }, s) => mustBeLeftToCpu0(m, s, s.sd1, 1),
+  final: ({ m }, s) => mustBeLeftToCpu(m, s, s.sd1, 1),
   forbids: 'an instance left on the poll list of a CPU that is offline',
   why: 'who adds one looks at online under the irqLock; the list is moved behind that (L1, L2)',
 });
@@ -96,7 +96,7 @@ export const offlineInterrupt: Litmus = litmus({
   setup,
   threads: { irqA: sendToCpu1, control: takeDown, cpu1 },
   daemons: ['cpu1'],
-  final: ({ m }, s) => mustBeLeftToCpu0(m, s, s.sd1, 1),
+  final: ({ m }, s) => mustBeLeftToCpu(m, s, s.sd1, 1),
   forbids: 'a frame left in the backlog of a CPU that is offline',
   why: 'the interrupt goes to one that is online, and the backlog is served there',
 });
@@ -111,7 +111,7 @@ export const offlineSender: Litmus = litmus({
     cpu1,
   },
   daemons: ['cpu1'],
-  final: ({ m }, s) => mustBeLeftToCpu0(m, s, s.sd0, 1),
+  final: ({ m }, s) => mustBeLeftToCpu(m, s, s.sd0, 1),
   forbids: 'a backlog left on the list of those that an offline CPU is to interrupt',
   why: 'who adds one looks at online under the irqLock; what is there then is sent (R4, R5)',
 });
@@ -122,7 +122,7 @@ export const offlineThread: Litmus = litmus({
   setup: setupThreads,
   threads: { irqA: sendToCpu1, control: takeDown, thread: bootTimeThread },
   daemons: ['thread'],
-  final: ({ m }, s) => mustBeLeftToCpu0(m, s, s.sd1, 1, NAPIF_STATE_THREADED),
+  final: ({ m }, s) => mustBeLeftToCpu(m, s, s.sd1, 1, NAPIF_STATE_THREADED),
   forbids: 'a backlog scheduled for a thread that is parked as long as its CPU is offline',
   why: 'who schedules looks at online within a read section; SCHED_THREADED is looked for behind it (R6, R7)',
 });
@@ -141,7 +141,7 @@ export const downUpThread: Litmus = litmus({
     thread: bootTimeThread,
   },
   daemons: ['thread'],
-  final: ({ m }, s) => mustBeLeftToCpu0(m, s, s.sd1, 1, NAPIF_STATE_THREADED),
+  final: ({ m }, s) => mustBeLeftToCpu(m, s, s.sd1, 1, NAPIF_STATE_THREADED, [0, 1]),
   forbids: 'a backlog that nobody runs once its CPU is back',
   why: 'the thread is unparked behind online, and looks at SCHED_THREADED before it sleeps',
 });
@@ -160,7 +160,7 @@ export const upSchedule: Litmus = litmus({
     cpu1,
   },
   daemons: ['cpu1'],
-  final: ({ m }, s) => mustBeLeftToCpu0(m, s, s.sd1, 1),
+  final: ({ m }, s) => mustBeLeftToCpu(m, s, s.sd1, 1),
   forbids: 'an instance on the poll list of a CPU that comes up and sleeps',
   why: 'the CPU is woken once it is online',
 });
@@ -230,7 +230,7 @@ export const upSoftirq: Litmus = litmus({
   },
   daemons: ['cpu1'],
   final({ m }, s) {
-    if (received(m, s).length === 0) mustBeLeftToCpu0(m, s, s.sd0, 1);
+    if (received(m, s).length === 0) mustBeLeftToCpu(m, s, s.sd0, 1);
   },
   forbids: 'a softirq raised on one CPU by a thread that then looks at another’s',
   why: 'the thread runs those of the CPU whose bottom halves it had disabled, or wakes that CPU',

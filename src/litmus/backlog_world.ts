@@ -43,7 +43,8 @@ export const BY_INTERRUPT = 0;
 export const BY_THREAD_RUN_TIME = 1;
 export const BY_THREAD_BOOT_TIME = 2;
 
-const FRAMES = 4;
+/** Frames there are. */
+export const FRAMES = 4;
 
 export interface BacklogSetup {
   /** The CPUs' own threads. */
@@ -255,13 +256,22 @@ export function mustBeIdle(m: Int32Array, s: BacklogSetup, state1 = 0, state0 = 
  * For `final` where CPU 0's thread takes no part: what is not in the socket waits where that will find it, and it is woken.
  * @param sd the backlog all `count` frames went to
  * @param state of CPU 1's backlog at rest
+ * @param ids the CPUs whose threads take no part
  */
-export function mustBeLeftToCpu0(m: Int32Array, s: BacklogSetup, sd: number, count: number, state = 0): void {
+export function mustBeLeftToCpu(
+  m: Int32Array,
+  s: BacklogSetup,
+  sd: number,
+  count: number,
+  state = 0,
+  ids: readonly number[] = [0],
+): void {
   const seqs = received(m, s);
   if (seqs.length === count) {
     mustHaveReceived(m, s, count, state);
     return;
   }
+  for (let i = 0; i < seqs.length; i++) must(seqs[i] === i + 1, `the socket has frames ${seqs.join(', ')}`);
   const left = m[sd + SOFTNET_DATA.inputQlen] + m[sd + SOFTNET_DATA.processQlen];
   must(
     seqs.length + left === count,
@@ -272,11 +282,16 @@ export function mustBeLeftToCpu0(m: Int32Array, s: BacklogSetup, sd: number, cou
     m[sd + SOFTNET_DATA.backlog + NAPI.state] === scheduled,
     'the backlog is not scheduled as it should be',
   );
+  const on = ids.find((id) => isListed(m, id === 0 ? s.sd0 : s.sd1, sd));
+  must(on !== undefined, 'the backlog is on no list of a CPU that will look');
+  const cpu = cpuArea(m, on ?? 0);
+  must((m[cpu + CPU.softirqPending] & (1 << NET_RX_SOFTIRQ)) !== 0, 'its CPU has no softirq to run');
+  must(m[m[cpu + CPU.task] + TASK.state] === TASK_RUNNING, 'its CPU sleeps');
+}
+
+function isListed(m: Int32Array, by: number, sd: number): boolean {
   const entry = sd + SOFTNET_DATA.backlog + NAPI.pollList;
-  const listed = m[s.sd0 + SOFTNET_DATA.pollList] === entry || m[s.sd0 + SOFTNET_DATA.rpsIpiList] === sd;
-  must(listed, 'the backlog is on no list of CPU 0');
-  must((m[cpuArea(m, 0) + CPU.softirqPending] & (1 << NET_RX_SOFTIRQ)) !== 0, 'CPU 0 has no softirq to run');
-  must(m[s.cpu0 + TASK.state] === TASK_RUNNING, 'CPU 0 sleeps');
+  return m[by + SOFTNET_DATA.pollList] === entry || m[by + SOFTNET_DATA.rpsIpiList] === sd;
 }
 
 /** @returns a CPU's area */
