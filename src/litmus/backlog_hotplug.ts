@@ -27,7 +27,9 @@ import {
   cpu1,
   cpuArea,
   frameOf,
+  idle,
   mustBeLeftToCpu,
+  mustHaveReceived,
   received,
   sendFromIrq,
   sendFromPoll,
@@ -71,7 +73,7 @@ function takeDown(arena: Arena, s: BacklogSetup): void {
 function sendToCpu1(arena: Arena, s: BacklogSetup): void {
   const net = backlogNet(arena, s, s.irqA, 0);
   rcuReadLock(net.cur);
-  sendFromPoll(net, 1, frameOf(s, 1));
+  sendFromPoll(net, [1, frameOf(s, 1)]);
   rcuReadUnlock(net.cur);
 }
 
@@ -125,6 +127,32 @@ export const offlineThread: Litmus = litmus({
   final: ({ m }, s) => mustBeLeftToCpu(m, s, s.sd1, 1, NAPIF_STATE_THREADED),
   forbids: 'a backlog scheduled for a thread that is parked as long as its CPU is offline',
   why: 'who schedules looks at online within a read section; SCHED_THREADED is looked for behind it (R6, R7)',
+});
+
+export const offlineThreadBusy: Litmus = litmus({
+  name: 'cpu-down-thread-busy',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const { m } = arena;
+    const s = setupThreads(arena, label);
+    // A frame a poll: the thread may be asked to park with the process queue half done.
+    m[m[KERNEL_AT + KERNEL.net] + NET.devWeight] = 1;
+    m[s.sd1 + SOFTNET_DATA.backlog + NAPI.weight] = 1;
+    const irq = backlogNet(arena, s, s.irqA, 0);
+    for (const seq of [1, 2]) sendFromIrq(irq, 1, frameOf(s, seq));
+    return s;
+  },
+  threads: {
+    control: takeDown,
+    thread: bootTimeThread,
+    cpu0(arena, s) {
+      idle(backlogNet(arena, s, s.cpu0, 0));
+    },
+  },
+  daemons: ['thread', 'cpu0'],
+  final: ({ m }, s) => mustHaveReceived(m, s, 2, NAPIF_STATE_THREADED),
+  forbids: 'a backlog that a thread and another CPU’s softirq run at once, or that nobody goes on with',
+  why: 'the thread parks between two polls, and a softirq goes on with its process queue',
 });
 
 export const downUpThread: Litmus = litmus({

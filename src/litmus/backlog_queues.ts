@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of backlogs: queueing against processing, splicing and giving up, and each way to have one run. */
-import { type Label, type Litmus, litmus } from '../check/index.js';
+import { type Label, type Litmus, litmus, must } from '../check/index.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import type { Arena } from '../mm/arena.js';
+import { perCpuPtr } from '../mm/percpu.js';
 import { backlogSetThreaded } from '../net/core/backlog_threads.js';
 import { NAPI, NAPIF_STATE_THREADED } from '../net/core/napi.js';
 import { NET, SOFTNET_DATA } from '../net/core/softnet_data.js';
@@ -19,6 +20,7 @@ import {
   cpu1,
   frameOf,
   mustHaveReceived,
+  received,
   runTimeThread,
   sendFromIrq,
   sendFromPoll,
@@ -65,14 +67,47 @@ export const backlogPollLoop: Litmus = litmus({
   memory: backlogMemory,
   setup: (arena, label) => backlogSetup(arena, label, BY_INTERRUPT),
   threads: {
-    irqA: (arena, s) => sendFromPoll(backlogNet(arena, s, s.irqA, 0), 1, frameOf(s, 1), frameOf(s, 2)),
-    irqB: (arena, s) => sendFromPoll(backlogNet(arena, s, s.irqB, 0), 1, frameOf(s, 3)),
+    irqA: (arena, s) => sendFromPoll(backlogNet(arena, s, s.irqA, 0), [1, frameOf(s, 1)], [1, frameOf(s, 2)]),
+    irqB: (arena, s) => sendFromPoll(backlogNet(arena, s, s.irqB, 0), [1, frameOf(s, 3)]),
     cpu1,
   },
   daemons: ['cpu1'],
   final: ({ m }, s) => mustHaveReceived(m, s, 3, 0, 2),
   forbids: 'a remote backlog that waits for an interrupt which nobody sends, or that is interrupted twice',
   why: 'a poll loop looks at the list before it ends; SCHED puts a backlog on one list, once',
+});
+
+export const backlogTwoRemote: Litmus = litmus({
+  name: 'backlog-two-remote',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const { m } = arena;
+    const s = backlogSetup(arena, label, BY_INTERRUPT, 3);
+    const sd2 = perCpuPtr(m[m[KERNEL_AT + KERNEL.net] + NET.softnetData], SOFTNET_DATA, 2);
+    return { ...s, sd2 };
+  },
+  threads: {
+    irqA(arena, s) {
+      const net = backlogNet(arena, s, s.irqA, 0);
+      sendFromPoll(net, [2, frameOf(s, 3)], [1, frameOf(s, 1)]);
+    },
+    irqB(arena, s) {
+      const net = backlogNet(arena, s, s.irqB, 0);
+      sendFromIrq(net, 1, frameOf(s, 2));
+    },
+    cpu1,
+  },
+  daemons: ['cpu1'],
+  final({ m }, s) {
+    const left = m[s.sd0 + SOFTNET_DATA.rpsIpiList];
+    must(left === 0 || left === s.sd1, 'a CPU is left on the list of those to interrupt');
+    must(left !== 0 || received(m, s).length === 2, 'a frame waits for an interrupt that nobody sends');
+    const entry = s.sd2 + SOFTNET_DATA.backlog + NAPI.pollList;
+    must(m[s.sd2 + SOFTNET_DATA.pollList] === entry, 'a backlog is not on the list of its CPU');
+  },
+  forbids:
+    'a backlog that is taken off the list of those to interrupt unseen, or leads astray who goes along it',
+  why: 'the list is taken as a whole under the irqLock; the next is read before the interrupt is sent (R4)',
 });
 
 export const backlogThread: Litmus = litmus({
@@ -131,7 +166,8 @@ function toggle(to: boolean): Litmus {
     memory: backlogMemory,
     setup: (arena, label) => toggleSetup(arena, label, !to),
     threads: {
-      irqA: (arena, s) => sendFromPoll(backlogNet(arena, s, s.irqA, 0), 1, frameOf(s, 1), frameOf(s, 2)),
+      irqA: (arena, s) =>
+        sendFromPoll(backlogNet(arena, s, s.irqA, 0), [1, frameOf(s, 1)], [1, frameOf(s, 2)]),
       control: (arena, s) => void backlogSetThreaded(backlogNet(arena, s, s.control, 0), to),
       cpu1,
       thread: runTimeThread,

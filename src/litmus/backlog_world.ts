@@ -69,12 +69,14 @@ export function backlogMemory(): Arena {
   return new Arena(new SharedArrayBuffer(ARENA_WORDS * 4));
 }
 
-/** Boots two CPUs. CPU 1's backlog has a thread, if any has; that of CPU 0 never has one. */
-export function backlogSetup({ m }: Arena, label: Label, mode = BY_INTERRUPT): BacklogSetup {
-  boot(m, label, 2);
+/**
+ * Boots two CPUs, or more: those have no threads. CPU 1's backlog has a thread, if any has; that of CPU 0 never has one.
+ */
+export function backlogSetup({ m }: Arena, label: Label, mode = BY_INTERRUPT, nrCpus = 2): BacklogSetup {
+  boot(m, label, nrCpus);
   const at = kmalloc(m, NET.SIZE);
   m[KERNEL_AT + KERNEL.net] = at;
-  m[at + NET.softnetData] = allocPercpu(m, SOFTNET_DATA, 2);
+  m[at + NET.softnetData] = allocPercpu(m, SOFTNET_DATA, nrCpus);
   m[at + NET.netdevBudget] = NETDEV_BUDGET;
   m[at + NET.netdevBudgetUsecs] = NETDEV_BUDGET_USECS;
   m[at + NET.groNormalBatch] = GRO_NORMAL_BATCH;
@@ -100,6 +102,10 @@ export function backlogSetup({ m }: Arena, label: Label, mode = BY_INTERRUPT): B
   };
   m[cpuArea(m, 0) + CPU.task] = s.cpu0;
   m[cpuArea(m, 1) + CPU.task] = s.cpu1;
+  for (let id = 2; id < nrCpus; id++) {
+    softnetData(m, label, id);
+    m[cpuArea(m, id) + CPU.task] = addRunningTask(m, label, `cpu/${id}`, id);
+  }
   label(m, s.pool, PAGE_POOL, 'pool');
   label(m, s.sock, SOCK, 'sock');
   pagePoolView(m, s.pool).take(FRAMES);
@@ -116,6 +122,7 @@ export function backlogSetup({ m }: Arena, label: Label, mode = BY_INTERRUPT): B
   return { ...s, frames };
 }
 
+/** Makes a CPU's softnet_data ready. @returns its word index */
 function softnetData(m: Int32Array, label: Label, id: number): number {
   const sd = perCpuPtr(m[m[KERNEL_AT + KERNEL.net] + NET.softnetData], SOFTNET_DATA, id);
   for (const list of [SOFTNET_DATA.pollList, SOFTNET_DATA.roundList, SOFTNET_DATA.repollList])
@@ -196,13 +203,13 @@ export function sendUnderRcu(net: NetContext, cpu: number, skb: number): void {
   rcuReadUnlock(net.cur);
 }
 
-/** Queues frames for a CPU's backlog from a poll loop, which sends the interrupts itself when it ends. */
-export function sendFromPoll(net: NetContext, cpu: number, ...skbs: number[]): void {
+/** Queues frames, each for the backlog of a CPU, from a poll loop, which sends the interrupts itself when it ends. */
+export function sendFromPoll(net: NetContext, ...frames: readonly (readonly [number, number])[]): void {
   const { cur } = net;
   localBhDisable(cur);
   net.sendsIpis = true;
-  for (let i = 0; i < skbs.length; i++) {
-    stageBacklog(net, cpu, skbs[i], 0);
+  for (let i = 0; i < frames.length; i++) {
+    stageBacklog(net, frames[i][0], frames[i][1], 0);
     flushBacklogs(net);
   }
   net.sendsIpis = false;
