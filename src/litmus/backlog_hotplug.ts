@@ -82,7 +82,7 @@ export const offlineSchedule: Litmus = litmus({
   memory: backlogMemory,
   setup,
   threads: {
-    irqA: (arena, s) => sendUnderRcu(backlogNet(arena, s, s.irqA, 1), 1, frameOf(s, 1)),
+    irqA: (arena, s) => sendFromIrq(backlogNet(arena, s, s.irqA, 1), 1, frameOf(s, 1)),
     control: takeDown,
     cpu1,
   },
@@ -108,7 +108,7 @@ export const offlineSender: Litmus = litmus({
   memory: backlogMemory,
   setup,
   threads: {
-    irqA: (arena, s) => sendUnderRcu(backlogNet(arena, s, s.irqA, 1), 0, frameOf(s, 1)),
+    irqA: (arena, s) => sendFromIrq(backlogNet(arena, s, s.irqA, 1), 0, frameOf(s, 1)),
     control: takeDown,
     cpu1,
   },

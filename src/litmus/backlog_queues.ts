@@ -110,6 +110,21 @@ export const backlogTwoRemote: Litmus = litmus({
   why: 'the list is taken as a whole under the irqLock; the next is read before the interrupt is sent (R4)',
 });
 
+export const backlogTwoSenders: Litmus = litmus({
+  name: 'backlog-two-senders',
+  memory: backlogMemory,
+  setup: (arena, label) => backlogSetup(arena, label, BY_INTERRUPT, 3),
+  threads: {
+    irqA: (arena, s) => sendFromPoll(backlogNet(arena, s, s.irqA, 0), [1, frameOf(s, 1)]),
+    irqB: (arena, s) => sendFromPoll(backlogNet(arena, s, s.irqB, 2), [1, frameOf(s, 2)]),
+    cpu1,
+  },
+  daemons: ['cpu1'],
+  final: ({ m }, s) => mustHaveReceived(m, s, 2, 0, 0),
+  forbids: 'a backlog that one CPU interrupts while the call of another is still on its way',
+  why: 'the call’s word is free before the function runs, which may lead to the next call (G1, G2)',
+});
+
 export const backlogThread: Litmus = litmus({
   name: 'backlog-thread',
   memory: backlogMemory,

@@ -66,7 +66,7 @@ export interface BacklogSetup {
 
 /** The test's memory. */
 export function backlogMemory(): Arena {
-  return new Arena(new SharedArrayBuffer(ARENA_WORDS * 4));
+  return new Arena(new SharedArrayBuffer(2 * ARENA_WORDS * 4));
 }
 
 /**
@@ -106,6 +106,7 @@ export function backlogSetup({ m }: Arena, label: Label, mode = BY_INTERRUPT, nr
     softnetData(m, label, id);
     m[cpuArea(m, id) + CPU.task] = addRunningTask(m, label, `cpu/${id}`, id);
   }
+  must(s.pool !== 0 && s.sock !== 0, 'the arena is too small');
   label(m, s.pool, PAGE_POOL, 'pool');
   label(m, s.sock, SOCK, 'sock');
   pagePoolView(m, s.pool).take(FRAMES);

@@ -8,8 +8,8 @@
 export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
   backlog_flush: ['backlog-flush-thread', 'backlog-flush-softirq', 'flow-limit', 'backlog-flush-order', 'rfs-other-flow', 'rfs-move', 'rfs-table-gone', 'rps-map-change', 'rps-cpu-down'],
   backlog_hotplug: ['cpu-down-up-thread', 'cpu-down-interrupt', 'cpu-down-schedule', 'cpu-down-sender', 'cpu-down-thread', 'cpu-down-thread-busy', 'cpu-up-schedule', 'cpu-up-process', 'cpu-down-up-squeezed'],
-  backlog_queues: ['backlog-bypass', 'backlog-interrupt', 'backlog-local', 'backlog-poll-loop', 'backlog-thread', 'backlog-toggle-on', 'backlog-toggle-off', 'backlog-two-remote'],
-  cpu_hotplug: ['cpu-down-bh', 'cpu-down-irq', 'cpu-down-timer', 'cpu-down-timer-cancel', 'cpu-down-up'],
+  backlog_queues: ['backlog-bypass', 'backlog-interrupt', 'backlog-local', 'backlog-poll-loop', 'backlog-thread', 'backlog-toggle-on', 'backlog-toggle-off', 'backlog-two-remote', 'backlog-two-senders'],
+  cpu_hotplug: ['cpu-down-bh', 'cpu-down-busy', 'cpu-down-irq', 'cpu-down-timer', 'cpu-down-timer-cancel', 'cpu-down-up'],
   defer_frees: ['defer-free', 'defer-free-busy', 'defer-free-cpu-down'],
   hrtimers: ['hrtimer-start-cancel', 'hrtimer-idle-cpu'],
   irqs: ['irq-disable-enable', 'irq-mask-hand-over', 'irq-mask-unmask'],

@@ -9,7 +9,7 @@ import { EBUSY } from '../kernel/errno.js';
 import { HRTIMER, hrtimerCancel, hrtimerSetup, hrtimerStart } from '../kernel/hrtimer.js';
 import { IRQ_DESC, IrqDesc, raiseIrq, requestIrq } from '../kernel/irq.js';
 import { rcuReadLock } from '../kernel/rcu.js';
-import { cpuIdleLoop } from '../kernel/softirq.js';
+import { cpuIdleLoop, NET_RX_SOFTIRQ } from '../kernel/softirq.js';
 import { TASK, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
 import { perCpuPtr } from '../mm/percpu.js';
 import { kmalloc } from '../mm/slab.js';
@@ -177,6 +177,33 @@ export const cpuDownTimerCancel: Litmus = litmus({
   },
   forbids: 'a timer that fires after it was cancelled, because it was being moved',
   why: 'it is moved under the locks of both lists, and only once the CPU’s thread rests',
+});
+
+export const cpuDownBusy: Litmus = litmus({
+  name: 'cpu-down-busy',
+  memory: arena,
+  setup(m, label) {
+    const s = timerSetup(m, label);
+    hrtimerStart(currentOf(m, s.other, 1), s.timer, 0);
+    m[cpuAt(m, 1) + CPU.softirqPending] = 1 << NET_RX_SOFTIRQ;
+    return s;
+  },
+  threads: {
+    control(m, s) {
+      takeDown(m, s);
+      m[s.gone] = 1;
+    },
+    cpu1(m, s) {
+      const cur = currentOf(m, s.cpu1, 1);
+      cur.softirqVec.push(() => must(m[s.gone] === 0, 'a softirq of a CPU that has gone'));
+      cur.hrtimerFns.push(() => must(m[s.gone] === 0, 'a timer’s function on a CPU that has gone'));
+      idle(cur);
+    },
+  },
+  daemons: ['cpu1'],
+  final: (m, s) => must(m[s.gone] === 1, 'the CPU is not down'),
+  forbids: 'a CPU that is in a softirq or a timer’s function when it has gone',
+  why: 'its thread reports that it rests; a quiescent state of RCU it may pass while it is busy (C1, C2)',
 });
 
 export const cpuDownIrq: Litmus = litmus({

@@ -50,7 +50,7 @@ function mustBeFreed(m: Int32Array, s: BacklogSetup, count: number): void {
 export const deferFree: Litmus = litmus({
   name: 'defer-free',
   memory: backlogMemory,
-  setup: (arena, label) => setup(arena, label, 6),
+  setup: (arena, label) => setup(arena, label, 8),
   threads: { irqA: frees('irqA', 1, 2), irqB: frees('irqB', 3), cpu1 },
   daemons: ['cpu1'],
   final: ({ m }, s) => mustBeFreed(m, s, 3),

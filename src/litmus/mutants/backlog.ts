@@ -26,10 +26,10 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
   {
     name: 'backlog-keeps-sched-threaded',
     commit: 'dad6b9770263',
-    why: 'to give the backlog up leaves SCHED_THREADED: the thread polls what the softirq has been given',
+    why: 'to give the backlog up leaves SCHED_THREADED: the thread never rests, and polls what the softirq is given',
     edits: [{ file: BACKLOG, find: GIVE_UP, replace: 'Atomics.and(m, n.state, ~NAPIF_STATE_SCHED);' }],
     test: 'backlog-bypass',
-    verdict: 'race',
+    verdict: 'livelock',
   },
   {
     name: 'backlog-thread-runs-for-sched',
@@ -43,7 +43,7 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
       },
     ],
     test: 'backlog-bypass',
-    verdict: 'race',
+    verdict: 'lost-wakeup',
   },
   {
     name: 'backlog-thread-and-interrupt',
@@ -131,26 +131,27 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
     verdict: 'lost-wakeup',
   },
   {
-    name: 'backlog-scheduled-unlocked',
+    name: 'backlog-sched-torn',
     commit: 'own',
-    why: 'SCHED is looked at without setting it: two schedule at once, or a completion is overlooked (R1)',
+    why: 'SCHED is set by a load and a store: a toggle in between is undone (R1)',
     edits: [
       {
         file: QUEUE,
         find: WIN,
-        replace: 'mine = (Atomics.load(m, state) & NAPIF_STATE_SCHED) === 0;',
+        replace:
+          'const was = Atomics.load(m, state); Atomics.store(m, state, was | NAPIF_STATE_SCHED); mine = (was & NAPIF_STATE_SCHED) === 0;',
       },
     ],
-    test: 'backlog-thread',
-    verdict: 'race',
+    test: 'backlog-toggle-on',
+    verdict: 'lost-wakeup',
   },
   {
     name: 'backlog-scheduled-always',
     commit: 'own',
     why: 'a backlog whose owner has taken all frames is scheduled again (R1)',
     edits: [{ file: QUEUE, find: WIN, replace: `${WIN}\n        mine = true;` }],
-    test: 'backlog-interrupt',
-    verdict: 'exception',
+    test: 'backlog-thread',
+    verdict: 'livelock',
   },
   {
     name: 'backlog-woken-before-sched-threaded',
@@ -169,7 +170,7 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
     verdict: 'lost-wakeup',
   },
   {
-    name: 'backlog-no-bypass',
+    name: 'backlog-bypass-and-thread',
     commit: 'own',
     why: 'the bypass is taken, and SCHED_THREADED set for the thread, too',
     edits: [
@@ -181,7 +182,7 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
       },
     ],
     test: 'backlog-bypass',
-    verdict: 'race',
+    verdict: 'livelock',
   },
   {
     name: 'ipi-list-softirq-not-raised',
@@ -231,7 +232,7 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
         replace: 'func(cur, data); Atomics.store(m, csd, 0);',
       },
     ],
-    test: 'backlog-poll-loop',
+    test: 'backlog-two-senders',
     verdict: 'exception',
   },
   {

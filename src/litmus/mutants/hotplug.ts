@@ -82,8 +82,8 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     commit: 'own',
     why: 'what the CPU has is taken while its thread may be in the middle of it (C2)',
     edits: [{ file: HOTPLUG, find: 'sleepOnCompletion(cur, cpu.at + CPU.idleDead); // C2', replace: '' }],
-    test: 'cpu-down-timer',
-    verdict: 'lost-wakeup',
+    test: 'cpu-down-busy',
+    verdict: 'race',
   },
   {
     name: 'cpu-last-one-goes',
@@ -91,7 +91,7 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'no CPU is left',
     edits: [{ file: HOTPLUG, find: 'onlineCpus(cur) === 1', replace: 'false' }],
     test: 'cpu-down-up',
-    verdict: 'livelock',
+    verdict: 'deadlock',
   },
   {
     name: 'cpu-up-unwoken',
@@ -250,7 +250,7 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
       },
     ],
     test: 'cpu-down-irq',
-    verdict: 'assertion',
+    verdict: 'race',
   },
   {
     name: 'poll-list-online-not-looked-at',
@@ -342,20 +342,6 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
       { file: QUEUE, find: 'if (!cpuOnline(cur.cpus[sd.cpu]))\n        return false; // R6', replace: '' },
     ],
     test: 'cpu-down-thread',
-    verdict: 'lost-wakeup',
-  },
-  {
-    name: 'ipi-to-offline-cpu',
-    commit: 'own',
-    why: 'an interrupt is for a CPU that has gone',
-    edits: [
-      {
-        file: 'kernel/smp.js',
-        find: 'cur.cpu = onlineInstead(cur.cpus, cpu);',
-        replace: 'cur.cpu = cpu;',
-      },
-    ],
-    test: 'defer-free-cpu-down',
     verdict: 'lost-wakeup',
   },
   {
