@@ -24,8 +24,8 @@ export const MEMORY_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: BH,
-        find: ['if (!spinTryLock(cur.m, cur.cpu.bhLock))', '            bhLockSlow(cur); // B2'].join('\n'),
-        replace: '',
+        find: 'lockCpu(cur);\n        while',
+        replace: 'cur.bhCpu = cur.cpu;\n        while',
       },
     ],
     test: 'bh-lock-yield',
