@@ -27,6 +27,7 @@ export const MEMORY_MUTANTS: readonly Mutant[] = Object.freeze([
         find: 'lockCpu(cur);\n        while',
         replace: 'cur.bhCpu = cur.cpu;\n        while',
       },
+      { file: BH, find: 'spinUnlock(cur.m, cur.bhCpu.bhLock); // B1', replace: ';' },
     ],
     test: 'bh-lock-yield',
     verdict: 'race',

@@ -131,7 +131,7 @@ export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: NAPI_POLL,
-        find: ['finishRound(net);', '    wakeSockets(net);'].join('\n'),
+        find: ['finishRound(net);', '    endRound(net);'].join('\n'),
         replace: 'finishRound(net);',
       },
     ],
