@@ -2,10 +2,13 @@
 /** Litmus tests of backlogs: queueing against processing, splicing and giving up, and each way to have one run. */
 import { type Label, type Litmus, litmus, must } from '../check/index.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
+import { kthread } from '../kernel/kthread.js';
+import { TASK } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
 import { perCpuPtr } from '../mm/percpu.js';
 import { backlogSetThreaded } from '../net/core/backlog_threads.js';
 import { NAPI, NAPIF_STATE_THREADED } from '../net/core/napi.js';
+import { napiThreadedPoll } from '../net/core/napi_poll.js';
 import { NET, SOFTNET_DATA } from '../net/core/softnet_data.js';
 import {
   type BacklogSetup,
@@ -25,6 +28,7 @@ import {
   sendFromIrq,
   sendFromPoll,
 } from './backlog_world.js';
+import { takeRequest } from './world.js';
 
 export const backlogLocal: Litmus = litmus({
   name: 'backlog-local',
@@ -198,3 +202,30 @@ function toggle(to: boolean): Litmus {
 }
 
 export const backlogToggle: readonly Litmus[] = Object.freeze([toggle(true), toggle(false)]);
+
+export const backlogToggleNew: Litmus = litmus({
+  name: 'backlog-toggle-new',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const s = toggleSetup(arena, label, false);
+    arena.m[s.sd1 + SOFTNET_DATA.backlogTask] = 0;
+    return s;
+  },
+  threads: {
+    irqA: (arena, s) => sendFromPoll(backlogNet(arena, s, s.irqA, 0), [1, frameOf(s, 1)]),
+    control(arena, s) {
+      const err = backlogSetThreaded(backlogNet(arena, s, s.control, 0), true);
+      must(err === 0, 'no thread could be had');
+    },
+    kthreadd(arena, s) {
+      const t = takeRequest(arena.m);
+      const net = backlogNet(arena, s, t, 1);
+      kthread(net.cur, () => napiThreadedPoll(net, arena.m[t + TASK.data]));
+    },
+    cpu1,
+  },
+  daemons: ['cpu1', 'kthreadd'],
+  final: ({ m }, s) => mustHaveReceived(m, s, 1, NAPIF_STATE_THREADED, 1, NAPIF_STATE_THREADED),
+  forbids: 'a frame left to a thread that is not there yet',
+  why: 'the thread is published before the backlog is called threaded (R8, R9)',
+});

@@ -36,6 +36,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'backlog-thread',
     'backlog-toggle-on',
     'backlog-toggle-off',
+    'backlog-toggle-new',
     'backlog-two-remote',
     'backlog-two-senders',
   ],

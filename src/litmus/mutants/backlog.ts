@@ -117,6 +117,21 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
     verdict: 'race',
   },
   {
+    name: 'backlog-threaded-before-its-thread',
+    commit: 'own',
+    why: 'the backlog is called threaded before its thread can be found (R8)',
+    edits: [
+      {
+        file: THREADS,
+        find: 'Atomics.store(m, sd.at + SOFTNET_DATA.backlogTask, task); // R8',
+        replace:
+          'Atomics.or(m, sd.backlog + NAPI.state, NAPIF_STATE_THREADED); Atomics.store(m, sd.at + SOFTNET_DATA.backlogTask, task);',
+      },
+    ],
+    test: 'backlog-toggle-new',
+    verdict: 'lost-wakeup',
+  },
+  {
     name: 'backlog-given-up-behind-the-lock',
     commit: 'own',
     why: 'the backlog is given up when the lock is free again: what is queued in between has nobody (R2)',
