@@ -109,8 +109,12 @@ export function localBhEnableSoftirq(cur: Current): void {
   localBhEnable(cur);
   if (cur.bhCount > 0 || Atomics.load(m, cpu.softirqPending) === 0) return;
   if (ksoftirqdRunning(m, cpu)) return;
-  if (cpu === cur.cpu) doSoftirq(cur);
-  else wakeUpProcess(m, m[cpu.at + CPU.task]);
+  if (cpu === cur.cpu) {
+    doSoftirq(cur);
+    if (cur.bhCpu === cpu) return;
+  }
+  // It counts as running elsewhere, maybe only since its own CPU came back: whoever raised them relied on this.
+  wakeUpProcess(m, m[cpu.at + CPU.task]);
 }
 
 /** A CPU's own thread: takes interrupts' softirqs and timers, sleeps when idle (Linux: do_idle). */

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** All litmus tests of this project. */
 
+export * from './backlog_flush.js';
+export * from './backlog_hotplug.js';
+export * from './backlog_queues.js';
+export * from './cpu_hotplug.js';
+export * from './defer_frees.js';
 export * from './hrtimers.js';
 export * from './irqs.js';
 export * from './kernel_cpu.js';

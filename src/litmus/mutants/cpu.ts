@@ -196,7 +196,7 @@ export const CPU_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: SOFTIRQ,
-        find: 'let pending = Atomics.exchange(m, cpu.softirqPending, 0);',
+        find: 'let pending = cpuOnline(cpu) ? Atomics.exchange(m, cpu.softirqPending, 0) : 0;',
         replace: [
           'let pending = Atomics.load(m, cpu.softirqPending);',
           '    Atomics.store(m, cpu.softirqPending, 0);',

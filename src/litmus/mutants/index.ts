@@ -4,7 +4,9 @@
  * one of them is not caught, or does not match the code any more, has failed.
  */
 import { ADOPT_MUTANTS } from './adopt.js';
+import { BACKLOG_MUTANTS } from './backlog.js';
 import { CPU_MUTANTS } from './cpu.js';
+import { HOTPLUG_MUTANTS } from './hotplug.js';
 import { LOOKUP_MUTANTS } from './lookup.js';
 import { MEMORY_MUTANTS } from './memory.js';
 import type { Mutant } from './mutant.js';
@@ -40,6 +42,8 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...LOOKUP_MUTANTS,
   ...NIC_MUTANTS,
   ...QUEUE_MUTANTS,
+  ...BACKLOG_MUTANTS,
+  ...HOTPLUG_MUTANTS,
   ...SWEEP_KERNEL_MUTANTS,
   ...SWEEP_NET_MUTANTS,
 ]);

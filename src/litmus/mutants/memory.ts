@@ -25,9 +25,10 @@ export const MEMORY_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: BH,
-        find: ['if (!spinTryLock(cur.m, cur.cpu.bhLock))', '            bhLockSlow(cur); // B2'].join('\n'),
-        replace: '',
+        find: 'lockCpu(cur);\n        while',
+        replace: 'cur.bhCpu = cur.cpu;\n        while',
       },
+      { file: BH, find: 'spinUnlock(cur.m, cur.bhCpu.bhLock); // B1', replace: ';' },
     ],
     test: 'bh-lock-yield',
     verdict: 'race',

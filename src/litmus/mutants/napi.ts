@@ -3,6 +3,7 @@
 import type { Mutant } from './mutant.js';
 
 const POLL = 'net/core/napi_poll.js';
+const POLL_LIST = 'net/core/poll_list.js';
 const SCHEDULE = 'net/core/napi_schedule.js';
 
 export const NAPI_MUTANTS: readonly Mutant[] = Object.freeze([
@@ -68,8 +69,8 @@ export const NAPI_MUTANTS: readonly Mutant[] = Object.freeze([
     commit: '8380c81d5c4f',
     why: 'the poll list is changed without the lock that stands for masked interrupts',
     edits: [
-      { file: SCHEDULE, find: 'irqLockCpu(cpu);', replace: '' },
-      { file: SCHEDULE, find: 'irqUnlockCpu(cpu);', replace: '' },
+      { file: POLL_LIST, find: 'const on = lockOnline(net, cpu);', replace: 'const on = cpu;' },
+      { file: POLL_LIST, find: 'irqUnlockCpu(on);', replace: '' },
     ],
     test: 'napi-softirq',
     verdict: 'race',

@@ -7,6 +7,7 @@ const SLAB = 'mm/slab.js';
 const NAPI_CONTROL = 'net/core/napi_control.js';
 const NAPI_POLL = 'net/core/napi_poll.js';
 const NAPI_SCHEDULE = 'net/core/napi_schedule.js';
+const POLL_LIST = 'net/core/poll_list.js';
 const NAPI_THREADED = 'net/core/napi_threaded.js';
 const SOCK_QUEUE = 'net/core/sock_queue.js';
 const PAGE_POOL = 'net/core/page_pool.js';
@@ -18,11 +19,12 @@ export const ORDER_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'the scheduler looks at inNetRxAction before it adds to the list (N7)',
     edits: [
       {
-        file: NAPI_SCHEDULE,
-        find: 'irqLockCpu(cpu);',
-        replace: ['const polling = Atomics.load(m, sd.inNetRxAction);', '    irqLockCpu(cpu);'].join('\n'),
+        file: POLL_LIST,
+        find: 'const on = lockOnline(net, cpu);',
+        replace:
+          'const polling = Atomics.load(m, net.softnet[cpu.id].inNetRxAction); const on = lockOnline(net, cpu);',
       },
-      { file: NAPI_SCHEDULE, find: 'const polling = Atomics.load(m, sd.inNetRxAction); // N7', replace: '' },
+      { file: POLL_LIST, find: 'const polling = Atomics.load(m, sd.inNetRxAction); // N7', replace: '' },
     ],
     test: 'napi-softirq',
     verdict: 'lost-wakeup',

@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.js';
 
 const NAPI_CONTROL = 'net/core/napi_control.js';
 const NAPI_ID = 'net/core/napi_id.js';
+const POLL_LIST = 'net/core/poll_list.js';
 const NAPI_POLL = 'net/core/napi_poll.js';
 const NAPI_SCHEDULE = 'net/core/napi_schedule.js';
 const NAPI_THREADED = 'net/core/napi_threaded.js';
@@ -42,10 +43,10 @@ export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     commit: '8380c81d5c4f',
     why: 'an interrupt comes in the thread itself, in the middle of adding to the poll list',
     edits: [
-      { file: NAPI_SCHEDULE, find: 'irqLockCpu(cpu);', replace: '' },
-      { file: NAPI_SCHEDULE, find: 'irqUnlockCpu(cpu);', replace: '' },
+      { file: POLL_LIST, find: 'const on = lockOnline(net, cpu);', replace: 'const on = cpu;' },
+      { file: POLL_LIST, find: 'irqUnlockCpu(on);', replace: '' },
       {
-        file: NAPI_SCHEDULE,
+        file: POLL_LIST,
         find: 'listAddTail(m, n.pollList, sd.pollList);',
         replace: [
           'const last = m[sd.pollList + 1];',
@@ -101,13 +102,10 @@ export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: NAPI_POLL,
-        find: [
-          'localBhDisable(cur);',
-          '        const left = napiPollOnce(net, n);',
-          '        localBhEnable(cur);',
-        ].join('\n'),
-        replace: 'const left = napiPollOnce(net, n);',
+        find: ['localBhDisable(cur);', '        net.sendsIpis = true;'].join('\n'),
+        replace: 'net.sendsIpis = true;',
       },
+      { file: NAPI_POLL, find: 'localBhEnable(cur);\n        if (left', replace: 'if (left' },
     ],
     test: 'napi-both-modes',
     verdict: 'race',
@@ -133,7 +131,7 @@ export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: NAPI_POLL,
-        find: ['finishRound(net);', '    wakeSockets(net);'].join('\n'),
+        find: ['finishRound(net);', '    endRound(net);'].join('\n'),
         replace: 'finishRound(net);',
       },
     ],

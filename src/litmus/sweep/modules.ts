@@ -33,6 +33,7 @@ export const SWEPT: readonly string[] = Object.freeze([
   'kernel/current.js',
   'net/core/napi.js',
   'net/core/napi_schedule.js',
+  'net/core/poll_list.js',
   'net/core/napi_poll.js',
   'net/core/napi_control.js',
   'net/core/napi_id.js',
@@ -41,6 +42,7 @@ export const SWEPT: readonly string[] = Object.freeze([
   'net/core/net_context.js',
   'net/core/net_device.js',
   'net/core/rx.js',
+  'net/core/skb_free.js',
   'net/core/sock_queue.js',
   'net/core/page_pool.js',
 ]);

@@ -22,7 +22,7 @@ import type { Cpu } from '../../kernel/cpu.js';
 import type { CpuhpStep } from '../../kernel/cpu_hotplug.js';
 import { listDelInit, listEmpty, listSpliceTailInit } from '../../mm/list.js';
 import { netRpsAction } from './backlog_queue.js';
-import { skbDeferFreeFlush } from './defer_free.js';
+import { skbDeferFreeAll } from './defer_free.js';
 import { NAPI, NAPIF_STATE_SCHED_THREADED } from './napi.js';
 import type { NetContext } from './net_context.js';
 import { napiPollListAdd } from './poll_list.js';
@@ -54,5 +54,5 @@ function devCpuDead(net: NetContext, cpu: Cpu, to: Cpu): void {
     napiPollListAdd(net, to, backlog);
   }
   netRpsAction(net, cpu); // R5
-  skbDeferFreeFlush(net, sd); // F4
+  skbDeferFreeAll(net, sd); // F4
 }

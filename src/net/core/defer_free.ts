@@ -84,10 +84,14 @@ function triggerRxSoftirq(cur: Current, sdAt: number): void {
   raiseSoftirq(cur, cur.cpu, NET_RX_SOFTIRQ);
 }
 
-/** Frees what was left to a CPU. By its softirq and its poll loops, and when it is gone. */
+/** Frees what was left to a CPU. By its softirq and its poll loops. */
 export function skbDeferFreeFlush(net: NetContext, sd: SoftnetData): void {
+  if (Atomics.load(net.m, sd.at + SOFTNET_DATA.deferList) !== 0) skbDeferFreeAll(net, sd);
+}
+
+/** The same without a look outside the lock: whoever holds it now may be about to leave one (F4). */
+export function skbDeferFreeAll(net: NetContext, sd: SoftnetData): void {
   const { m } = net;
-  if (Atomics.load(m, sd.at + SOFTNET_DATA.deferList) === 0) return;
   spinLock(m, sd.at + SOFTNET_DATA.deferLock);
   const list = m[sd.at + SOFTNET_DATA.deferList];
   const n = m[sd.at + SOFTNET_DATA.deferCount];

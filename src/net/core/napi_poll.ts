@@ -57,7 +57,7 @@ export function napiPollOnce(net: NetContext, n: Napi): number {
   if (napiIsScheduled(n)) {
     m[at + NAPI.polls]++;
     net.groNormalBatch = m[net.at + NET.groNormalBatch];
-    net.rpsNeeded = m[net.at + NET.rpsNeeded];
+    net.rpsNeeded = Atomics.load(m, net.at + NET.rpsNeeded);
     work = net.napiPollFns[m[at + NAPI.pollFn]](net, n, weight);
   }
   net.polled = work;

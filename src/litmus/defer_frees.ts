@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Litmus tests of frames that are freed where they were allocated: defer_free.ts. */
+import { type Label, type Litmus, litmus, must } from '../check/index.js';
+import { CPU } from '../kernel/cpu.js';
+import { cpuDown } from '../kernel/cpu_hotplug.js';
+import { KERNEL, KERNEL_AT } from '../kernel/current.js';
+import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
+import { TASK, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
+import type { Arena } from '../mm/arena.js';
+import { devCpuDeadStep } from '../net/core/cpu_dead.js';
+import { skbAttemptDeferFree, skbDeferKick } from '../net/core/defer_free.js';
+import { PAGE_POOL, pagePoolInside } from '../net/core/page_pool.js';
+import { NET, SOFTNET_DATA } from '../net/core/softnet_data.js';
+import {
+  type BacklogSetup,
+  backlogMemory,
+  backlogNet,
+  backlogSetup,
+  cpu1,
+  cpuArea,
+  frameOf,
+} from './backlog_world.js';
+import { listTasks } from './net_world.js';
+
+/** CPU 1 serves the pool. */
+function setup(arena: Arena, label: Label, max: number): BacklogSetup {
+  const { m } = arena;
+  const s = backlogSetup(arena, label);
+  m[m[KERNEL_AT + KERNEL.net] + NET.skbDeferMax] = max;
+  m[s.pool + PAGE_POOL.cpu] = 1;
+  m[s.cpu0 + TASK.state] = TASK_INTERRUPTIBLE;
+  return s;
+}
+
+/** A poll loop that frees frames which are not its own. */
+function frees(task: 'irqA' | 'irqB', ...seqs: number[]): (arena: Arena, s: BacklogSetup) => void {
+  return (arena, s) => {
+    const net = backlogNet(arena, s, s[task], 0);
+    for (let i = 0; i < seqs.length; i++) skbAttemptDeferFree(net, frameOf(s, seqs[i]));
+    if (net.deferredTo.length > 0) skbDeferKick(net);
+  };
+}
+
+function mustBeFreed(m: Int32Array, s: BacklogSetup, count: number): void {
+  const inside = pagePoolInside(m, s.pool);
+  must(inside === count, `${inside} buffers of ${count} are back in their pool`);
+  must(m[s.sd1 + SOFTNET_DATA.deferIpiScheduled] === 0, 'an interrupt is on its way for ever');
+}
+
+export const deferFree: Litmus = litmus({
+  name: 'defer-free',
+  memory: backlogMemory,
+  setup: (arena, label) => setup(arena, label, 8),
+  threads: { irqA: frees('irqA', 1, 2), irqB: frees('irqB', 3), cpu1 },
+  daemons: ['cpu1'],
+  final: ({ m }, s) => mustBeFreed(m, s, 3),
+  forbids: 'a buffer that is left to a CPU which is not told, or is freed twice',
+  why: 'the list is complete before the interrupt is decided on, which raises the softirq that takes it (F1, F2)',
+});
+
+export const deferFreeBusy: Litmus = litmus({
+  name: 'defer-free-busy',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const s = setup(arena, label, 2);
+    arena.m[cpuArea(arena.m, 1) + CPU.softirqPending] = 1 << NET_RX_SOFTIRQ;
+    return s;
+  },
+  threads: { irqA: frees('irqA', 1), irqB: frees('irqB', 2), cpu1 },
+  daemons: ['cpu1'],
+  final: ({ m }, s) => mustBeFreed(m, s, 2),
+  forbids: 'a second call sent while the first is on its way, because the CPU has emptied the list meanwhile',
+  why: 'a word of its own says that one is on its way; the count does not',
+});
+
+export const deferFreeDown: Litmus = litmus({
+  name: 'defer-free-cpu-down',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const s = setup(arena, label, 2);
+    listTasks(arena.m, [s.irqA, s.cpu1]);
+    return s;
+  },
+  threads: {
+    irqA: frees('irqA', 1),
+    control(arena, s) {
+      const net = backlogNet(arena, s, s.control, 0);
+      cpuDown(net.cur, net.cur.cpus[1], [devCpuDeadStep(net)]);
+    },
+    cpu1,
+  },
+  daemons: ['cpu1'],
+  final({ m }, s) {
+    const left = m[s.sd0 + SOFTNET_DATA.deferCount];
+    mustBeFreed(m, s, 1 - left);
+    if (left === 0) return;
+    must(
+      (m[cpuArea(m, 0) + CPU.softirqPending] & (1 << NET_RX_SOFTIRQ)) !== 0,
+      'CPU 0 has no softirq to run',
+    );
+    must(m[s.cpu0 + TASK.state] === TASK_RUNNING, 'CPU 0 sleeps');
+  },
+  forbids: 'buffers left to a CPU that is offline',
+  why: 'who leaves one looks at online under the lock of the list; the list is emptied behind that (F3, F4)',
+});
