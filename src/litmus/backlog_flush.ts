@@ -24,6 +24,7 @@ import {
   NETDEV_RX_QUEUE,
   RPS_DEV_FLOW_TABLE,
   RPS_MAP,
+  RPS_NO_CPU,
   RPS_PLACE,
   RPS_SOCK_FLOW_TABLE,
 } from '../net/core/rps_map.js';
@@ -204,7 +205,7 @@ function steer(net: NetContext, s: SteerSetup, seq: number): void {
   const { cur } = net;
   localBhDisable(cur);
   net.sendsIpis = true;
-  if (!rpsSteer(net, s.rxQueue, frameOf(s, seq))) receiveSkb(net, frameOf(s, seq));
+  if (!rpsSteer(net, s.rxQueue, frameOf(s, seq), 0, RPS_NO_CPU)) receiveSkb(net, frameOf(s, seq));
   flushSockets(net);
   flushBacklogs(net);
   net.sendsIpis = false;

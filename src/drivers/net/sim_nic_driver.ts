@@ -16,11 +16,13 @@ import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
 import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
 
+function noInterrupt(): void {}
+
 /** The driver's part of a thread: its queue views. */
 export class SimNicDriver {
   readonly net: NetContext;
   /** Handler of queues whose driver has no NAPI (sim_nic_netif_rx.ts). */
-  netifRxInterrupt: (driver: SimNicDriver, queueAt: number) => void = () => {};
+  netifRxInterrupt: (driver: SimNicDriver, queueAt: number) => void = noInterrupt;
   /** Keeps the loads of prefetch from being dropped as unused. */
   touched = 0;
   private readonly queues = new Map<number, NicQueue>();

@@ -318,7 +318,7 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'flow-moves-at-once',
     commit: 'own',
     why: 'a flow goes to another CPU while its frames wait on the old one (V2)',
-    edits: [{ file: RPS, find: 'if (drained(net, flow))', replace: 'if (true)' }],
+    edits: [{ file: RPS, find: 'if (drained(net, place))', replace: 'if (true)' }],
     test: 'rfs-move',
     verdict: 'lost-wakeup',
   },
@@ -326,7 +326,9 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'flow-leaves-at-once',
     commit: 'own',
     why: 'a flow that is steered nowhere is taken in while its frames wait on another CPU (V2)',
-    edits: [{ file: RPS, find: 'if (drained(net, flow))', replace: 'if (wanted < 0 || drained(net, flow))' }],
+    edits: [
+      { file: RPS, find: 'if (drained(net, place))', replace: 'if (wanted < 0 || drained(net, place))' },
+    ],
     test: 'rfs-other-flow',
     verdict: 'lost-wakeup',
   },
@@ -337,8 +339,8 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: RPS,
-        find: 'if (!cpuOnline(net.cur.cpus[cpu]) && drained(net, place))',
-        replace: 'if (!cpuOnline(net.cur.cpus[cpu]))',
+        find: 'if (drained(net, place))',
+        replace: 'if (wanted < 0 || drained(net, place))',
       },
     ],
     test: 'rps-cpu-down',

@@ -117,6 +117,7 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
         find: 'hrtimersCpuDead(cur, cpu, to); // H6',
         replace: 'hrtimersCpuDead(cur, cpu, to); Atomics.store(m, cpu.softirqPending, 0);',
       },
+      { file: DEAD, find: 'Atomics.store(m, sd.inNetRxAction, 0);', replace: '' },
     ],
     test: 'cpu-down-up-squeezed',
     verdict: 'lost-wakeup',

@@ -36,6 +36,8 @@ export function devCpuDeadStep(net: NetContext): CpuhpStep {
 function devCpuDead(net: NetContext, cpu: Cpu, to: Cpu): void {
   const { m } = net;
   const sd = net.softnet[cpu.id];
+  // A round that was cut short left it set; the one who would have gone on is at rest.
+  Atomics.store(m, sd.inNetRxAction, 0);
   irqLockCpu(cpu);
   listSpliceTailInit(m, sd.pollList, sd.roundList); // L2
   irqUnlockCpu(cpu);
