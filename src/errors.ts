@@ -39,6 +39,14 @@ export function checkInt(
   return v;
 }
 
+/** Checks an integer that must be given. @returns the value */
+export function checkGivenInt(name: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new OptionError(name, value, `a whole number from ${min} to ${max}`);
+  }
+  return value;
+}
+
 /** Checks an option that is one of a few words. @returns the value, or `fallback` where it is undefined */
 export function checkChoice<T extends string>(
   option: string,

@@ -4,7 +4,7 @@
  * of it all: every operation is a promise here and blocking code in a control worker.
  */
 import { type BootOptions, bootParams, threadsOfBoot } from './boot_options.js';
-import { checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
+import { checkGivenInt, checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
 import { ENOMEM } from './kernel/errno.js';
 import { allocTask, putTaskStruct } from './kernel/kthread.js';
 import { TASK } from './kernel/task.js';
@@ -73,6 +73,7 @@ export class Machine {
   private readonly sockets = new Set<Socket>();
   private readonly senders = new Set<Sender>();
   private readonly devices = new Set<NetDevice>();
+  private readonly loopbacks = new Set<Loopback>();
   private readonly apps = new Set<Promise<unknown>>();
   /** Never resolves; rejects when a thread died. */
   private readonly died: Promise<never>;
@@ -146,12 +147,17 @@ export class Machine {
       `adding ${name}`,
       'take another name, or boot with more memory (memoryBytes)',
     );
-    return new Loopback(this, at as number);
+    const loopback = new Loopback(this, at as number);
+    this.loopbacks.add(loopback);
+    return loopback;
   }
 
   /** Opens a sender of UDP datagrams by the loopback device. */
   async openSender(device: Loopback, options: { buffers?: number; cpu?: number } = {}): Promise<Sender> {
     this.throwIfEnding();
+    if (!(device instanceof Loopback) || !device.belongsTo(this)) {
+      throw new OptionError('device', 'what was given', 'the loopback device of this machine (addLoopback)');
+    }
     const buffers = checkPowerOfTwo('buffers', options.buffers, 1024, 2, 1 << 16);
     const cpu = checkInt('cpu', options.cpu, 0, 0, this.cpus - 1);
     const op: ControlOp = { name: 'sender-open', dev: device.at, cpu, buffers };
@@ -179,6 +185,8 @@ export class Machine {
 
   /** Opens a packet socket: it gets every frame of the device that no other socket takes. */
   async openPacket(device: NetDevice, options: SocketOptions = {}): Promise<Socket> {
+    if (!device.belongsTo(this))
+      throw new OptionError('device', 'one of another machine', 'one of this machine');
     return this.openSocket(AF_PACKET, 0, device, options, `the packet socket of ${device.name}`);
   }
 
@@ -229,7 +237,9 @@ export class Machine {
       throw new OptionError('args', typeof options.args, `data that can be cloned (${why})`);
     }
     const senders = options.senders ?? [];
-    for (const s of senders) s.checkFreeFor(this);
+    senders.forEach((s, i) => {
+      s.checkFreeFor(this, senders.indexOf(s) !== i);
+    });
     const name = `app/${options.name}`;
     const cpu = checkInt('cpu', options.cpu, this.apps.size % this.cpus, 0, this.cpus - 1);
     const taskAt = this.newTask(TASK_KIND_APP, name, cpu);
@@ -281,8 +291,8 @@ export class Machine {
 
   /** Takes a simulated CPU offline or brings it back. Rejects with EBUSY for the last one online. */
   async setCpuOnline(cpu: number, online: boolean): Promise<void> {
-    await this.control(
-      { name: 'cpu-online', cpu: checkInt('cpu', cpu, 0, 0, this.cpus - 1), online },
+    await this.change(
+      { name: 'cpu-online', cpu: checkGivenInt('cpu', cpu, 0, this.cpus - 1), online },
       `taking CPU ${cpu} ${online ? 'online' : 'offline'}`,
       'leave one CPU online',
     );
@@ -290,7 +300,7 @@ export class Machine {
 
   /** Has backlogs run by threads from now on, or by interrupts (sysctl net.core.backlog_threaded). */
   async setBacklogThreaded(threaded: boolean): Promise<void> {
-    await this.control(
+    await this.change(
       { name: 'backlog-threaded', threaded },
       'setting net.core.backlog_threaded',
       'boot without thread_backlog_napi, or allow more threads (maxThreads)',
@@ -299,8 +309,8 @@ export class Machine {
 
   /** Entries of the table of flows that sockets read (sysctl net.core.rps_sock_flow_entries); 0: no RFS. */
   async setRpsSockFlowEntries(entries: number): Promise<void> {
-    await this.control(
-      { name: 'rps-sock-flow-entries', entries: checkInt('entries', entries, 0, 0, 1 << 24) },
+    await this.change(
+      { name: 'rps-sock-flow-entries', entries: checkGivenInt('entries', entries, 0, 1 << 24) },
       'setting net.core.rps_sock_flow_entries',
       'boot with more memory (memoryBytes)',
     );
@@ -318,7 +328,7 @@ export class Machine {
    * first (sysctl net.core.flow_limit_cpu_bitmap); none: nowhere.
    */
   async setFlowLimit(cpus: readonly number[]): Promise<void> {
-    const checked = cpus.map((cpu) => checkInt('cpus', cpu, 0, 0, this.cpus - 1));
+    const checked = cpus.map((cpu) => checkGivenInt('cpus', cpu, 0, this.cpus - 1));
     await this.setSysctl('net.core.flow_limit_cpu_bitmap', cpumaskText(checked, this.cpus));
   }
 
@@ -370,10 +380,17 @@ export class Machine {
    * @param remedy for the error message: what to do
    */
   async control(op: ControlOp, what: string, remedy = ''): Promise<unknown> {
+    if (this.dismantled) throw this.failure ?? new Error(SHUT_DOWN);
     const turn = this.controlQueue.run(EXCLUSIVE.has(op.name), (slot) => this.controlNow(op, slot));
     const { err, value } = await this.orDied(turn);
     if (err < 0) throw new SoftnetError(what, err, remedy);
     return value;
+  }
+
+  /** The same for what users ask for: refused once the machine is being shut down. */
+  async change(op: ControlOp, what: string, remedy = ''): Promise<unknown> {
+    this.throwIfEnding();
+    return this.control(op, what, remedy);
   }
 
   private async controlNow(op: ControlOp, slot: number): Promise<ControlResult> {
@@ -433,6 +450,7 @@ export class Machine {
     if (this.closed) throw new Error(SHUT_DOWN);
   }
 
+  private dismantled = false;
   private closed = false;
 
   /**
@@ -451,7 +469,11 @@ export class Machine {
         for (const s of [...this.senders]) await s.close();
         for (const s of [...this.sockets]) await s.close();
         await this.appsEnded();
-        await this.control({ name: 'shutdown' }, 'stopping the CPUs');
+        for (const lo of this.loopbacks) lo.keepCounters();
+        const stopped = this.control({ name: 'shutdown' }, 'stopping the CPUs');
+        // Whatever is asked for from here on would find nothing to work on.
+        this.dismantled = true;
+        await stopped;
       }
     } finally {
       this.closed = true;

@@ -3,7 +3,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
 import { NIC_QUEUE, NIC_STOP, nicQueueAt, SIM_NIC } from './drivers/net/sim_nic.js';
-import { checkChoice, checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
+import {
+  checkChoice,
+  checkGivenInt,
+  checkInt,
+  checkPowerOfTwo,
+  OptionError,
+  SoftnetError,
+} from './errors.js';
 import { EBUSY, ENOMEM } from './kernel/errno.js';
 import { IRQ_DESC } from './kernel/irq.js';
 import type { Machine } from './machine.js';
@@ -76,8 +83,12 @@ const RECONFIG_NAMES = Object.keys(RECONFIG) as (keyof typeof RECONFIG)[];
 
 /** @returns the name, if a device can have it */
 export function checkDeviceName(name: string): string {
-  if (!/^[^\s/]{1,15}$/.test(name)) {
-    throw new OptionError('name', name, 'a device name of 1 to 15 characters without spaces or slashes');
+  if (typeof name !== 'string' || !/^[^\s/:]{1,15}$/.test(name) || name === '.' || name === '..') {
+    throw new OptionError(
+      'name',
+      name,
+      'a device name of 1 to 15 characters without spaces, slashes and colons',
+    );
   }
   return name;
 }
@@ -85,6 +96,13 @@ export function checkDeviceName(name: string): string {
 /** Checks the options and fills the defaults in. */
 export function netdevParams(o: NetDeviceOptions): NetdevParams {
   checkDeviceName(o.name);
+  if (o.receive === 'netif_rx' && o.threaded === true) {
+    throw new OptionError(
+      'threaded',
+      true,
+      "false with receive: 'netif_rx': there is nothing to be threaded",
+    );
+  }
   const ringSize = checkPowerOfTwo('ringSize', o.ringSize, 1024, 8, 1 << 16);
   const ringMax = checkPowerOfTwo('ringMax', o.ringMax, ringSize, ringSize, 1 << 16);
   const queues = checkInt('queues', o.queues, 1, 1, 128);
@@ -128,23 +146,33 @@ export interface QueueStats {
   readonly buffersFree: number;
 }
 
+const REMOVED = 'the device was removed; add another one';
+
 export class NetDevice {
   /** Most channels it can have. */
   readonly maxQueues: number;
   private readonly machine: Machine;
   private readonly where: number;
+  private readonly napi: boolean;
   private removed = false;
+  private removing: Promise<void> | null = null;
   private feeding: Promise<unknown> | null = null;
 
   constructor(machine: Machine, params: NetdevParams, at: number) {
     this.machine = machine;
     this.maxQueues = params.maxQueues;
     this.where = at;
+    this.napi = params.napi;
+  }
+
+  /** @returns true if it is a device of that machine. For Machine. */
+  belongsTo(machine: Machine): boolean {
+    return machine === this.machine;
   }
 
   /** Word index of its net_device. Throws once it was removed. */
   get at(): number {
-    if (this.removed) throw new Error('the device was removed; add another one');
+    if (this.removed) throw new Error(REMOVED);
     return this.where;
   }
 
@@ -160,29 +188,35 @@ export class NetDevice {
 
   /** Another number of channels, under traffic or not (ethtool -L combined). */
   async setChannels(combined: number): Promise<void> {
-    await this.machine.control(
+    await this.machine.change(
       {
         name: 'netdev-channels',
         dev: this.at,
-        combined: checkInt('combined', combined, 1, 1, this.maxQueues),
+        combined: checkGivenInt('combined', combined, 1, this.maxQueues),
       },
       `changing the channels of ${this.name}`,
-      'boot with more memory, or allow more threads (maxThreads)',
+      this.remedy('boot with more memory, or allow more threads (maxThreads)'),
     );
   }
 
   /** Another number of descriptors a receive ring, under traffic or not (ethtool -G rx). */
   async setRing(rx: number): Promise<void> {
     const max = this.machine.arena.m[this.at + NET_DEVICE.rxMax];
-    await this.machine.control(
-      { name: 'netdev-ring', dev: this.at, rx: checkInt('rx', rx, max, 1, max) },
+    await this.machine.change(
+      { name: 'netdev-ring', dev: this.at, rx: checkGivenInt('rx', rx, 1, max) },
       `changing the rings of ${this.name}`,
+      this.remedy(''),
     );
+  }
+
+  /** What to do about a refusal. */
+  private remedy(usual: string): string {
+    return this.napi ? usual : "its driver has no NAPI; add a device with receive: 'napi'";
   }
 
   /** Another name (ip link set DEV name NAME). */
   async rename(name: string): Promise<void> {
-    await this.machine.control(
+    await this.machine.change(
       { name: 'netdev-rename', dev: this.at, to: name },
       `renaming ${this.name} to ${name}`,
       'take a name of 1 to 15 characters without spaces, slashes and colons, that no other device has',
@@ -191,10 +225,10 @@ export class NetDevice {
 
   /** Switches every instance between softirq (false) and a thread of its own (true), under traffic or not. */
   async setThreaded(threaded: boolean): Promise<void> {
-    await this.machine.control(
+    await this.machine.change(
       { name: 'netdev-threaded', dev: this.at, threaded: threaded ? 1 : 0 },
       `setting ${this.name} threaded`,
-      'bring the link up first, or allow more threads (maxThreads)',
+      this.remedy('bring the link up first, or allow more threads (maxThreads)'),
     );
   }
 
@@ -203,47 +237,54 @@ export class NetDevice {
     index: number,
     values: { threaded?: boolean; deferHardIrqs?: number; groFlushTimeoutNs?: number },
   ): Promise<void> {
-    await this.machine.control(
+    await this.machine.change(
       {
         name: 'napi-set',
         dev: this.at,
-        index: checkInt('index', index, 0, 0, this.queues - 1),
+        index: checkGivenInt('index', index, 0, this.queues - 1),
         ...(values.threaded === undefined ? {} : { threaded: values.threaded ? 1 : 0 }),
         ...(values.deferHardIrqs === undefined
           ? {}
-          : { deferHardIrqs: checkInt('deferHardIrqs', values.deferHardIrqs, 0, 0, 0x7fffffff) }),
+          : { deferHardIrqs: checkGivenInt('deferHardIrqs', values.deferHardIrqs, 0, 0x7fffffff) }),
         ...(values.groFlushTimeoutNs === undefined
           ? {}
-          : { groFlushTimeoutNs: checkInt('groFlushTimeoutNs', values.groFlushTimeoutNs, 0, 0, 0x7fffffff) }),
+          : {
+              groFlushTimeoutNs: checkGivenInt('groFlushTimeoutNs', values.groFlushTimeoutNs, 0, 0x7fffffff),
+            }),
       },
       `setting NAPI ${index} of ${this.name}`,
-      'bring the link up first, or allow more threads (maxThreads)',
+      this.remedy('bring the link up first, or allow more threads (maxThreads)'),
     );
   }
 
   /** The NAPI instances, newest first; none while the link is down. */
   async napis(): Promise<NapiInfo[]> {
-    return (await this.machine.control({ name: 'napi-get', dev: this.at }, 'napi-get')) as NapiInfo[];
+    return (await this.machine.change({ name: 'napi-get', dev: this.at }, 'napi-get')) as NapiInfo[];
   }
 
   /** Link up. */
   async up(): Promise<void> {
-    await this.machine.control({ name: 'netdev-up', dev: this.at }, `bringing ${this.name} up`);
+    await this.machine.change({ name: 'netdev-up', dev: this.at }, `bringing ${this.name} up`);
   }
 
   /** Link down: the instances are deleted; frames that come are dropped (dev_ready). */
   async down(): Promise<void> {
-    await this.machine.control({ name: 'netdev-down', dev: this.at }, `bringing ${this.name} down`);
+    await this.machine.change({ name: 'netdev-down', dev: this.at }, `bringing ${this.name} down`);
   }
 
   /**
    * Takes the device away: its wire ends, its instances are deleted, its frames in backlogs are dropped (dev_ready). What
    * waits in sockets can still be read.
    */
-  async remove(): Promise<void> {
+  remove(): Promise<void> {
+    this.removing ??= this.doRemove();
+    return this.removing;
+  }
+
+  private async doRemove(): Promise<void> {
     const { name } = this;
     await this.stopWire();
-    const gone = this.machine.control({ name: 'netdev-del', dev: this.at }, `removing ${name}`);
+    const gone = this.machine.change({ name: 'netdev-del', dev: this.at }, `removing ${name}`);
     this.removed = true;
     await gone;
     this.machine.forgetDevice(this);
@@ -254,10 +295,10 @@ export class NetDevice {
     const op = {
       name: 'netdev-coalesce',
       dev: this.at,
-      rxUsecs: checkInt('rxUsecs', rxUsecs, 0, 0, 1_000_000),
-      rxFrames: checkInt('rxFrames', rxFrames, 0, 0, 1 << 16),
+      rxUsecs: checkGivenInt('rxUsecs', rxUsecs, 0, 1_000_000),
+      rxFrames: checkGivenInt('rxFrames', rxFrames, 0, 1 << 16),
     } as const;
-    await this.machine.control(op, `setting the moderation of ${this.name}`);
+    await this.machine.change(op, `setting the moderation of ${this.name}`);
   }
 
   /** Moves a queue's interrupt to another simulated CPU. */
@@ -265,20 +306,20 @@ export class NetDevice {
     const op = {
       name: 'irq-affinity',
       dev: this.at,
-      index: checkInt('index', index, 0, 0, this.queues - 1),
-      cpu: checkInt('cpu', cpu, 0, 0, this.machine.cpus - 1),
+      index: checkGivenInt('index', index, 0, this.queues - 1),
+      cpu: checkGivenInt('cpu', cpu, 0, this.machine.cpus - 1),
     } as const;
-    await this.machine.control(op, `moving interrupt ${index} of ${this.name}`);
+    await this.machine.change(op, `moving interrupt ${index} of ${this.name}`);
   }
 
   /** Steers what queue `index` receives to these CPUs by the frames' hash (rps_cpus); none: no steering. */
   async setRpsCpus(index: number, cpus: readonly number[]): Promise<void> {
-    await this.machine.control(
+    await this.machine.change(
       {
         name: 'rps-cpus',
         dev: this.at,
-        index: checkInt('index', index, 0, 0, this.maxQueues - 1),
-        cpus: cpus.map((cpu) => checkInt('cpus', cpu, 0, 0, this.machine.cpus - 1)),
+        index: checkGivenInt('index', index, 0, this.maxQueues - 1),
+        cpus: cpus.map((cpu) => checkGivenInt('cpus', cpu, 0, this.machine.cpus - 1)),
       },
       `setting rps_cpus of ${this.name}`,
       'boot with more memory (memoryBytes)',
@@ -287,12 +328,12 @@ export class NetDevice {
 
   /** Entries of the flow table of queue `index` (rps_flow_cnt); 0: none. */
   async setRpsFlowCnt(index: number, entries: number): Promise<void> {
-    await this.machine.control(
+    await this.machine.change(
       {
         name: 'rps-flow-cnt',
         dev: this.at,
-        index: checkInt('index', index, 0, 0, this.maxQueues - 1),
-        entries: checkInt('entries', entries, 0, 0, 1 << 24),
+        index: checkGivenInt('index', index, 0, this.maxQueues - 1),
+        entries: checkGivenInt('entries', entries, 0, 1 << 24),
       },
       `setting rps_flow_cnt of ${this.name}`,
       'boot with more memory (memoryBytes)',
@@ -335,7 +376,7 @@ export class NetDevice {
     if (srcPorts !== undefined && srcPorts.length !== flows) {
       throw new OptionError('srcPorts', `${srcPorts.length} ports`, `one for each of the ${flows} flows`);
     }
-    for (const port of srcPorts ?? []) checkInt('srcPorts', port, 0, 1, 65535);
+    for (const port of srcPorts ?? []) checkGivenInt('srcPorts', port, 1, 65535);
     const feed: GeneratorFeed = {
       type: 'generator',
       count: checkInt('count', options.count, 0, 0, Number.MAX_SAFE_INTEGER),
@@ -413,6 +454,7 @@ export class NetDevice {
 
   private async feed(source: NicSource, whenFull: 'wait' | 'drop'): Promise<WireResult> {
     this.machine.throwIfEnding();
+    if (this.removing !== null) throw new Error(REMOVED);
     if (this.feeding !== null) {
       throw new SoftnetError(
         `feeding ${this.name}`,

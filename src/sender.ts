@@ -36,12 +36,12 @@ export class Sender {
   }
 
   /** Throws if an application of `machine` cannot send by it. For Machine. */
-  checkFreeFor(machine: Machine): void {
+  checkFreeFor(machine: Machine, again: boolean): void {
     if (machine !== this.machine) {
       throw new OptionError('senders', 'a sender of another machine', 'senders that this machine opened');
     }
     if (this.closing !== null) throw new OptionError('senders', 'a closed sender', 'open ones');
-    if (this.taken)
+    if (this.taken || again)
       throw new SoftnetError(
         'giving a sender to an application',
         EBUSY,

@@ -4,9 +4,12 @@ export const EPERM = 1;
 export const ENOENT = 2;
 export const EINTR = 4;
 export const ENOMEM = 12;
+export const EACCES = 13;
 export const EBUSY = 16;
-export const ENODEV = 19;
 export const EEXIST = 17;
+export const ENODEV = 19;
+export const ENOTDIR = 20;
+export const EISDIR = 21;
 export const EINVAL = 22;
 export const ERANGE = 34;
 export const ENOSYS = 38;
@@ -20,8 +23,12 @@ const NAMES: { readonly [errno: number]: string } = {
   [ENOENT]: 'ENOENT',
   [EINTR]: 'EINTR',
   [ENOMEM]: 'ENOMEM',
+  [EACCES]: 'EACCES',
   [EBUSY]: 'EBUSY',
+  [EEXIST]: 'EEXIST',
   [ENODEV]: 'ENODEV',
+  [ENOTDIR]: 'ENOTDIR',
+  [EISDIR]: 'EISDIR',
   [EINVAL]: 'EINVAL',
   [ERANGE]: 'ERANGE',
   [ENOSYS]: 'ENOSYS',

@@ -6,7 +6,8 @@
 import { writeUdp4 } from '../drivers/net/frame_builder.js';
 import { loopbackCount, loopbackXmit } from '../drivers/net/loopback.js';
 import { Toeplitz } from '../drivers/net/toeplitz.js';
-import { OptionError } from '../errors.js';
+import { checkGivenInt, OptionError } from '../errors.js';
+import { condResched } from '../kernel/bh.js';
 import { cpuRelax } from '../kernel/cpu_relax.js';
 import { schedule } from '../kernel/sched.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
@@ -35,6 +36,16 @@ export interface FlowOptions {
   readonly dstIp?: Uint8Array;
   /** Its payload, or how many bytes of zeros; up to 2006. */
   readonly payload: Uint8Array | number;
+}
+
+function payloadOf(payload: unknown): Uint8Array {
+  if (payload instanceof Uint8Array) {
+    checkGivenInt('the length of payload', payload.length, 0, MAX_PAYLOAD_BYTES);
+    return payload;
+  }
+  if (typeof payload !== 'number')
+    throw new OptionError('payload', payload, 'a Uint8Array, or a number of bytes');
+  return new Uint8Array(checkGivenInt('payload', payload, 0, MAX_PAYLOAD_BYTES));
 }
 
 export class UdpSender {
@@ -66,10 +77,9 @@ export class UdpSender {
 
   /** Makes a datagram of a flow. */
   flow(options: FlowOptions): FrameTemplate {
-    const payload = typeof options.payload === 'number' ? new Uint8Array(options.payload) : options.payload;
-    if (payload.length > MAX_PAYLOAD_BYTES) {
-      throw new OptionError('payload', payload.length, `at most ${MAX_PAYLOAD_BYTES} bytes`);
-    }
+    checkGivenInt('srcPort', options.srcPort, 0, 65535);
+    checkGivenInt('dstPort', options.dstPort, 0, 65535);
+    const payload = payloadOf(options.payload);
     const buffer = new Uint8Array(SKB_DATA_BYTES);
     const localhost = Uint8Array.of(127, 0, 0, 1);
     const len = writeUdp4(buffer, 0, {
@@ -99,11 +109,14 @@ export class UdpSender {
    * @returns how many were sent: fewer than `n` once the sender is closed
    */
   send(frame: FrameTemplate, n = 1): number {
+    const { cur } = this.ctx;
+    const all = Math.max(0, Math.trunc(n) || 0);
     let sent = 0;
-    while (sent < n) {
-      const got = this.trySend(frame, n - sent);
+    while (sent < all) {
+      const got = this.trySend(frame, all - sent);
       sent += got;
       if (got === 0 && !this.waitForBuffers()) break;
+      condResched(cur);
     }
     return sent;
   }
@@ -113,7 +126,7 @@ export class UdpSender {
     const { ctx, dev } = this;
     if (this.closed) return 0;
     this.dropped = 0;
-    const want = Math.min(n, MAX_BATCH);
+    const want = Math.max(0, Math.min(Math.trunc(n) || 0, MAX_BATCH));
     const now = ctx.cur.platform.nowNs();
     const got = udpSend(ctx.net, this.at, this.pool, frame, want, now, this.xmit);
     if (got > 0)

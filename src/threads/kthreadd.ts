@@ -151,6 +151,11 @@ export class Kthreadd {
     // A worker that dies while the pool is being destroyed must not be replaced.
     (this.pool.options as { minThreads: number }).minThreads = 0;
     await this.pool.destroy();
+    // Those that reported too late to be heard have ended, too.
+    for (const record of this.threads) {
+      record.sleeps = record.taskAt === 0 ? record.sleeps : this.m[record.taskAt + TASK.nvcsw];
+      record.taskAt = 0;
+    }
   }
 
   /** To end a worker while it loads modules can bring the whole process down (Node 20): waits for those that do. */

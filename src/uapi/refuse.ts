@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Refusing a request: errno, its text as the C library has it, and what netlink adds. */
 import {
+  EACCES,
   EBUSY,
   EEXIST,
   EINVAL,
+  EISDIR,
   ENODEV,
   ENOENT,
   ENOMEM,
+  ENOTDIR,
   EOPNOTSUPP,
   EOVERFLOW,
   EPERM,
   ERANGE,
-  errnoName,
 } from '../kernel/errno.js';
 import type { Extack, UapiReply } from './request.js';
-
-/** Errors that only files know. */
-export const EACCES = 13;
-export const ENOTDIR = 20;
-export const EISDIR = 21;
 
 const TEXTS: { readonly [errno: number]: string } = {
   [EPERM]: 'Operation not permitted',
@@ -36,22 +33,10 @@ const TEXTS: { readonly [errno: number]: string } = {
   [EOPNOTSUPP]: 'Operation not supported',
 };
 
-const NAMES: { readonly [errno: number]: string } = {
-  [EACCES]: 'EACCES',
-  [EEXIST]: 'EEXIST',
-  [ENOTDIR]: 'ENOTDIR',
-  [EISDIR]: 'EISDIR',
-};
-
 /** @returns what strerror(3) says of a (positive or negated) error number */
 export function strerror(err: number): string {
   const n = Math.abs(err);
   return TEXTS[n] ?? `Unknown error ${n}`;
-}
-
-/** @returns its symbolic name */
-export function errorCode(err: number): string {
-  return NAMES[Math.abs(err)] ?? errnoName(err);
 }
 
 /** A request is refused. Thrown in process context only, where nothing is held but by a `finally`. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The virtual files: a path is looked up from node to node, as the kernel's file systems do. */
-import { EINVAL, ENOENT } from '../kernel/errno.js';
+import { EACCES, EINVAL, EISDIR, ENOENT, ENOTDIR } from '../kernel/errno.js';
 import type { NetContext } from '../net/core/net_context.js';
 import type { UapiHost } from './host.js';
 import { procNode } from './procfs.js';
-import { EACCES, EISDIR, ENOTDIR, Refusal } from './refuse.js';
+import { Refusal } from './refuse.js';
 import { sysfsNode } from './sysfs.js';
 import { directory, type VfsNode } from './vfs_node.js';
 

@@ -224,3 +224,68 @@ it('a whole capture goes through backlogs', async () => {
   expect([result.frames + sum(machine.drops()), result.reordered]).toEqual([frames, 0]);
   await machine.shutdown();
 });
+
+it('a device that is being removed takes no new run, and is removed once', async () => {
+  const machine = await boot({ cpus: 1 });
+  const dev = await machine.addDevice({ name: 'eth0' });
+  const fed = dev.generate({ count: 1e6 });
+  await until(() => dev.progress > 0);
+  const removed = dev.remove();
+  expect(dev.remove()).toBe(removed);
+  await expect(dev.generate({ count: 1 })).rejects.toThrow(/removed/);
+  await fed;
+  await expect(dev.generate({ count: 1 })).rejects.toThrow(/removed/);
+  await removed;
+  // Its memory is another's now, whose frames come from its own wire only.
+  const other = await machine.addDevice({ name: 'eth1' });
+  expect((await other.generate({ count: 10 })).frames).toBe(10);
+  expect(other.queueStats()[0].frames).toBe(10);
+  await machine.shutdown();
+});
+
+it('what is asked for behind a shutdown is refused, and the shutdown ends well', async () => {
+  const machine = await boot({ cpus: 2 });
+  const dev = await machine.addDevice({ name: 'eth0', maxQueues: 2 });
+  const down = machine.shutdown();
+  const late = await Promise.allSettled([
+    machine.setCpuOnline(1, false),
+    machine.setBacklogThreaded(true),
+    machine.setSysctl('net.core.netdev_max_backlog', 1),
+    dev.setChannels(2),
+    dev.down(),
+    dev.remove(),
+  ]);
+  for (const outcome of late) {
+    expect(outcome.status === 'rejected' ? String(outcome.reason) : 'done').toMatch(/is shut down/);
+  }
+  await down;
+  expect(machine.threads().filter(({ running }) => running)).toEqual([]);
+});
+
+it('says what is wrong with what it is given', async () => {
+  const machine = await boot({ cpus: 2 });
+  const lo = await machine.addLoopback();
+  const other = await boot({ cpus: 1 });
+  const theirs = await other.addLoopback();
+  const sender = await machine.openSender(lo);
+  const refused = async (what: Promise<unknown>, why: RegExp) => expect(what).rejects.toThrow(why);
+  await refused(machine.openSender(theirs), /addLoopback/);
+  await refused(machine.runApp(APPS, { name: 'x', senders: [sender, sender] }), /EBUSY/);
+  await refused(machine.setCpuOnline(undefined as unknown as number, false), /cpu: undefined/);
+  await refused(lo.setRpsCpus([2]), /cpus: 2/);
+  await refused(machine.addLoopback('a:b'), /name: a:b/);
+  await refused(machine.addLoopback(), /EBUSY/);
+  await refused(machine.setSysctl('net.core', 1), /EISDIR/);
+  await refused(machine.addDevice({ name: 'e', receive: 'netif_rx', threaded: true }), /threaded/);
+  const old = await machine.addDevice({ name: 'old0', receive: 'netif_rx', maxQueues: 2 });
+  await refused(old.setChannels(2), /EOPNOTSUPP.*no NAPI/);
+  await refused(old.setThreaded(true), /EOPNOTSUPP.*no NAPI/);
+  const app = await machine.runApp<string[]>(APPS, {
+    name: 'bad',
+    exportName: 'sendBadly',
+    senders: [sender],
+  });
+  expect(await app.result).toEqual(['0', '0', '0', '2', 'srcPort', 'dstPort', 'payload', 'payload']);
+  await other.shutdown();
+  await machine.shutdown();
+});

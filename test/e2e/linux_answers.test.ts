@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { boot, type Machine } from '../../dist/index.js';
-import { errorCode } from '../../dist/uapi/refuse.js';
+import { errnoName } from '../../dist/kernel/errno.js';
 import type { UapiReply, UapiRequest } from '../../dist/uapi/request.js';
 
 type Value = string | number;
@@ -122,7 +122,7 @@ class Player {
 }
 
 function codeOf(reply: UapiReply): string {
-  return reply.err === 0 ? 'OK' : errorCode(reply.err);
+  return reply.err === 0 ? 'OK' : errnoName(reply.err);
 }
 
 // Without /proc there are no pids to tell threads by.

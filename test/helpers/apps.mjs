@@ -89,3 +89,18 @@ export function sendDatagrams(app) {
   }
   return sent;
 }
+
+/** Sends what cannot be sent. @returns how many were, and which option was refused */
+export function sendBadly(app) {
+  const [tx] = app.senders;
+  const frame = tx.flow({ srcPort: 1, dstPort: 2, payload: 3 });
+  const said = [-1, Number.NaN, 0, 2.5].map((n) => String(tx.trySend(frame, n)));
+  for (const wrong of [{ srcPort: 70000 }, { dstPort: -1 }, { payload: 3000 }, { payload: undefined }]) {
+    try {
+      tx.flow({ srcPort: 1, dstPort: 2, payload: 3, ...wrong });
+    } catch (error) {
+      said.push(error.message.split(':')[0]);
+    }
+  }
+  return said;
+}

@@ -7,7 +7,7 @@
  * backlog_threaded: sysctlMutex, taken here. rpsNeeded: any control thread, atomic add.
  */
 import { EINVAL, ENOMEM } from '../../kernel/errno.js';
-import { synchronizeRcu } from '../../kernel/rcu.js';
+import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../../kernel/rcu.js';
 import { releaseMutex, sleepOnMutex } from '../../kernel/sched.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
 import { backlogSetThreaded } from './backlog_threads.js';
@@ -140,8 +140,11 @@ function setSockFlowTable(net: NetContext, size: number): number {
 /** @returns entries of the socket flow table, 0 without one */
 export function rpsSockFlowEntries(net: NetContext): number {
   const { m, at } = net;
+  rcuReadLock(net.cur);
   const table = Atomics.load(m, at + NET.rpsSockFlowTable);
-  return table === 0 ? 0 : m[table + RPS_SOCK_FLOW_TABLE.mask] + 1;
+  const entries = table === 0 ? 0 : m[table + RPS_SOCK_FLOW_TABLE.mask] + 1;
+  rcuReadUnlock(net.cur);
+  return entries;
 }
 
 /** backlogSetThreaded, with the mutex it wants. */

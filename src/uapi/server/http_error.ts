@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Errors as the server answers them: an HTTP status, and one line of JSON. */
-import { EBUSY, EEXIST, ENODEV, ENOENT, ENOMEM, EPERM } from '../../kernel/errno.js';
-import { EACCES, errorCode } from '../refuse.js';
+import { EACCES, EBUSY, EEXIST, ENODEV, ENOENT, ENOMEM, EPERM, errnoName } from '../../kernel/errno.js';
 import type { UapiReply } from '../request.js';
 
 /** A request is not carried out, for reasons of its form or of the server. */
@@ -34,7 +33,7 @@ export function statusOf(err: number): number {
 /** @returns the body of an answer to a request that was refused */
 export function refusalBody(r: UapiReply): string {
   const { err, message, extack } = r;
-  const error = { errno: err, code: errorCode(err), message, ...(extack === null ? {} : { extack }) };
+  const error = { errno: err, code: errnoName(err), message, ...(extack === null ? {} : { extack }) };
   return `${JSON.stringify({ error })}\n`;
 }
 
