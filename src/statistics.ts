@@ -75,7 +75,8 @@ export class Statistics {
       runDelayNs: now === null ? null : now.runDelayNs - f[(r.taskAt + TASK.delayBaseNs) >> 1],
       wakeups: m[r.taskAt + TASK.nvcsw],
       kind: r.kind,
-      running: true,
+      // It has ended as soon as whoever stops it goes on; its worker reports a little later.
+      running: Atomics.load(m, r.taskAt + TASK.state) !== TASK_DEAD,
       serial: r.serial,
     };
   }
