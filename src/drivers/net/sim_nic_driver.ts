@@ -57,7 +57,7 @@ export function simNicInterrupt(driver: SimNicDriver, cur: Current, queueAt: num
 
 /** Poll function: takes up to `budget` frames, refills, and completes if the ring ran dry. */
 export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budget: number): number {
-  const { m } = net;
+  const { m, f } = net;
   const q = driver.queue(m[n.at + NAPI.priv]);
   const rx = q.rxConsumer;
   net.ownPool = q.pool;
@@ -73,7 +73,8 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
     let stamp = q.stamps + rx.index(0);
     for (let desc = first; desc < end; desc += RX_DESC.WORDS) {
       const skb = m[desc + RX_DESC.skb];
-      takeStamp(net, skb, desc, stamp++);
+      m[skb + SKB.seq] = m[desc + RX_DESC.seq];
+      f[(skb + SKB.tstampNs) >> 1] = f[stamp++];
       readFrame(net, skb, m[desc + RX_DESC.len], m[desc + RX_DESC.hash]);
       napiGroReceive(net, n, skb, features);
     }
@@ -96,13 +97,6 @@ function prefetch(m: Int32Array, first: number, end: number): number {
     sum ^= word;
   }
   return sum;
-}
-
-/** Takes what the wire said of a frame: its number, and when it came. `stamp` is an index of the Float64Array. */
-export function takeStamp(net: NetContext, skb: number, desc: number, stamp: number): void {
-  const { m, f } = net;
-  m[skb + SKB.seq] = m[desc + RX_DESC.seq];
-  f[(skb + SKB.tstampNs) >> 1] = f[stamp];
 }
 
 /** Fills in what the stack wants to know of a frame (Linux: eth_type_trans and the header checks of ip_rcv). */

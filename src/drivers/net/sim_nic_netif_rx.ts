@@ -9,13 +9,14 @@
 import { irqDisable, irqEnable, irqUnmask, raiseIrq } from '../../kernel/irq.js';
 import { NET_DEVICE, rxQueueAt } from '../../net/core/net_device.js';
 import { netifRx, netifRxBegin, netifRxEnd } from '../../net/core/netif_rx.js';
+import { SKB } from '../../net/core/skbuff.js';
 import { NIC_QUEUE, nicQueueAt, RX_DESC } from './sim_nic.js';
-import { readFrame, refill, type SimNicDriver, takeStamp } from './sim_nic_driver.js';
+import { readFrame, refill, type SimNicDriver } from './sim_nic_driver.js';
 
 /** The interrupt's handler: takes what is in the ring, posts buffers again. */
 export function simNicInterruptNetifRx(driver: SimNicDriver, queueAt: number): void {
   const { net } = driver;
-  const { m } = net;
+  const { m, f } = net;
   const q = driver.queue(queueAt);
   const rxQueue = rxQueueAt(m, q.dev, m[queueAt + NIC_QUEUE.index]);
   const { ownPool } = net;
@@ -27,7 +28,8 @@ export function simNicInterruptNetifRx(driver: SimNicDriver, queueAt: number): v
   for (let i = 0; i < work; i++) {
     const desc = rx.slot(i);
     const skb = m[desc + RX_DESC.skb];
-    takeStamp(net, skb, desc, q.stamps + rx.index(i));
+    m[skb + SKB.seq] = m[desc + RX_DESC.seq];
+    f[(skb + SKB.tstampNs) >> 1] = f[q.stamps + rx.index(i)];
     readFrame(net, skb, m[desc + RX_DESC.len], m[desc + RX_DESC.hash]);
     netifRx(net, rxQueue, skb, queueAt + NIC_QUEUE.place, 0);
   }

@@ -29,7 +29,7 @@ import { skbDeferKick } from './defer_free.js';
 import { NAPI, NAPIF_STATE_SCHED, NAPIF_STATE_SCHED_THREADED, type Napi } from './napi.js';
 import type { NetContext } from './net_context.js';
 import { skbDev } from './page_pool.js';
-import { countProcessed, flushSockets, receiveSkb } from './rx.js';
+import { flushSockets, receiveSkb } from './rx.js';
 import { dropChain } from './skb_free.js';
 import { SKB } from './skbuff.js';
 import { DROP_DEV_READY, NET, SOFTNET_DATA, type SoftnetData } from './softnet_data.js';
@@ -72,7 +72,7 @@ function deliver(net: NetContext, sd: SoftnetData, max: number): number {
   }
   m[at + SOFTNET_DATA.processHead] = skb;
   m[at + SOFTNET_DATA.processQlen] = left - n;
-  countProcessed(net, n);
+  net.processed += n;
   flushSockets(net);
   Atomics.store(m, sd.inputQueueHead, (m[sd.inputQueueHead] + n) | 0); // V1
   return n;

@@ -70,6 +70,8 @@ export class NetContext {
   groNormalBatch = 0;
   /** NET.rpsNeeded, read once a poll: while 0 no frame is steered. */
   rpsNeeded = 0;
+  /** skbs handed to the protocols and not yet counted in softnet_data. */
+  processed = 0;
   /** Packets that the last napiPollOnce took. */
   polled = 0;
   /** The page pool whose NAPI instance this thread polls: its buffers need no lock. 0: none. */

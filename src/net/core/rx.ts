@@ -26,16 +26,19 @@ export function groNormalList(net: NetContext, n: Napi): void {
   const { rxList, rxEntries } = net;
   net.rxEntries = 0;
   net.rxFrames = 0;
+  const steered = net.rpsNeeded !== 0;
   let here = rxEntries;
   for (let i = 0; i < rxEntries; i++) {
-    if (net.rpsNeeded !== 0 && rpsReceive(net, n, rxList[i])) here--;
+    if (steered && rpsReceive(net, n, rxList[i])) here--;
     else receiveSkb(net, rxList[i]);
   }
-  if (here > 0) countProcessed(net, here);
+  net.processed += here;
 }
 
-/** Counts skbs handed to the protocols on this CPU, whose BH lock the caller holds. */
-export function countProcessed(net: NetContext, n: number): void {
+/** Counts the skbs handed to the protocols since the last call, on this CPU, whose BH lock the caller holds. */
+function countProcessed(net: NetContext): void {
+  const n = net.processed;
+  net.processed = 0;
   net.m[net.softnet[net.cur.cpu.id].at + SOFTNET_DATA.processed] += n;
 }
 
@@ -67,6 +70,7 @@ function stage(net: NetContext, sock: SockQueue, skb: number): void {
 /** Queues everything staged to its sockets. Before SCHED is given up, and at the end of every poll. */
 export function flushSockets(net: NetContext): void {
   const { dirty, unwoken } = net;
+  if (net.processed !== 0) countProcessed(net);
   for (let i = 0; i < dirty.length; i++) {
     const sock = dirty[i];
     flushSock(net, sock);
