@@ -38,7 +38,7 @@ describe('softnet check', () => {
     const large = doc.tests.filter((t: { states: number }) => t.states > 50_000);
     expect(large.length).toBeGreaterThan(0);
     for (const t of large) expect(t.bytes_per_state).toBeLessThanOrEqual(200);
-  });
+  }, 600_000);
 
   it('catches every mutant with the verdict that is expected of it', async () => {
     const { code, out } = await softnet('--mutants', '--json');
@@ -47,7 +47,7 @@ describe('softnet check', () => {
     expect(missed).toEqual([]);
     expect(doc.mutants.length).toBeGreaterThan(50);
     expect(code).toBe(0);
-  });
+  }, 600_000);
 
   it('lists tests with what they forbid', async () => {
     const { code, out } = await softnet('--list');
