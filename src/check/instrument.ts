@@ -36,6 +36,8 @@ export interface Loaded {
   shortCircuit: true;
 }
 
+/** Stands for the session in what is kept. */
+const SESSION = '<softnet-check-session>';
 const MARK = /[?&]softnet-check=([\w-]+)/;
 
 export class Instrument {
@@ -43,6 +45,8 @@ export class Instrument {
   private readonly checker: string;
   private readonly session: (id: string) => Session;
   private nextSite = 1;
+  /** Instrumented modules by address and source. */
+  private readonly done = new Map<string, string>();
 
   /**
    * @param checker address of the checker's folder
@@ -95,14 +99,22 @@ export class Instrument {
     const source = applyEdits(file, readFileSync(file, 'utf8'), s.edits);
     if (isJson(plain))
       return { format: 'module', source: jsonModule(source, plain, s.id, runtime), shortCircuit: true };
-    const { code, sites } = transform(source, {
-      runtime,
-      url: plain,
-      session: s.id,
-      firstSite: this.nextSite,
-    });
-    this.nextSite += sites;
-    return { format: 'module', source: code, shortCircuit: true };
+    return { format: 'module', source: this.instrumented(plain, source, s.id), shortCircuit: true };
+  }
+
+  /** Transforms a source once for all sessions: a mutant changes one module of many. */
+  private instrumented(url: string, source: string, session: string): string {
+    const key = `${url}\n${source}`;
+    let code = this.done.get(key);
+    if (code === undefined) {
+      const runtime = `${this.checker}runtime_face.js`;
+      const made = transform(source, { runtime, url, session: SESSION, firstSite: this.nextSite });
+      this.nextSite += made.sites;
+      code = made.code;
+      this.done.set(key, code);
+    }
+    // The sites are the same places in every session; only whose program it is differs.
+    return code.replace(SESSION, session);
   }
 }
 
