@@ -14,7 +14,7 @@ import { napiCompleteDone } from '../../dist/net/core/napi_schedule.js';
 import { groNormalOne } from '../../dist/net/core/rx.js';
 import { SKB } from '../../dist/net/core/skbuff.js';
 import { AF_INET, SOCK } from '../../dist/net/core/sock_queue.js';
-import { netdevParams } from '../../dist/net_device.js';
+import { netdevParams } from '../../dist/net_device_options.js';
 import type { ThreadContext } from '../../dist/threads/context.js';
 import { addNetdev, delNetdev } from '../../dist/threads/control_netdev.js';
 import { freeSock, openSock, shutdownSock } from '../../dist/threads/control_sock.js';

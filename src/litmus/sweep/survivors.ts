@@ -27,6 +27,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'kernel/completion.js waitForCompletion drop: Atomics.wait(m, at, 0);',
       'kernel/completion.js waitForCompletionTimeout false: tryWaitForCompletion(m, at)',
       'kernel/bh.js lockCpu false: spinTryLock(cur.m, cur.cpu.bhLock)',
+      'kernel/bh.js moveOff false: spinTryLock(cur.m, cur.cpu.bhLock)',
       'kernel/bh.js bhLockSlow false: spinBriefly(m, cpu.bhLock, SPIN_LOADS)',
       'kernel/bh.js bhLockSlow drop: Atomics.wait(m, cpu.bhLock, SPIN_CONTENDED, TICK_MS);',
       'kernel/rcu.js synchronizeRcu drop: Atomics.wait(m, WAKE, seq);',
@@ -310,6 +311,13 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
     why: 'A thread that sleeps in a read section is in a quiescent state meanwhile, and online again when it goes on.',
     keys: [
       'net/core/napi_id.js netdevNapiByIdLock swap: sleepOnMutex(cur, dev + NET_DEVICE.lock); rcuReadLock(cur);',
+    ],
+  },
+  {
+    why: 'An instance that has a node but not THREADED is about to get its thread or to lose it: the thread serves it all the same, and who stops it waits.',
+    keys: [
+      'net/core/napi_schedule.js napiScheduleOn true: (Atomics.load(m, n.state) & NAPIF_STATE_THREADED) !== 0',
+      'net/core/napi_schedule.js napiScheduleOn mask: Atomics.load(m, n.state) & NAPIF_STATE_THREADED',
     ],
   },
   {
