@@ -5,6 +5,7 @@ import { setCurrentState, TASK_RUNNING } from '../kernel/task.js';
 import { setBacklogThreaded, setRpsSockFlowEntries } from '../net/core/rps_config.js';
 import { udpSenderShutdown } from '../net/ipv4/udp_send.js';
 import { type ThreadContext, threadContext } from './context.js';
+import { plugCable } from './control_cable.js';
 import { bootCpus, setCpuOnline, shutdownCpus } from './control_cpus.js';
 import { addLoopback, addNetdev, changeNetdev, delNetdev, napiGet } from './control_netdev.js';
 import type { ControlOp, ControlResult } from './control_ops.js';
@@ -59,6 +60,10 @@ export function runControlThread(task: ControlTask): ControlResult {
       break;
     case 'loopback-add':
       result = addLoopback(ctx, op.device);
+      break;
+    case 'cable-connect':
+    case 'cable-disconnect':
+      result = { err: plugCable(ctx, op.dev, op.peer, op.name === 'cable-connect'), value: null };
       break;
     case 'sender-open':
       result = openSender(ctx, op);

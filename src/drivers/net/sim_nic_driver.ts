@@ -7,7 +7,7 @@ import { irqMask, irqUnmask, raiseIrq } from '../../kernel/irq.js';
 import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
-import { DISSECT_OK, DISSECT_TRUNCATED } from '../../net/core/headers/flow_keys.js';
+import { DISSECT_OK, DISSECT_TRUNCATED, type FlowKeys } from '../../net/core/headers/flow_keys.js';
 import { NAPI, type Napi } from '../../net/core/napi.js';
 import { napiCompleteDone, napiScheduleOn, napiSchedulePrep } from '../../net/core/napi_schedule.js';
 import type { NetContext } from '../../net/core/net_context.js';
@@ -15,14 +15,23 @@ import { NET_DEVICE } from '../../net/core/net_device.js';
 import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
 import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
+import type { NicTx } from './sim_nic_tx.js';
 
 function noInterrupt(): void {}
+
+function noHash(): number {
+  return 0;
+}
 
 /** The driver's part of a thread: its queue views. */
 export class SimNicDriver {
   readonly net: NetContext;
   /** Handler of queues whose driver has no NAPI (sim_nic_netif_rx.ts). */
   netifRxInterrupt: (driver: SimNicDriver, queueAt: number) => void = noInterrupt;
+  /** The receive hash of a frame that was dissected, int32 (toeplitz.ts), as a cable's transmitter makes it. */
+  receiveHash: (b: Uint8Array, keys: FlowKeys) => number = noHash;
+  /** What transmitting works with (sim_nic_tx.ts); made when first needed. */
+  tx: NicTx | null = null;
   /** Keeps the loads of prefetch from being dropped as unused. */
   touched = 0;
   private readonly queues = new Map<number, NicQueue>();
