@@ -37,6 +37,7 @@ export * from './napi_service.js';
 export * from './napi_sockets.js';
 export * from './napi_watchdog.js';
 export * from './nic_service.js';
+export * from './nic_timed.js';
 export * from './page_pool_retire.js';
 export * from './page_pools.js';
 export * from './rings.js';
