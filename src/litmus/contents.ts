@@ -28,6 +28,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'cpu-up-process',
     'cpu-down-up-squeezed',
   ],
+  backlog_limits: ['flow-limit-drops', 'backlog-full', 'backlog-stage-full'],
   backlog_queues: [
     'backlog-bypass',
     'backlog-interrupt',
@@ -40,6 +41,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'backlog-two-remote',
     'backlog-two-senders',
   ],
+  cpu_control: ['cpu-hotplug-steps', 'cpu-two-controllers'],
   cpu_hotplug: [
     'cpu-down-bh',
     'cpu-down-busy',
@@ -196,7 +198,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'napi-watchdog-disable-pending',
   ],
   nic_service: ['nic-down-threaded', 'nic-down-up', 'nic-interrupts'],
-  page_pool_retire: ['page-pool-retire'],
+  page_pool_retire: ['page-pool-reap', 'page-pool-retire'],
   page_pools: ['page-pool-recycle-take', 'page-pool-two-owners', 'page-pool-wrap'],
   rings: ['ring-consumer-hand-over', 'ring-length', 'ring-single-producer', 'kmalloc-kfree'],
   sockets: ['sock-closed', 'sock-queue-two-producers', 'sock-queue-wrap', 'sock-waiter'],

@@ -3,7 +3,9 @@
 
 export * from './backlog_flush.js';
 export * from './backlog_hotplug.js';
+export * from './backlog_limits.js';
 export * from './backlog_queues.js';
+export * from './cpu_control.js';
 export * from './cpu_hotplug.js';
 export * from './defer_frees.js';
 export * from './hrtimers.js';
