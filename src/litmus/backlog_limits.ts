@@ -20,7 +20,9 @@ import {
   frameOf,
   mustHaveReceived,
   sendFromPoll,
+  sendUnderRcu,
 } from './backlog_world.js';
+import { listTasks } from './net_world.js';
 
 /** CPU 1 sleeps: what is queued for it stays. Dropped frames go back to their pool at once. */
 function setup(arena: Arena, label: Label, max: number): BacklogSetup {
@@ -146,4 +148,31 @@ export const flowLimitDrops: Litmus = litmus({
   },
   forbids: 'a flow that is dropped although it is no more than half of the latest frames, or one that is not',
   why: 'the history says how many of the latest frames fell into a bucket',
+});
+
+export const flowLimit: Litmus = litmus({
+  name: 'flow-limit',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const { m } = arena;
+    const s = backlogSetup(arena, label);
+    const net = m[KERNEL_AT + KERNEL.net];
+    m[net + NET.skbDeferMax] = 0;
+    m[net + NET.netdevMaxBacklog] = 0;
+    m[net + NET.flowLimitTableLen] = 1;
+    must(setFlowLimit(backlogNet(arena, s, s.control, 0), 0, true) === 0, 'no table could be had');
+    m[s.cpu1 + TASK.state] = TASK_INTERRUPTIBLE;
+    listTasks(m, [s.irqA, s.irqB]);
+    return s;
+  },
+  threads: {
+    irqA: (arena, s) => sendUnderRcu(backlogNet(arena, s, s.irqA, 0), 1, frameOf(s, 1)),
+    irqB: (arena, s) => sendUnderRcu(backlogNet(arena, s, s.irqB, 0), 0, frameOf(s, 2)),
+    control: (arena, s) => void setFlowLimit(backlogNet(arena, s, s.control, 0), 0, false),
+  },
+  final({ m }) {
+    must(m[m[KERNEL_AT + KERNEL.net] + NET.drops + DROP_CPU_BACKLOG] === 0, 'a frame was dropped early');
+  },
+  forbids: 'a table of flow limit that is freed while a frame is counted in it, or that two count in at once',
+  why: 'it belongs to the CPU’s irqLock, and is freed after a grace period',
 });

@@ -6,17 +6,7 @@
 
 /** Names of tests by file. */
 export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
-  backlog_flush: [
-    'backlog-flush-thread',
-    'backlog-flush-softirq',
-    'flow-limit',
-    'backlog-flush-order',
-    'rfs-other-flow',
-    'rfs-move',
-    'rfs-table-gone',
-    'rps-map-change',
-    'rps-cpu-down',
-  ],
+  backlog_flush: ['backlog-flush-thread', 'backlog-flush-softirq', 'backlog-flush-order'],
   backlog_hotplug: [
     'cpu-down-up-thread',
     'cpu-down-interrupt',
@@ -28,7 +18,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'cpu-up-process',
     'cpu-down-up-squeezed',
   ],
-  backlog_limits: ['flow-limit-drops', 'backlog-full', 'backlog-stage-full'],
+  backlog_limits: ['flow-limit', 'flow-limit-drops', 'backlog-full', 'backlog-stage-full'],
   backlog_queues: [
     'backlog-bypass',
     'backlog-interrupt',
@@ -41,6 +31,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'backlog-two-remote',
     'backlog-two-senders',
   ],
+  backlog_ways: ['backlog-own-cpu-softirq', 'backlog-own-cpu-thread', 'backlog-irq-in-poll'],
   cpu_control: ['cpu-hotplug-steps', 'cpu-two-controllers'],
   cpu_hotplug: [
     'cpu-down-bh',
@@ -201,5 +192,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
   page_pool_retire: ['page-pool-reap', 'page-pool-retire'],
   page_pools: ['page-pool-recycle-take', 'page-pool-two-owners', 'page-pool-wrap'],
   rings: ['ring-consumer-hand-over', 'ring-length', 'ring-single-producer', 'kmalloc-kfree'],
+  smp_calls: ['smp-call-busy', 'smp-call-cpu-down', 'smp-call-two-senders'],
   sockets: ['sock-closed', 'sock-queue-two-producers', 'sock-queue-wrap', 'sock-waiter'],
+  steering: ['rfs-other-flow', 'rfs-move', 'rfs-table-gone', 'rps-map-change', 'rps-cpu-down'],
 };
