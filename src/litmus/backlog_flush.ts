@@ -25,6 +25,7 @@ import {
   backlogSetup,
   FRAMES,
   frameOf,
+  mustBeFree,
   mustBeIdle,
   received,
   runTimeThread,
@@ -67,6 +68,13 @@ function watching(arena: Arena, s: FlushSetup, task: number, cpu: number): NetCo
   return net;
 }
 
+function mustBeThrough(m: Int32Array, s: FlushSetup): void {
+  must(
+    m[s.sd1 + SOFTNET_DATA.inputQueueHead] === m[s.sd1 + SOFTNET_DATA.inputQueueTail],
+    'a flow can never move again: not all frames that left the queue are counted',
+  );
+}
+
 function flushRun(mode: number): Litmus {
   const threaded = mode === BY_THREAD_RUN_TIME;
   return litmus({
@@ -97,6 +105,7 @@ function flushRun(mode: number): Litmus {
       must(seqs.length + dropped === FRAMES, `${seqs.length} frames were received, ${dropped} dropped`);
       must(pagePoolInside(m, s.pool) === dropped, 'a buffer of a dropped frame did not come back');
       must(seqs.indexOf(3) < seqs.indexOf(4) && seqs.includes(3), `frames ${seqs.join(', ')} are left`);
+      mustBeThrough(m, s);
       mustBeIdle(m, s, threaded ? NAPIF_STATE_THREADED : 0);
     },
     forbids: 'a frame that reaches the protocols when its device is no more, or a flush that never ends',
@@ -108,6 +117,39 @@ export const backlogFlush: readonly Litmus[] = Object.freeze([
   flushRun(BY_THREAD_RUN_TIME),
   flushRun(BY_INTERRUPT),
 ]);
+
+/** Frame 1 goes between frames 3 and 4, which stay; more may be queued behind it before the next look at the queue. */
+export const flushMiddle: Litmus = litmus({
+  name: 'backlog-flush-middle',
+  memory: backlogMemory,
+  setup: (arena, label) => flushSetup(arena, label, BY_THREAD_RUN_TIME),
+  threads: {
+    control(arena, s) {
+      const net = backlogNet(arena, s, s.control, 1);
+      sendFromIrq(net, 1, frameOf(s, 1));
+      sendFromIrq(net, 1, frameOf(s, 3), s.place);
+      flushBacklog(net, GOES);
+      const before = drained(net, s.place);
+      must(!before || received(arena.m, s).includes(3), 'a flow may move before its frame is in the socket');
+      sendFromIrq(net, 1, frameOf(s, 4), s.place);
+      const after = drained(net, s.place);
+      must(
+        !after || received(arena.m, s).includes(4),
+        'a flow may move before its last frame is in the socket',
+      );
+    },
+    thread: runTimeThread,
+  },
+  daemons: ['thread'],
+  final({ m }, s) {
+    mustBeThrough(m, s);
+    mustBeFree(m, s, s.place);
+    mustBeIdle(m, s, NAPIF_STATE_THREADED);
+  },
+  forbids:
+    'a flow that moves before its latest frame is in the socket because others were taken out of the queue',
+  why: 'what was taken out is counted once all that stood before it has left (V1)',
+});
 
 /** Frames 3 and 4 stay, frames 1 and 2 around them go. */
 export const flushOrder: Litmus = litmus({
@@ -133,11 +175,7 @@ export const flushOrder: Litmus = litmus({
   },
   daemons: ['thread'],
   final({ m }, s) {
-    const sd = s.sd1;
-    must(
-      m[sd + SOFTNET_DATA.inputQueueHead] === m[sd + SOFTNET_DATA.inputQueueTail],
-      'a flow can never move again: not all frames that left the queue are counted',
-    );
+    mustBeThrough(m, s);
     mustBeIdle(m, s, NAPIF_STATE_THREADED);
   },
   forbids: 'a flow that moves to another CPU before its latest frame is in the socket, or never again',

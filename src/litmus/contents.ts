@@ -6,7 +6,12 @@
 
 /** Names of tests by file. */
 export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
-  backlog_flush: ['backlog-flush-thread', 'backlog-flush-softirq', 'backlog-flush-order'],
+  backlog_flush: [
+    'backlog-flush-thread',
+    'backlog-flush-softirq',
+    'backlog-flush-middle',
+    'backlog-flush-order',
+  ],
   backlog_hotplug: [
     'cpu-down-up-thread',
     'cpu-down-interrupt',
@@ -188,6 +193,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'napi-watchdog-owned',
     'napi-watchdog-disable-pending',
   ],
+  netif_rxs: ['netif-rx-moves', 'netif-rx-steered'],
   nic_service: ['nic-down-threaded', 'nic-down-up', 'nic-interrupts'],
   page_pool_retire: ['page-pool-reap', 'page-pool-retire'],
   page_pools: ['page-pool-recycle-take', 'page-pool-two-owners', 'page-pool-wrap'],

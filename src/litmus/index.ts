@@ -39,6 +39,7 @@ export * from './napi_rounds.js';
 export * from './napi_service.js';
 export * from './napi_sockets.js';
 export * from './napi_watchdog.js';
+export * from './netif_rxs.js';
 export * from './nic_service.js';
 export * from './page_pool_retire.js';
 export * from './page_pools.js';
