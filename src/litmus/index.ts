@@ -44,6 +44,8 @@ export * from './nic_service.js';
 export * from './page_pool_retire.js';
 export * from './page_pools.js';
 export * from './rings.js';
+export * from './rps_choice.js';
+export * from './rps_settings.js';
 export * from './smp_calls.js';
 export * from './sockets.js';
 export * from './steering.js';
