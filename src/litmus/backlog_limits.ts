@@ -2,6 +2,7 @@
 /** Litmus tests of what is too much for a backlog: more than can be staged, a full queue, flow limit. */
 import { type Label, type Litmus, litmus, must } from '../check/index.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
+import { ENOMEM } from '../kernel/errno.js';
 import { TASK, TASK_INTERRUPTIBLE } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
 import { kmalloc } from '../mm/slab.js';
@@ -123,6 +124,9 @@ export const flowLimitDrops: Litmus = litmus({
       const { m } = arena;
       const net = backlogNet(arena, s, s.irqA, 0);
       must(!skbFlowLimit(net, BUSY) && !flowLimitOn(net, 0), 'it limits before it is switched on');
+      m[net.at + NET.flowLimitTableLen] = 1 << 24;
+      must(setFlowLimit(net, 0, true) === -ENOMEM && !flowLimitOn(net, 0), 'a table without memory');
+      m[net.at + NET.flowLimitTableLen] = 2;
       must(setFlowLimit(net, 0, true) === 0 && flowLimitOn(net, 0), 'no table could be had');
       const table = Atomics.load(m, s.sd0 + SOFTNET_DATA.flowLimit);
       for (let i = 0; i < ASKED.length; i++) {
@@ -175,4 +179,25 @@ export const flowLimit: Litmus = litmus({
   },
   forbids: 'a table of flow limit that is freed while a frame is counted in it, or that two count in at once',
   why: 'it belongs to the CPU’s irqLock, and is freed after a grace period',
+});
+
+export const flowLimitSwitchedOn: Litmus = litmus({
+  name: 'flow-limit-on',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const { m } = arena;
+    const s = backlogSetup(arena, label);
+    m[m[KERNEL_AT + KERNEL.net] + NET.flowLimitTableLen] = 2;
+    return s;
+  },
+  threads: {
+    irqA(arena, s) {
+      const net = backlogNet(arena, s, s.irqA, 0);
+      must(!skbFlowLimit(net, BUSY), 'one frame is too many');
+    },
+    control: (arena, s) => void setFlowLimit(backlogNet(arena, s, s.control, 0), 0, true),
+    reader: (arena, s) => void flowLimitOn(backlogNet(arena, s, s.irqB, 0), 0),
+  },
+  forbids: 'a table of flow limit that is used before it is complete',
+  why: 'it is published when it is',
 });

@@ -23,7 +23,8 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'cpu-up-process',
     'cpu-down-up-squeezed',
   ],
-  backlog_limits: ['flow-limit', 'flow-limit-drops', 'backlog-full', 'backlog-stage-full'],
+  backlog_limits: ['flow-limit', 'flow-limit-drops', 'flow-limit-on', 'backlog-full', 'backlog-stage-full'],
+  backlog_lives: ['backlog-boot-time-life', 'backlog-toggle-refused', 'backlog-run-time-life'],
   backlog_queues: [
     'backlog-bypass',
     'backlog-interrupt',
@@ -46,7 +47,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'cpu-down-timer-cancel',
     'cpu-down-up',
   ],
-  defer_frees: ['defer-free', 'defer-free-busy', 'defer-free-cpu-down'],
+  defer_frees: ['defer-free', 'defer-free-busy', 'defer-free-cpu-down', 'defer-free-steps'],
   hrtimers: ['hrtimer-start-cancel', 'hrtimer-idle-cpu'],
   irqs: ['irq-disable-enable', 'irq-mask-hand-over', 'irq-mask-unmask'],
   kernel_cpu: ['rcu-grace-period', 'softirq-raise'],

@@ -4,6 +4,7 @@
 export * from './backlog_flush.js';
 export * from './backlog_hotplug.js';
 export * from './backlog_limits.js';
+export * from './backlog_lives.js';
 export * from './backlog_queues.js';
 export * from './backlog_ways.js';
 export * from './cpu_control.js';
