@@ -54,6 +54,9 @@ export const backlogRefused: Litmus = litmus({
     control(arena, s) {
       const { m } = arena;
       const net = backlogNet(arena, s, s.control, 0);
+      // The first CPU's thread is the one that cannot be had.
+      m[s.sd0 + SOFTNET_DATA.backlogTask] = 0;
+      m[s.sd1 + SOFTNET_DATA.backlogTask] = s.irqB;
       const mode = net.at + NET.threadBacklogNapi;
       m[mode] = THREAD_BACKLOG_NAPI_ON;
       must(backlogSetThreaded(net, false) === 0, 'what is off cannot be switched off');
@@ -64,7 +67,7 @@ export const backlogRefused: Litmus = litmus({
       must(backlogSetThreaded(net, true) === -ENOMEM, 'a thread that cannot be had is not missed');
       must(m[net.at + NET.backlogThreaded] === 0, 'it is called on');
       must(stateOf(m, s.sd0) === 0 && stateOf(m, s.sd1) === 0, 'a backlog is threaded');
-      must(m[s.sd1 + SOFTNET_DATA.backlogTask] === 0, 'there is a thread');
+      must(m[s.sd0 + SOFTNET_DATA.backlogTask] === 0, 'there is a thread');
       must(kmalloc(m, NAPI_THREAD_NODE.SIZE) === node, 'the node is not freed');
     },
     kthreadd: ({ m }) => kthreaddFail(m, takeRequest(m), ENOMEM),
@@ -87,9 +90,11 @@ export const backlogRunTimeLife: Litmus = litmus({
       const node = m[s.sd1 + SOFTNET_DATA.backlogNode];
       must(m[node + NAPI_THREAD_NODE.task] === task, 'the node is not the thread’s');
       must(stateOf(m, s.sd0) === NAPIF_STATE_THREADED, 'the other backlog is not threaded');
+      must(m[net.at + NET.backlogThreaded] === 1, 'it is called off');
       sendFromIrq(net, 1, frameOf(s, 1));
       must(backlogSetThreaded(net, false) === 0, 'it cannot be switched off');
       must(m[net.at + NET.backlogThreaded] === 0, 'it is called on');
+      must(stateOf(m, s.sd0) === 0, 'the other backlog is still threaded');
       must(backlogSetThreaded(net, true) === 0, 'it cannot be switched on again');
       must(Atomics.load(m, s.sd1 + SOFTNET_DATA.backlogTask) === task, 'a second thread is made');
       backlogThreadStop(net, net.cur.cpus[1]);
@@ -124,6 +129,7 @@ export const backlogBootTimeLife: Litmus = litmus({
       const { cur } = net;
       const cpu = cur.cpus[1];
       const store = s.sd1 + SOFTNET_DATA.backlogTask;
+      backlogThreadStop(net, cpu); // there is none yet
       must(backlogThreadCreate(net, cpu) === 0 && m[store] === 0, 'a thread that is not wanted is made');
       // The other design's threads do not come and go with their CPUs.
       m[store] = s.irqB;
@@ -151,4 +157,30 @@ export const backlogBootTimeLife: Litmus = litmus({
   final: ({ m }) => must(m[KERNEL_AT + KERNEL.nrTasks] === 0, 'the thread is not gone'),
   forbids: 'a thread that runs while its CPU is down, or is there although none is wanted',
   why: 'it is created parked, and parks and runs with its CPU',
+});
+
+export const backlogBootTimeStart: Litmus = litmus({
+  name: 'backlog-boot-time-start',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const s = backlogSetup(arena, label);
+    arena.m[arena.m[KERNEL_AT + KERNEL.net] + NET.threadBacklogNapi] = THREAD_BACKLOG_NAPI_ON;
+    return s;
+  },
+  threads: {
+    control(arena, s) {
+      const net = backlogNet(arena, s, s.control, 0);
+      must(backlogThreadCreate(net, net.cur.cpus[1]) === 0, 'no thread could be had');
+      backlogThreadStep(net).startup?.(net.cur, net.cur.cpus[1]);
+    },
+    kthreadd(arena, s) {
+      const t = takeRequest(arena.m);
+      const net = backlogNet(arena, s, t, 1);
+      kthread(net.cur, (cur) => smpbootThreadFn(cur, backlogThreads(net), 1));
+    },
+  },
+  daemons: ['kthreadd'],
+  final: ({ m }, s) => must(stateOf(m, s.sd1) === NAPIF_STATE_THREADED, 'the backlog is not threaded'),
+  forbids: 'a thread that is there, and a backlog that does not know',
+  why: 'the thread says so itself, before it first sleeps',
 });

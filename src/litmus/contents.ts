@@ -15,6 +15,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
   backlog_hotplug: [
     'cpu-down-up-thread',
     'cpu-down-interrupt',
+    'cpu-down-run-time-thread',
     'cpu-down-schedule',
     'cpu-down-sender',
     'cpu-down-thread',
@@ -24,7 +25,12 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'cpu-down-up-squeezed',
   ],
   backlog_limits: ['flow-limit', 'flow-limit-drops', 'flow-limit-on', 'backlog-full', 'backlog-stage-full'],
-  backlog_lives: ['backlog-boot-time-life', 'backlog-toggle-refused', 'backlog-run-time-life'],
+  backlog_lives: [
+    'backlog-boot-time-life',
+    'backlog-boot-time-start',
+    'backlog-toggle-refused',
+    'backlog-run-time-life',
+  ],
   backlog_queues: [
     'backlog-bypass',
     'backlog-interrupt',

@@ -178,6 +178,11 @@ export const sysctlTwo: Litmus = litmus({
       must(setRpsSockFlowEntries(net, 2) === 0, 'no table could be had');
       must(setBacklogThreaded(net, false) === 0, 'threads could not be switched off');
     },
+    // Who reads a sysctl asks nobody.
+    reader({ m }) {
+      const on = Atomics.load(m, m[KERNEL_AT + KERNEL.net] + NET.backlogThreaded);
+      must(on === 0 || on === 1, 'a setting that was never made');
+    },
   },
   final({ m }, s) {
     const on = m[s.sd0 + SOFTNET_DATA.backlog + NAPI.state];
