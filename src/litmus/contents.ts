@@ -209,11 +209,20 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
   rps_settings: [
     'rfs-entries-gone',
     'rfs-settings',
+    'rfs-table-emptied',
     'rps-queue-settings',
     'rps-two-devices',
     'rps-two-sysctls',
   ],
   smp_calls: ['smp-call-busy', 'smp-call-cpu-down', 'smp-call-two-senders'],
   sockets: ['sock-closed', 'sock-queue-two-producers', 'sock-queue-wrap', 'sock-waiter'],
-  steering: ['rfs-other-flow', 'rfs-move', 'rfs-table-gone', 'rps-map-change', 'rps-cpu-down'],
+  steering: [
+    'rfs-other-flow',
+    'rfs-move',
+    'rfs-move-busy',
+    'rfs-table-gone',
+    'rps-map-change',
+    'rps-cpu-down',
+    'rps-table-change',
+  ],
 };

@@ -9,6 +9,7 @@ import { rpsReceive, rpsRecordSockFlow, rpsSteer } from '../net/core/rps.js';
 import {
   NETDEV_RX_QUEUE,
   RPS_DEV_FLOW_TABLE,
+  RPS_MAP,
   RPS_NO_CPU,
   RPS_PLACE,
   RPS_SOCK_FLOW_TABLE,
@@ -57,6 +58,10 @@ export const rpsMapChoice: Litmus = litmus({
       must(steer(net, s, HASH) === 1, 'the map is not asked');
       must(m[s.place + RPS_PLACE.cpu] === 2, 'the place does not say where the frame went');
       must(m[s.place + RPS_PLACE.staged] === 1, 'the place does not say that the frame is staged');
+      through(net, s.place, true);
+      m[s.table + RPS_SOCK_FLOW_TABLE.SIZE] = HASH; // read on CPU 0
+      Atomics.store(m, net.at + NET.rpsSockFlowTable, s.table);
+      must(steer(net, s, HASH) === 1, 'a queue without a flow table asks for readers');
       Atomics.store(m, online1, 0);
       must(steer(net, s, HASH) === 1, 'a frame overtakes one that is staged');
       through(net, s.place, false);
@@ -76,6 +81,7 @@ export const rpsMapChoice: Litmus = litmus({
       must(!rpsReceive(net, n, frameOf(s, 1)), 'an instance without a queue steers');
       m[n.at + NAPI.rxQueue] = s.rxQueue;
       must(rpsReceive(net, n, frameOf(s, 1)), 'an instance with a queue that steers does not');
+      must(net.staged.length === 1, 'a frame that is steered is nowhere');
     },
   },
   forbids: 'a frame that goes elsewhere than the map says, or overtakes one that went before',
@@ -115,6 +121,16 @@ export const rfsChoice: Litmus = litmus({
       m[entry] = HASH | 1;
       Atomics.store(m, net.at + NET.rpsSockFlowTable, 0);
       must(steer(net, s, HASH) === HERE, 'a table that is gone is asked');
+      must(steer(net, s, 1) === HERE, 'a table that is gone is asked for a small hash');
+      const map = kmalloc(m, RPS_MAP.SIZE + 1);
+      m[map + RPS_MAP.len] = 1; // CPU 0
+      Atomics.store(m, s.rxQueue + NETDEV_RX_QUEUE.rpsMap, map);
+      Atomics.store(m, net.at + NET.rpsSockFlowTable, s.table);
+      must(steer(net, s, HASH) === 1, 'the map counts for more than the reader');
+      through(net, s.place, true);
+      must(steer(net, s, HASH * 2) === 0, 'the map does not count for what nobody reads');
+      through(net, s.place, true);
+      Atomics.store(m, s.rxQueue + NETDEV_RX_QUEUE.rpsMap, 0);
       Atomics.store(m, net.at + NET.rpsSockFlowTable, s.two);
       // Even and odd hashes have entries of their own, in both tables.
       const odd = HASH + 5;

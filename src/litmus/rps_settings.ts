@@ -3,6 +3,7 @@
 import { type Litmus, litmus, must } from '../check/index.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { EINVAL, ENOMEM } from '../kernel/errno.js';
+import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { kmalloc } from '../mm/slab.js';
 import { NAPI, NAPIF_STATE_THREADED } from '../net/core/napi.js';
 import type { NetContext } from '../net/core/net_context.js';
@@ -191,4 +192,36 @@ export const sysctlTwo: Litmus = litmus({
   },
   forbids: 'settings of two controllers that mix',
   why: 'who sets one holds the mutex of sysctls from the look at what there is to the last word of it',
+});
+
+export const rfsTableEmptied: Litmus = litmus({
+  name: 'rfs-table-emptied',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const s = steerSetup(arena, label, true);
+    listTasks(arena.m, [s.irqA]);
+    return s;
+  },
+  threads: {
+    reader(arena, s) {
+      const net = backlogNet(arena, s, s.irqA, 0);
+      rcuReadLock(net.cur);
+      const table = Atomics.load(net.m, net.at + NET.rpsSockFlowTable);
+      if (table !== 0) rpsRecordSockFlow(net, table, HASH, 0);
+      rcuReadUnlock(net.cur);
+    },
+    controlA(arena, s) {
+      // The size it has: the table is emptied.
+      must(setRpsSockFlowEntries(backlogNet(arena, s, s.irqB, 0), 1) === 0, 'no table could be had');
+    },
+    controlB(arena, s) {
+      const { m } = arena;
+      const net = backlogNet(arena, s, s.control, 0);
+      must(setRpsSockFlowEntries(net, 0) === 0, 'the table could not be taken away');
+      // What was the table is somebody else's now.
+      m[kmalloc(m, RPS_SOCK_FLOW_TABLE.SIZE + 1) + RPS_SOCK_FLOW_TABLE.SIZE] = 77;
+    },
+  },
+  forbids: 'a table that is emptied after it was freed, or while a reader is half done with an entry',
+  why: 'who empties it holds the mutex of sysctls; an entry is one word, read and written at once',
 });

@@ -14,7 +14,7 @@ import { devCpuDeadStep } from '../net/core/cpu_dead.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { allocNetdev, rxQueueAt } from '../net/core/net_device.js';
 import { rpsRecordSockFlow, rpsSteer } from '../net/core/rps.js';
-import { rpsCpusSet, setRpsSockFlowEntries } from '../net/core/rps_config.js';
+import { rpsCpusSet, rpsFlowCntSet, setRpsSockFlowEntries } from '../net/core/rps_config.js';
 import {
   NETDEV_RX_QUEUE,
   RPS_DEV_FLOW_TABLE,
@@ -37,6 +37,7 @@ import {
   mustBeFree,
   mustBeLeftToCpu,
   mustHaveReceived,
+  sendFromIrq,
 } from './backlog_world.js';
 import { listTasks } from './net_world.js';
 
@@ -197,6 +198,57 @@ export const rpsMapChange: Litmus = litmus({
   },
   forbids: 'a map that is freed under a poll, or looked at before it is filled in',
   why: 'it is published when it is complete, and freed after a grace period',
+});
+
+export const rfsMoveBusy: Litmus = litmus({
+  name: 'rfs-move-busy',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const s = steerSetup(arena, label, true);
+    sendFromIrq(backlogNet(arena, s, s.irqB, 1), 1, frameOf(s, 1));
+    return s;
+  },
+  threads: {
+    irqA: (arena, s) => steer(backlogNet(arena, s, s.irqA, 0), s, 2),
+    cpu1,
+  },
+  daemons: ['cpu1'],
+  final({ m }, s) {
+    mustHaveReceived(m, s, 2);
+    mustBeFree(m, s, s.place);
+  },
+  forbids: 'a flow that moves to a CPU which is at other frames, and takes these for its own',
+  why: 'nothing of before counts at the new place; the head of a queue is stored while others read it (V1, V2)',
+});
+
+export const rpsTableChange: Litmus = litmus({
+  name: 'rps-table-change',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const s = steerSetup(arena, label, true);
+    arena.m[s.cpu1 + TASK.state] = TASK_INTERRUPTIBLE;
+    listTasks(arena.m, [s.irqA]);
+    return s;
+  },
+  threads: {
+    irqA(arena, s) {
+      const net = backlogNet(arena, s, s.irqA, 0);
+      rcuReadLock(net.cur);
+      rpsSteer(net, s.rxQueue, frameOf(s, 1), 0, RPS_NO_CPU);
+      rcuReadUnlock(net.cur);
+    },
+    control(arena, s) {
+      const { m } = arena;
+      const net = backlogNet(arena, s, s.control, 0);
+      must(rpsFlowCntSet(net, s.dev, 0, 2) === 0, 'no table could be had');
+      // The one of before is somebody else's now.
+      m[kmalloc(m, RPS_DEV_FLOW_TABLE.SIZE + RPS_PLACE.WORDS) + RPS_DEV_FLOW_TABLE.mask] = 77;
+      must(setRpsSockFlowEntries(net, 0) === 0, 'the table could not be taken away');
+      m[kmalloc(m, RPS_SOCK_FLOW_TABLE.SIZE + 1) + RPS_SOCK_FLOW_TABLE.mask] = 77;
+    },
+  },
+  forbids: 'a flow table that is used before it is complete, or after it was freed',
+  why: 'it is published when it is, taken away first, and freed after a grace period',
 });
 
 export const rfsTable: Litmus = litmus({
