@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Breaks every atomic operation, condition, mask and order of the protocol code, one at a time, and says which of these
 // mutants no litmus test notices (node bench/mutant_sweep.mjs [PART OF A KEY...]; --log FILE: a line a mutant, as it goes;
-// --keys FILE: those of the keys in FILE, a line each). Takes an hour and more. Fails on a survivor that
+// --keys FILE: those of the keys in FILE, a line each, in that order). Takes an hour and more. Fails on a survivor that
 // src/litmus/sweep/survivors.ts does not list and on an entry there that is caught or matches nothing. What it finds does
 // not depend on how fast the machine is.
 import { fork } from 'node:child_process';
@@ -66,12 +66,15 @@ class Worker {
 const begin = performance.now();
 const allowed = new Set(SURVIVORS.flatMap((s) => s.keys));
 const all = SWEPT.flatMap((file) => mutantsOf(file));
-const keys = new Set(all.map((m) => m.key));
-const chosen = values.keys === undefined ? null : new Set(readFileSync(values.keys, 'utf8').split('\n'));
-const wanted = all.filter(
-  ({ key }) =>
-    (chosen === null || chosen.has(key)) &&
-    (positionals.length === 0 || positionals.some((p) => key.includes(p))),
+const byKey = new Map(all.map((m) => [m.key, m]));
+const chosen =
+  values.keys === undefined
+    ? all
+    : readFileSync(values.keys, 'utf8')
+        .split('\n')
+        .flatMap((key) => byKey.get(key) ?? []);
+const wanted = chosen.filter(
+  ({ key }) => positionals.length === 0 || positionals.some((p) => key.includes(p)),
 );
 
 const first = new Worker();
@@ -110,7 +113,7 @@ const survived = (r) => r.outcome === 'survived' || r.outcome === 'unreached' ||
 const silent = (r) => survived(r) || r.outcome === 'states' || r.outcome === 'endless';
 const unlisted = results.filter((r) => survived(r) && !allowed.has(r.key));
 const caughtButListed = results.filter((r) => !silent(r) && allowed.has(r.key));
-const stale = [...allowed].filter((key) => !keys.has(key));
+const stale = [...allowed].filter((key) => !byKey.has(key));
 const outcomes = {};
 for (const r of results) outcomes[r.outcome] = (outcomes[r.outcome] ?? 0) + 1;
 const timeNs = Math.round((performance.now() - begin) * 1e6);

@@ -33,6 +33,12 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'kernel/rcu.js synchronizeRcu drop: Atomics.wait(m, WAKE, seq);',
       'kernel/softirq.js cpuIdleLoop true: nextUs > 0',
       'kernel/hrtimer.js hrtimerCancel drop: Atomics.wait(m, timer + HRTIMER.running, 1);',
+      'net/core/backlog_queue.js stageBacklog true: stage.count === BACKLOG_STAGE_SLOTS',
+      'net/core/backlog_queue.js enqueueToBacklog true: before === 0',
+      'net/core/backlog_queue.js netRpsAction false: Atomics.load(m, mine.rpsIpiList) === 0',
+      'net/core/backlog.js processBacklog drop: netRpsAction(net, net.cur.cpu);',
+      'net/core/backlog.js processBacklog swap: netRpsAction(net, net.cur.cpu); m[n.at + NAPI.weight] = Math.max(1, Math.imul(m[net.at + NET.devWeight], m[net.at + NET.devWeightRxBias]));',
+      'net/core/rps.js rpsRecordSockFlow true: Atomics.load(m, entry) !== ident',
     ],
   },
   {
@@ -52,6 +58,8 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'kernel/hrtimer.js enqueue true: link === head',
       'net/core/poll_list.js napiPollListAdd true: polling === 0',
       'net/core/sock_queue.js sockWake true: Atomics.load(m, waiter + TASK.state) !== TASK_RUNNING',
+      'net/core/backlog_queue.js enqueueToBacklog true: qlen > 0',
+      'net/core/backlog_queue.js rpsIpiAdd true: cur.bhCpu !== on',
     ],
   },
   {
@@ -191,6 +199,18 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/napi_thread.js napiThreadDel swap: Atomics.store(m, node + NAPI_THREAD_NODE.napi, 0); if (persist(net) === NAPI_KTHREAD_PERSIST_FIXED) handOver(net, m[at + NAPI.dev], config);',
       'net/core/napi_threaded.js napiStopKthread swap: net.cur.platform.usleep(POLL_STATE_US); val = Atomics.load(m, state);',
       'net/core/skb_free.js dropSkb swap: countDrops(net, reason, 1); freeSkb(net, skb);',
+      'kernel/cpu_hotplug.js cpuDown swap: !cpuOnline(cpu) || onlineCpus(cur) === 1',
+      'kernel/cpu_hotplug.js cpuDown swap: synchronizeRcu(cur); const to = onlineInstead(cur.cpus, cpu);',
+      'net/core/page_pool_retire.js pagePoolRetire swap: Atomics.store(m, pool + PAGE_POOL.queue, 0); Atomics.store(m, pool + PAGE_POOL.waiter, 0);',
+      'net/core/page_pool_retire.js pagePoolRetire swap: Atomics.store(m, pool + PAGE_POOL.waiter, 0); m[pool + PAGE_POOL.retiredNext] = m[at + NET.retiredPools];',
+      'net/core/backlog_queue.js napiScheduleRps swap: (Atomics.load(m, state) & NAPIF_STATE_THREADED) !== 0 && usesThread(net, sd)',
+      'kernel/smp.js smpCallFunctionSingleAsync swap: cur.cpu = onlineInstead(cur.cpus, cpu); Atomics.store(m, csd, 0);',
+      'net/core/backlog_threads.js runTimeThread swap: m[sd.at + SOFTNET_DATA.backlogNode] = node; Atomics.store(m, sd.at + SOFTNET_DATA.backlogTask, task);',
+      'net/core/backlog_threads.js backlogThreadStop swap: kthreadStop(cur, Atomics.exchange(m, at + SOFTNET_DATA.backlogTask, 0)); m[at + SOFTNET_DATA.backlogNode] = 0;',
+      'net/core/cpu_dead.js devCpuDead swap: netRpsAction(net, cpu); skbDeferFreeAll(net, sd);',
+      'net/core/rps.js rpsSteer swap: const map = Atomics.load(m, rxQueue + NETDEV_RX_QUEUE.rpsMap); const table = Atomics.load(m, rxQueue + NETDEV_RX_QUEUE.rpsFlowTable);',
+      'net/core/rps.js rpsSteer swap: let wanted = table === 0 ? RPS_NO_CPU : readerOf(net, hash); const share = map === 0 ? 0 : mapCpu(m, map, hash);',
+      'net/core/rps_config.js rpsExit swap: rpsCpusSet(net, dev, i, []); rpsFlowCntSet(net, dev, i, 0);',
     ],
   },
   {
@@ -214,6 +234,15 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/napi_id.js napiHashDel plain: Atomics.load(m, link) #2',
       'net/core/napi_id.js napiHashDel plain: Atomics.load(m, n.at + NAPI.hashNext)',
       'net/core/sock_queue.js sockWake plain: Atomics.load(m, at + SOCK.waiter)',
+      'net/core/backlog_queue.js napiScheduleRps plain: Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)',
+      'net/core/backlog_queue.js rpsIpiAdd plain: Atomics.load(m, mine.rpsIpiList)',
+      'net/core/backlog_queue.js netRpsAction plain: Atomics.load(m, mine.rpsIpiList) #2',
+      'net/core/backlog_queue.js netRpsAction plain: Atomics.store(m, mine.rpsIpiList, 0)',
+      'net/core/backlog_threads.js runTimeThread plain: Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)',
+      'net/core/backlog_threads.js runTimeThread plain: Atomics.store(m, sd.at + SOFTNET_DATA.backlogTask, task)',
+      'net/core/rps_config.js rpsCpusOf plain: Atomics.load(m, rxQueueAt(m, dev, index) + NETDEV_RX_QUEUE.rpsMap)',
+      'net/core/rps_config.js rpsFlowCntOf plain: Atomics.load(m, rxQueueAt(m, dev, index) + NETDEV_RX_QUEUE.rpsFlowTable)',
+      'net/core/rps_config.js setSockFlowTable plain: Atomics.load(m, at + NET.rpsSockFlowTable)',
     ],
   },
   {
@@ -230,6 +259,9 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/napi_control.js napiEnable torn: Atomics.compareExchange(m, state, val, next)',
       'net/core/napi_threaded.js napiStopKthread torn: Atomics.exchange(m, at + NAPI.threadNode, 0)',
       'net/core/sock_queue.js sockShutdown torn: Atomics.or(m, at + SOCK.flags, SOCK_CLOSED)',
+      'net/core/backlog_threads.js backlogThreadStop torn: Atomics.exchange(m, at + SOFTNET_DATA.backlogTask, 0)',
+      'net/core/cpu_dead.js devCpuDead torn: Atomics.and(m, backlog.state, ~NAPIF_STATE_SCHED_THREADED)',
+      'net/core/rps_config.js publish torn: Atomics.exchange(m, slot, now)',
     ],
   },
   {
@@ -294,6 +326,12 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/sock_queue.js flush true: room < staged',
       'net/core/sock_queue.js sockWake true: waiter !== 0',
       'net/core/page_pool.js refill true: n > 0',
+      'net/core/backlog.js deliver false: n === 0',
+      'net/core/rps.js rpsSteer true: m[place + RPS_PLACE.cpu] !== wanted + 1',
+      'net/core/netif_rx.js netifRx true: m[place + RPS_PLACE.cpu] !== id + 1',
+      'net/core/rps_config.js rpsCpusSet true: old !== 0',
+      'net/core/rps_config.js rpsFlowCntSet true: old !== 0',
+      'net/core/rps_config.js setSockFlowTable true: old !== 0',
     ],
   },
   {
@@ -305,6 +343,8 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/napi_id.js netifNapiDevListAdd true: m[link] !== 0',
       'net/core/napi_id.js listId false: config === 0',
       'net/core/napi_thread.js napiThreadAdd true: config !== 0',
+      'net/core/rps.js rpsReceive true: rxQueue !== 0',
+      'net/core/rps_config.js rpsCpusOf true: map !== 0',
     ],
   },
   {
@@ -439,6 +479,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/page_pool.js pagePoolDestroy swap: kfree(m, m[at + PAGE_POOL.cache], total); kfree(m, m[at + PAGE_POOL.ring], ringWords(total, 1));',
       'net/core/page_pool.js pagePoolDestroy swap: kfree(m, m[at + PAGE_POOL.ring], ringWords(total, 1)); kfree(m, m[at + PAGE_POOL.buffers], total * SKB_STRIDE);',
       'net/core/page_pool.js pagePoolDestroy swap: kfree(m, m[at + PAGE_POOL.buffers], total * SKB_STRIDE); kfree(m, at, PAGE_POOL.SIZE);',
+      'net/core/backlog_threads.js backlogInit drop: initListHead(m, n + NAPI.pollList);',
     ],
   },
   {
@@ -469,6 +510,46 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
     keys: [
       'net/core/napi_poll.js napiThreadedPollLoop false: left === POLL_COMPLETED',
       'net/core/napi_poll.js napiThreadedPollLoop true: left === POLL_COMPLETED',
+    ],
+  },
+  {
+    why: "The CPU's thread looks at the word only once it has seen that the CPU is offline, and is woken behind both stores.",
+    keys: [
+      'kernel/cpu_hotplug.js cpuDown swap: takeCpuDown(cur, cpu); Atomics.store(m, cpu.at + CPU.dying, 1);',
+    ],
+  },
+  {
+    why: 'Two waits behind the same store, and what follows needs both.',
+    keys: [
+      'kernel/cpu_hotplug.js cpuDown swap: sleepOnCompletion(cur, cpu.at + CPU.idleDead); synchronizeRcu(cur);',
+    ],
+  },
+  {
+    why: 'The call runs in the thread that sends it, so two at once are two calls: the word only tells a sender that its own bit was wrong.',
+    keys: [
+      'kernel/smp.js smpCallFunctionSingleAsync load-only: Atomics.compareExchange(m, csd, 0, CSD_FLAG_LOCK)',
+      'kernel/smp.js smpCallFunctionSingleAsync torn: Atomics.compareExchange(m, csd, 0, CSD_FLAG_LOCK)',
+      'net/core/backlog_queue.js sendIpi false: err !== 0',
+    ],
+  },
+  {
+    why: 'The CPU is offline: whoever adds to its list looks at that under the lock, which was taken once since, and its thread is parked.',
+    keys: [
+      'net/core/cpu_dead.js devCpuDead swap: listSpliceTailInit(m, sd.pollList, sd.roundList); irqUnlockCpu(cpu);',
+      'net/core/cpu_dead.js devCpuDead swap: Atomics.and(m, backlog.state, ~NAPIF_STATE_SCHED_THREADED); napiPollListAdd(net, to, backlog);',
+    ],
+  },
+  {
+    why: 'The count saves a look: what is steered is said by the map, and order is not kept over a change of it.',
+    keys: [
+      'net/core/rps_config.js publish swap: synchronizeRcu(net.cur); Atomics.sub(m, at + NET.rpsNeeded, 1);',
+    ],
+  },
+  {
+    why: 'What was pending when a CPU went is pending when it comes back, and nobody adds to its list meanwhile: its first round clears the word.',
+    keys: [
+      'net/core/cpu_dead.js devCpuDead drop: Atomics.store(m, sd.inNetRxAction, 0);',
+      'net/core/cpu_dead.js devCpuDead swap: Atomics.store(m, sd.inNetRxAction, 0); irqLockCpu(cpu);',
     ],
   },
 ]);
