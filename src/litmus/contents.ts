@@ -44,7 +44,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'backlog-two-senders',
   ],
   backlog_ways: ['backlog-own-cpu-softirq', 'backlog-own-cpu-thread', 'backlog-irq-in-poll'],
-  cpu_control: ['cpu-hotplug-steps', 'cpu-two-controllers'],
+  cpu_control: ['bh-goes-home', 'cpu-hotplug-steps', 'cpu-two-controllers'],
   cpu_hotplug: [
     'cpu-down-bh',
     'cpu-down-busy',

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of those who take CPUs down and up: the order of the layers' steps, and two who do it at once. */
 import { type Label, type Litmus, litmus, must } from '../check/index.js';
+import { localBhDisable, localBhEnable } from '../kernel/bh.js';
 import { CPU, type Cpu } from '../kernel/cpu.js';
 import { type CpuhpStep, cpuDown, cpuUp } from '../kernel/cpu_hotplug.js';
 import { type Current, KERNEL, KERNEL_AT } from '../kernel/current.js';
@@ -122,4 +123,27 @@ export const twoControllers: Litmus = litmus({
   forbids:
     'steps of two controllers that mix, or a CPU that is refused because another one changed it meanwhile',
   why: 'who changes a CPU looks at it, decides and finds the answer under the hotplug mutex',
+});
+
+export const bhGoesHome: Litmus = litmus({
+  name: 'bh-goes-home',
+  memory: arena,
+  setup: (m, label) => setup(m, label, 2),
+  threads: {
+    controlA(m, s) {
+      const cur = currentOf(m, s.controlA, 1);
+      const [other, home] = cur.cpus;
+      Atomics.store(m, home.online, 0);
+      localBhDisable(cur);
+      must(cur.cpu === other && cur.bhCpu === other, 'it stays on a CPU that has gone');
+      localBhEnable(cur);
+      Atomics.store(m, home.online, 1);
+      localBhDisable(cur);
+      must(cur.cpu === home && cur.bhCpu === home, 'it stays away although its CPU is back');
+      localBhEnable(cur);
+      must(m[home.bhLock] === 0 && m[other.bhLock] === 0, 'bottom halves are left disabled');
+    },
+  },
+  forbids: 'a thread that is left on another CPU for ever because its own was away once',
+  why: 'it goes home with the next lock it takes',
 });
