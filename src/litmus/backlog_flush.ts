@@ -8,7 +8,7 @@ import { TASK } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
 import { kmalloc } from '../mm/slab.js';
 import { flushBacklog } from '../net/core/backlog.js';
-import { NAPIF_STATE_THREADED } from '../net/core/napi.js';
+import { NAPI, NAPIF_STATE_SCHED, NAPIF_STATE_THREADED } from '../net/core/napi.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { PAGE_POOL, pagePoolInside, skbDev } from '../net/core/page_pool.js';
@@ -117,6 +117,54 @@ export const backlogFlush: readonly Litmus[] = Object.freeze([
   flushRun(BY_THREAD_RUN_TIME),
   flushRun(BY_INTERRUPT),
 ]);
+
+export const flushSender: Litmus = litmus({
+  name: 'backlog-flush-sender',
+  memory: backlogMemory,
+  setup: (arena, label) => flushSetup(arena, label, BY_THREAD_RUN_TIME),
+  threads: {
+    irqA: (arena, s) => sendFromIrq(backlogNet(arena, s, s.irqA, 0), 1, frameOf(s, 3)),
+    control: (arena, s) => flushBacklog(backlogNet(arena, s, s.control, 0), GOES),
+    thread: runTimeThread,
+  },
+  daemons: ['thread'],
+  final: ({ m }, s) => mustHaveReceivedOnly(m, s, 3),
+  forbids: 'a flush that never ends, or takes frames of another device, because somebody queues meanwhile',
+  why: 'whether anybody is at the queue is looked at under its lock',
+});
+
+function mustHaveReceivedOnly(m: Int32Array, s: FlushSetup, seq: number): void {
+  must(`${received(m, s)}` === `${seq}`, `frames ${received(m, s)} are in the socket`);
+  mustBeIdle(m, s, NAPIF_STATE_THREADED);
+}
+
+export const flushUnlinks: Litmus = litmus({
+  name: 'backlog-flush-unlinks',
+  memory: backlogMemory,
+  setup: (arena, label) => flushSetup(arena, label, BY_INTERRUPT),
+  threads: {
+    control(arena, s) {
+      const { m } = arena;
+      const net = backlogNet(arena, s, s.control, 0);
+      // Nobody runs the backlog: what is queued stays.
+      const state = s.sd1 + SOFTNET_DATA.backlog + NAPI.state;
+      m[state] = NAPIF_STATE_SCHED;
+      for (const seq of [1, 3, 2, 4]) sendFromIrq(net, 1, frameOf(s, seq));
+      m[state] = 0;
+      flushBacklog(net, GOES);
+      must(m[s.sd1 + SOFTNET_DATA.inputQlen] === 2, 'the queue has another length');
+      must(m[s.sd1 + SOFTNET_DATA.inputHead] === frameOf(s, 3), 'the queue begins with another frame');
+      must(m[frameOf(s, 3) + SKB.next] === frameOf(s, 4), 'the frames that stay are not in order');
+      must(m[s.sd1 + SOFTNET_DATA.inputTail] === frameOf(s, 4), 'the queue ends with another frame');
+      must(m[s.sd1 + SOFTNET_DATA.flushed] === 2, 'what left the queue is counted wrongly');
+      must(pagePoolInside(m, s.pool) === 2, 'a buffer of a dropped frame did not come back');
+      flushBacklog(net, GOES);
+      must(m[s.sd1 + SOFTNET_DATA.flushed] === 2, 'a flush that finds nothing has done something');
+    },
+  },
+  forbids: 'frames that are lost, kept or out of order because others are taken out from between them',
+  why: 'the queue is gone through once, and each frame goes to one of two lists',
+});
 
 /** Frame 1 goes between frames 3 and 4, which stay; more may be queued behind it before the next look at the queue. */
 export const flushMiddle: Litmus = litmus({

@@ -129,10 +129,54 @@ export const deferFreeSteps: Litmus = litmus({
       must(m[frameOf(s, 1) + SKB.frags] === 0, 'a buffer in the pool still has others behind it');
       skbDeferFreeFlush(net, sd);
       must(pagePoolInside(m, s.pool) === FRAMES, 'a buffer came back twice');
+      pagePoolView(m, s.pool).take(1);
+      Atomics.store(m, cpuArea(m, 1) + CPU.online, 0);
+      skbAttemptDeferFree(net, frameOf(s, 1));
+      must(
+        m[s.sd0 + SOFTNET_DATA.deferCount] === 1,
+        'what is for a CPU that is offline does not go to another one',
+      );
+      must(m[s.sd1 + SOFTNET_DATA.deferLock] === 0, 'the lock of a CPU that is offline is kept');
     },
   },
   forbids: 'a buffer that does not come back, or a CPU that is told too early or not at all',
   why: 'at half of the limit the CPU is told at once, else when the poll loop ends; all buffers of a frame go together',
+});
+
+export const deferFreeTwo: Litmus = litmus({
+  name: 'defer-free-two-senders',
+  memory: backlogMemory,
+  setup: (arena, label) => setup(arena, label, 2),
+  threads: { irqA: frees('irqA', 1), irqB: frees('irqB', 2) },
+  final({ m }, s) {
+    must(m[s.sd1 + SOFTNET_DATA.deferCount] === 2, 'the CPU has not got both frames');
+    mustBeTold(m, s, true);
+  },
+  forbids: 'two interrupts of two senders at once, or a frame that is lost between them',
+  why: 'the list belongs to the lock; a word that is won says who sends (F1)',
+});
+
+export const deferFreeFlushed: Litmus = litmus({
+  name: 'defer-free-flush',
+  memory: backlogMemory,
+  setup: (arena, label) => setup(arena, label, 8),
+  threads: {
+    irqA(arena, s) {
+      const net = backlogNet(arena, s, s.irqA, 0);
+      for (let seq = 1; seq <= 2; seq++) skbAttemptDeferFree(net, frameOf(s, seq));
+    },
+    softirq(arena, s) {
+      const net = backlogNet(arena, s, s.cpu1, 1);
+      skbDeferFreeFlush(net, net.softnet[1]);
+    },
+  },
+  final({ m }, s) {
+    const left = m[s.sd1 + SOFTNET_DATA.deferCount];
+    must((left === 0) === (m[s.sd1 + SOFTNET_DATA.deferList] === 0), 'list and count do not go together');
+    mustBeFreed(m, s, 2 - left);
+  },
+  forbids: 'a frame that is lost, or freed twice, because the list is taken while it grows',
+  why: 'list and count are taken together under the lock; the look outside it is atomic',
 });
 
 export const deferFreeDown: Litmus = litmus({
