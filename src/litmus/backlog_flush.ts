@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of devices that go while their frames are in backlogs, and of order among those that stay. */
 import { type Label, type Litmus, litmus, must } from '../check/index.js';
+import { CPU } from '../kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { rcuReadLock } from '../kernel/rcu.js';
 import { cpuIdleLoop } from '../kernel/softirq.js';
@@ -23,6 +24,7 @@ import {
   backlogMemory,
   backlogNet,
   backlogSetup,
+  cpuArea,
   FRAMES,
   frameOf,
   mustBeFree,
@@ -146,6 +148,7 @@ export const flushUnlinks: Litmus = litmus({
     control(arena, s) {
       const { m } = arena;
       const net = backlogNet(arena, s, s.control, 0);
+      m[net.at + NET.skbDeferMax] = 8;
       // Nobody runs the backlog: what is queued stays.
       const state = s.sd1 + SOFTNET_DATA.backlog + NAPI.state;
       m[state] = NAPIF_STATE_SCHED;
@@ -157,7 +160,11 @@ export const flushUnlinks: Litmus = litmus({
       must(m[frameOf(s, 3) + SKB.next] === frameOf(s, 4), 'the frames that stay are not in order');
       must(m[s.sd1 + SOFTNET_DATA.inputTail] === frameOf(s, 4), 'the queue ends with another frame');
       must(m[s.sd1 + SOFTNET_DATA.flushed] === 2, 'what left the queue is counted wrongly');
-      must(pagePoolInside(m, s.pool) === 2, 'a buffer of a dropped frame did not come back');
+      must(m[s.sd0 + SOFTNET_DATA.deferCount] === 2, 'a dropped frame is not left to its CPU');
+      must(
+        m[cpuArea(m, 0) + CPU.softirqPending] !== 0,
+        'the CPU that is to free the dropped frames is not told',
+      );
       flushBacklog(net, GOES);
       must(m[s.sd1 + SOFTNET_DATA.flushed] === 2, 'a flush that finds nothing has done something');
     },

@@ -41,6 +41,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/rps.js rpsRecordSockFlow true: Atomics.load(m, entry) !== ident',
       'net/core/backlog.js flushOne swap: cur.platform.usleep(FLUSH_LOOK_US); spinLock(m, sd.inputLock);',
       'net/core/defer_free.js skbDeferFreeFlush true: Atomics.load(net.m, sd.at + SOFTNET_DATA.deferList) !== 0',
+      'net/core/defer_free.js freeList true: m[s + SKB.pool] !== pool',
     ],
   },
   {
@@ -354,6 +355,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'kernel/hrtimer.js hrtimerStart true: oldBase === cpu',
       'kernel/softirq.js ksoftirqdRunning false: t === 0',
       'net/core/backlog.js refill true: head !== m[sd.inputQueueHead]',
+      'net/core/defer_free.js freeList true: next !== 0',
     ],
   },
   {
