@@ -577,4 +577,8 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/cpu_dead.js devCpuDead swap: Atomics.store(m, sd.inNetRxAction, 0); irqLockCpu(cpu);',
     ],
   },
+  {
+    why: 'The thread that finds its CPU offline only under the lock has not reported that it rests: what is pending is still its own, to be run now or left.',
+    keys: ['kernel/softirq.js doSoftirq true: cpuOnline(cpu)'],
+  },
 ]);
