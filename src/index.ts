@@ -10,6 +10,7 @@ export type { Socket, SocketOptions } from './socket.js';
 export type { NapiInfo } from './threads/control_ops.js';
 export type { Pace } from './threads/feeds.js';
 export type { SoftnetStat } from './uapi/softnet_stat.js';
+export type { Xsk, XskBusyPoll, XskOptions, XskStatistics } from './xsk.js';
 
 /**
  * Boots a machine: its CPUs' threads run when the promise resolves.

@@ -16,8 +16,10 @@ import { SKB } from '../net/core/skbuff.js';
 import { SOCK, type SockReader, sockReaderView } from '../net/core/sock_queue.js';
 import { NET } from '../net/core/softnet_data.js';
 import { UdpSender } from './app_sender.js';
+import { XskPoller, XskSocket } from './app_xsk.js';
 import type { ThreadContext } from './context.js';
 import { PacketBatch } from './packet_batch.js';
+import { chargeSyscall } from './syscall_charge.js';
 
 /** Frames a call of `recv` returns at most, unless told otherwise. */
 const DEFAULT_MAX = 64;
@@ -33,6 +35,10 @@ export class AppContext {
   readonly senders: readonly UdpSender[];
   /** Number of sockets it receives from. */
   readonly nrSockets: number;
+  /** Its AF_XDP sockets, in the order in which they were given to `runApp`. */
+  readonly xsks: readonly XskSocket[];
+  /** Those of other threads that it only calls. */
+  readonly xskPollers: readonly XskPoller[];
   private readonly ctx: ThreadContext;
   private readonly readers: SockReader[];
   private readonly batch: PacketBatch;
@@ -46,12 +52,16 @@ export class AppContext {
     args: unknown,
     sockets: readonly number[],
     senders: readonly number[],
+    xsks: readonly number[] = [],
+    xskPollers: readonly number[] = [],
   ) {
     this.ctx = ctx;
     this.name = name;
     this.args = args;
     this.nrSockets = sockets.length;
     this.senders = senders.map((at) => new UdpSender(ctx, at));
+    this.xsks = xsks.map((at) => new XskSocket(ctx, at));
+    this.xskPollers = xskPollers.map((at) => new XskPoller(ctx, at));
     ctx.cur.runsSoftirqs = true;
     this.readers = sockets.map((at) => sockReaderView(ctx.arena.m, at));
     this.batch = new PacketBatch(ctx.arena);
@@ -61,6 +71,7 @@ export class AppContext {
   /** Registers this thread as the reader of its sockets and the user of its senders. */
   begin(): void {
     for (const s of this.senders) s.begin();
+    for (const x of this.xsks) x.begin();
     for (const r of this.readers) {
       r.consumer.begin();
       Atomics.store(r.m, r.at + SOCK.waiter, this.ctx.cur.task.at);
@@ -72,6 +83,7 @@ export class AppContext {
     this.free();
     for (const r of this.readers) Atomics.store(r.m, r.at + SOCK.waiter, 0);
     for (const s of this.senders) s.end();
+    for (const x of this.xsks) x.end();
   }
 
   /** CLOCK_MONOTONIC in nanoseconds, the clock of `tstampNs`. */
@@ -86,6 +98,7 @@ export class AppContext {
    */
   recv(max: number = DEFAULT_MAX): PacketBatch | null {
     this.free();
+    chargeSyscall(this.ctx);
     for (;;) {
       for (let look = 0; look < SPIN_LOOKS; look++) {
         if (this.take(max)) return this.batch;
@@ -109,6 +122,7 @@ export class AppContext {
   /** Receives what is there, without blocking. @returns the frames, or null if there are none */
   tryRecv(max: number = DEFAULT_MAX): PacketBatch | null {
     this.free();
+    chargeSyscall(this.ctx);
     return this.take(max) ? this.batch : null;
   }
 

@@ -7,6 +7,7 @@ import { LOOPBACK_OPS } from '../drivers/net/loopback.js';
 import { buffersFreed, SimNicDriver, simNicInterrupt, simNicPoll } from '../drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../drivers/net/sim_nic_main.js';
 import { simNicInterruptNetifRx } from '../drivers/net/sim_nic_netif_rx.js';
+import { xskPoll } from '../drivers/net/sim_nic_xsk.js';
 import { Current, cpuViews } from '../kernel/current.js';
 import { NodePlatform } from '../kernel/platform.js';
 import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
@@ -52,6 +53,7 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   const net = netContext(cur, arena);
   const driver = new SimNicDriver(net);
   driver.netifRxInterrupt = simNicInterruptNetifRx;
+  driver.xskPoll = xskPoll;
   cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
   cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);

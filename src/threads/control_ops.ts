@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Control operations as plain data: what the main thread asks a control worker to carry out. */
 
+import type { XskSizes } from '../net/xdp/xsk.js';
 import type { UapiRequest } from '../uapi/request.js';
 
 /** Parameters of a simulated NIC. */
@@ -27,6 +28,13 @@ export interface NetdevParams {
   readonly persistentConfig: boolean;
   /** RECONFIG_* */
   readonly reconfig: number;
+}
+
+/** Parameters of an AF_XDP socket. */
+export interface XskParams extends XskSizes {
+  readonly busyPollUsecs: number;
+  readonly preferBusyPoll: number;
+  readonly busyPollBudget: number;
 }
 
 export type ControlOp =
@@ -81,6 +89,9 @@ export type ControlOp =
   | { readonly name: 'sender-open'; readonly dev: number; readonly cpu: number; readonly buffers: number }
   | { readonly name: 'sender-shutdown'; readonly sender: number }
   | { readonly name: 'sender-free'; readonly sender: number }
+  | { readonly name: 'xsk-open'; readonly dev: number; readonly queue: number; readonly params: XskParams }
+  | { readonly name: 'xsk-shutdown'; readonly xsk: number }
+  | { readonly name: 'xsk-free'; readonly xsk: number }
   | { readonly name: 'uapi'; readonly request: UapiRequest }
   /** An operation that changes a device in place. The value is what it took, ns. */
   | { readonly name: 'timed'; readonly op: ControlOp };

@@ -7,7 +7,7 @@
  * only the difference; add the new ones before the old ones are deleted. In each of them frames are first steered away
  * from queues that go, and what these still hold is polled: a change of channels loses nothing but what overruns a ring.
  */
-import { ENOMEM, EOPNOTSUPP } from '../../kernel/errno.js';
+import { EINVAL, ENOMEM, EOPNOTSUPP } from '../../kernel/errno.js';
 import { IRQ_DESC, irqDisable, irqEnable, irqUnmask, raiseIrq, requestIrq } from '../../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
@@ -38,6 +38,7 @@ import { DROP_DEV_READY, NET } from '../../net/core/softnet_data.js';
 import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, RX_DESC, SIM_NIC, simNicDestroy } from './sim_nic.js';
 import { refill, type SimNicDriver } from './sim_nic_driver.js';
 import { openNetifRx, stopNetifRx } from './sim_nic_netif_rx.js';
+import { xskLost } from './sim_nic_xsk.js';
 
 /** Sleep between two looks at a word that the NIC or a poll changes, us. */
 const LOOK_US = 50;
@@ -99,7 +100,7 @@ export function simNicStop(driver: SimNicDriver, dev: number): void {
 }
 
 /**
- * ethtool -L. @returns 0; -ENOMEM: then the channels are as before, or the link is down; -EOPNOTSUPP: a driver without
+ * ethtool -L. @returns 0; -EINVAL: a queue that would go has an AF_XDP socket; -ENOMEM: then the channels are as before, or the link is down; -EOPNOTSUPP: a driver without
  * NAPI, which cannot
  */
 function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number): number {
@@ -108,6 +109,7 @@ function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number):
   const nic = m[dev + NET_DEVICE.priv];
   if (m[nic + SIM_NIC.netifRx] !== 0) return -EOPNOTSUPP;
   const old = m[dev + NET_DEVICE.queues];
+  for (let i = combined; i < old; i++) if (m[nicQueueAt(m, nic, i) + NIC_QUEUE.xsk] !== 0) return -EINVAL;
   if (m[dev + NET_DEVICE.napiFirst] === 0) {
     m[dev + NET_DEVICE.queues] = combined;
     for (let i = combined; i < old; i++) purge(driver, nicQueueAt(m, nic, i));
@@ -242,9 +244,15 @@ function deleteInstances(net: NetContext, list: readonly number[]): void {
 
 /** Tells the NIC over how many queues to spread frames, and whether the link is up; returns when it does so. */
 function steer(net: NetContext, nic: number, rxActive: number, linkUp: number): void {
-  const { m, cur } = net;
+  const { m } = net;
   Atomics.store(m, nic + SIM_NIC.rxActive, rxActive);
   Atomics.store(m, nic + SIM_NIC.linkUp, linkUp);
+  tellNic(net, nic);
+}
+
+/** Has the NIC act on what was changed; returns when it does so. */
+export function tellNic(net: NetContext, nic: number): void {
+  const { m, cur } = net;
   const bell = Atomics.add(m, nic + SIM_NIC.doorbell, NIC_CHANGE) + NIC_CHANGE; // D9
   Atomics.notify(m, nic + SIM_NIC.doorbell);
   while (Atomics.load(m, nic + SIM_NIC.running) !== 0) {
@@ -254,7 +262,7 @@ function steer(net: NetContext, nic: number, rxActive: number, linkUp: number): 
 }
 
 /** Drops, and counts, what is in the ring of a queue that goes while the link is down: nobody polls it. */
-function purge(driver: SimNicDriver, at: number): void {
+export function purge(driver: SimNicDriver, at: number): void {
   const { net } = driver;
   const { m } = net;
   const { rxConsumer: rx, ringSize, pool } = driver.queue(at);
@@ -282,6 +290,7 @@ function simNicUninit(driver: SimNicDriver, dev: number): void {
   const nic = m[dev + NET_DEVICE.priv];
   for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
     const at = nicQueueAt(m, nic, i);
+    if (m[at + NIC_QUEUE.xsk] !== 0) xskLost(driver, at);
     purge(driver, at);
     unpost(driver, at);
     pagePoolRetire(net, m[at + NIC_QUEUE.pool]);
@@ -290,7 +299,7 @@ function simNicUninit(driver: SimNicDriver, dev: number): void {
 }
 
 /** Takes the empty buffers of a queue back that the NIC has not taken. It has stopped. */
-function unpost(driver: SimNicDriver, at: number): void {
+export function unpost(driver: SimNicDriver, at: number): void {
   const { net } = driver;
   const { m } = net;
   const { fillConsumer: fill, ringSize, pool } = driver.queue(at);
@@ -304,7 +313,7 @@ function unpost(driver: SimNicDriver, at: number): void {
 }
 
 /** Has everything polled that is in the ring of a queue that gets no more frames. Its instance is enabled. */
-function drain(driver: SimNicDriver, at: number): void {
+export function drain(driver: SimNicDriver, at: number): void {
   const { net } = driver;
   const { m, cur } = net;
   const n = net.napi(Atomics.load(m, at + NIC_QUEUE.napi));
