@@ -11,6 +11,7 @@ import type { Current } from '../../kernel/current.js';
 import { ENETDOWN, ENXIO } from '../../kernel/errno.js';
 import { irqMask, irqUnmask } from '../../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
+import { BUSY_POLL_BUDGET, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from '../../net/core/busy_poll.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
 import { DISSECT_OK } from '../../net/core/headers/flow_keys.js';
@@ -288,6 +289,26 @@ export function xskWakeup(driver: SimNicDriver, cur: Current, at: number): numbe
   rcuReadUnlock(cur);
   if (queueAt === 0) return -ENXIO;
   return napiAt === 0 ? -ENETDOWN : 0;
+}
+
+/**
+ * Polls the instance of a socket's queue once, if SO_BUSY_POLL is set (Linux: sk_busy_loop in xsk_recvmsg).
+ * @returns true if calls of the socket need not kick: it prefers busy polling, and there is an instance (xsk_no_wakeup)
+ */
+export function xskBusyPoll(driver: SimNicDriver, at: number): boolean {
+  const { net } = driver;
+  const { m, cur } = net;
+  if (Atomics.load(m, at + XDP_SOCK.llUsec) === 0) return false;
+  rcuReadLock(cur);
+  const queueAt = Atomics.load(m, at + XDP_SOCK.queue); // V2
+  const napiAt = queueAt === 0 ? 0 : Atomics.load(m, queueAt + NIC_QUEUE.napi);
+  const id = napiAt === 0 ? 0 : Atomics.load(m, napiAt + NAPI.napiId);
+  rcuReadUnlock(cur);
+  if (id === 0) return false;
+  const prefer = Atomics.load(m, at + XDP_SOCK.preferBusyPoll) !== 0;
+  const budget = Atomics.load(m, at + XDP_SOCK.busyPollBudget) || BUSY_POLL_BUDGET;
+  napiBusyLoop(net, id, null, prefer ? NAPI_F_PREFER_BUSY_POLL : 0, budget);
+  return prefer;
 }
 
 /**
