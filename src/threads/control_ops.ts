@@ -84,6 +84,8 @@ export type ControlOp =
     }
   | { readonly name: 'rps-flow-cnt'; readonly dev: number; readonly index: number; readonly entries: number }
   | { readonly name: 'loopback-add'; readonly device: string }
+  | { readonly name: 'cable-connect'; readonly dev: number; readonly peer: number }
+  | { readonly name: 'cable-disconnect'; readonly dev: number; readonly peer: number }
   | { readonly name: 'sender-open'; readonly dev: number; readonly cpu: number; readonly buffers: number }
   | { readonly name: 'sender-shutdown'; readonly sender: number }
   | { readonly name: 'sender-free'; readonly sender: number }

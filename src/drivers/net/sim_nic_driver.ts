@@ -16,6 +16,7 @@ import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
 import type { XdpSock } from '../../net/xdp/xsk.js';
 import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
+import type { NicTx } from './sim_nic_tx.js';
 
 function noInterrupt(): void {}
 
@@ -31,6 +32,8 @@ export class SimNicDriver {
   readonly net: NetContext;
   /** Handler of queues whose driver has no NAPI (sim_nic_netif_rx.ts). */
   netifRxInterrupt: (driver: SimNicDriver, queueAt: number) => void = noInterrupt;
+  /** What transmitting works with (sim_nic_tx.ts); made when first needed. */
+  tx: NicTx | null = null;
   /** Poll function of queues with an AF_XDP socket (sim_nic_xsk.ts), and this thread's views of those. */
   xskPoll: XskPoll = noXsk;
   readonly xsks = new Map<number, XdpSock>();
