@@ -7,6 +7,7 @@ import { LOOPBACK_OPS } from '../drivers/net/loopback.js';
 import { buffersFreed, SimNicDriver, simNicInterrupt, simNicPoll } from '../drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../drivers/net/sim_nic_main.js';
 import { simNicInterruptNetifRx } from '../drivers/net/sim_nic_netif_rx.js';
+import { timedTimer } from '../drivers/net/sim_nic_timed.js';
 import { xskPoll } from '../drivers/net/sim_nic_xsk.js';
 import { Current, cpuViews } from '../kernel/current.js';
 import { NodePlatform } from '../kernel/platform.js';
@@ -18,6 +19,7 @@ import {
   DRIVER_LOOPBACK,
   DRIVER_SIM_NIC,
   HRTIMER_NAPI_WATCHDOG,
+  HRTIMER_TIMED_WIRE,
   IRQ_SIM_NIC_RX,
   POLL_BACKLOG,
   POLL_SIM_NIC,
@@ -56,6 +58,7 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   driver.xskPoll = xskPoll;
   cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
+  cur.hrtimerFns[HRTIMER_TIMED_WIRE] = (c, wireAt) => timedTimer(driver, c, wireAt);
   cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
   net.napiPollFns[POLL_BACKLOG] = processBacklog;
   net.poolFreed = (nc, pool) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Control operations as plain data: what the main thread asks a control worker to carry out. */
 
+import type { TimedParams } from '../drivers/net/sim_nic_timed_make.js';
 import type { BusyPollOptions } from '../net/core/sock_busy.js';
 import type { XskSizes } from '../net/xdp/xsk.js';
 import type { UapiRequest } from '../uapi/request.js';
@@ -92,6 +93,8 @@ export type ControlOp =
   | { readonly name: 'xsk-open'; readonly dev: number; readonly queue: number; readonly params: XskParams }
   | { readonly name: 'xsk-shutdown'; readonly xsk: number }
   | { readonly name: 'xsk-free'; readonly xsk: number }
+  | { readonly name: 'wire-attach'; readonly dev: number; readonly params: TimedParams }
+  | { readonly name: 'wire-detach'; readonly dev: number }
   | { readonly name: 'uapi'; readonly request: UapiRequest }
   /** An operation that changes a device in place. The value is what it took, ns. */
   | { readonly name: 'timed'; readonly op: ControlOp };

@@ -12,6 +12,7 @@ import { addLoopback, addNetdev, changeNetdev, delNetdev, napiGet } from './cont
 import type { ControlOp, ControlResult } from './control_ops.js';
 import { freeSender, openSender } from './control_sender.js';
 import { freeSock, openSock, shutdownSock } from './control_sock.js';
+import { attachWire, detachWire } from './control_timed.js';
 import { uapi } from './control_uapi.js';
 import { openXsk, shutdownXsk } from './control_xsk.js';
 import type { ControlTask } from './tasks.js';
@@ -86,6 +87,12 @@ export function runControlThread(task: ControlTask): ControlResult {
     case 'xsk-free':
       xskDestroy(ctx.arena.m, op.xsk);
       result = { err: 0, value: null };
+      break;
+    case 'wire-attach':
+      result = attachWire(ctx, op);
+      break;
+    case 'wire-detach':
+      result = detachWire(ctx, op.dev);
       break;
     case 'uapi':
       result = { err: 0, value: uapi(ctx, op.request) };

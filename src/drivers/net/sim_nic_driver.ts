@@ -3,7 +3,8 @@
  * The simulated NIC's driver, the data path: interrupt handler, poll, refill. Who owns what is said in sim_nic.ts.
  */
 import type { Current } from '../../kernel/current.js';
-import { irqMask, irqUnmask, raiseIrq } from '../../kernel/irq.js';
+import { irqMask, raiseIrq } from '../../kernel/irq.js';
+import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
@@ -16,6 +17,7 @@ import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
 import type { XdpSock } from '../../net/xdp/xsk.js';
 import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
+import { timedAdvance, timedUnmask } from './sim_nic_timed.js';
 import type { NicTx } from './sim_nic_tx.js';
 
 function noInterrupt(): void {}
@@ -73,9 +75,16 @@ export function simNicInterrupt(driver: SimNicDriver, cur: Current, queueAt: num
 export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budget: number): number {
   const { m, f } = net;
   const q = driver.queue(m[n.at + NAPI.priv]);
-  if (m[q.at + NIC_QUEUE.xsk] !== 0) return driver.xskPoll(driver, net, n, q, budget);
   const rx = q.rxConsumer;
   net.ownPool = q.pool;
+  rcuReadLock(net.cur);
+  const timed = Atomics.load(m, q.at + NIC_QUEUE.timed);
+  if (timed !== 0) timedAdvance(driver, q, timed);
+  if (m[q.at + NIC_QUEUE.xsk] !== 0) {
+    const taken = driver.xskPoll(driver, net, n, q, budget);
+    rcuReadUnlock(net.cur);
+    return taken;
+  }
   const features = Atomics.load(m, q.dev + NET_DEVICE.features);
   rx.begin();
   const work = rx.available(budget); // D2
@@ -97,7 +106,8 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
     done += piece;
   }
   refill(net, q);
-  if (work < budget && napiCompleteDone(net, n, work)) irqUnmask(net.cur, q.irq);
+  if (work < budget && napiCompleteDone(net, n, work)) timedUnmask(driver, q);
+  rcuReadUnlock(net.cur);
   return work;
 }
 
