@@ -24,6 +24,7 @@ import { SERVICE_MUTANTS } from './service.js';
 import { SWEEP_KERNEL_MUTANTS } from './sweep_kernel.js';
 import { SWEEP_NET_MUTANTS } from './sweep_net.js';
 import { TASKS_MUTANTS } from './tasks.js';
+import { XSK_MUTANTS } from './xsk.js';
 
 export type { Mutant } from './mutant.js';
 
@@ -48,4 +49,5 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...HOTPLUG_MUTANTS,
   ...SWEEP_KERNEL_MUTANTS,
   ...SWEEP_NET_MUTANTS,
+  ...XSK_MUTANTS,
 ]);
