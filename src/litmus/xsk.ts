@@ -355,7 +355,8 @@ export const xskUnbinds: Litmus = litmus({
   name: 'xsk-unbind',
   memory,
   setup(arena, label) {
-    const s = setup(arena, label, 1, 0, true);
+    // Polled, the frame makes room for the other one of the UMEM.
+    const s = setup(arena, label, 2, 0, true);
     received(arena, s);
     return s;
   },
