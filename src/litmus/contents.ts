@@ -209,6 +209,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'napi-watchdog-owned',
     'napi-watchdog-disable-pending',
   ],
+  netif_rxs: ['netif-rx-moves', 'netif-rx-steered'],
   nic_cable: [
     'cable-channels',
     'cable-down-netif-rx',
@@ -218,7 +219,6 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'cable-two-senders',
     'udp-nic-gone',
   ],
-  netif_rxs: ['netif-rx-moves', 'netif-rx-steered'],
   nic_service: ['nic-down-threaded', 'nic-down-up', 'nic-interrupts'],
   nic_timed: [
     'timed-attach',
@@ -247,7 +247,6 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
   ],
   smp_calls: ['smp-call-busy', 'smp-call-cpu-down', 'smp-call-two-senders'],
   sockets: ['sock-closed', 'sock-queue-two-producers', 'sock-queue-wrap', 'sock-waiter'],
-  timer_looks: ['hrtimer-put-off', 'hrtimer-not-late', 'hrtimer-cancelled-look'],
   steering: [
     'rfs-other-flow',
     'rfs-move',
@@ -256,5 +255,16 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'rps-map-change',
     'rps-cpu-down',
     'rps-table-change',
+  ],
+  timer_looks: ['hrtimer-put-off', 'hrtimer-not-late', 'hrtimer-cancelled-look'],
+  xsk: [
+    'xsk-bind',
+    'xsk-close',
+    'xsk-fill-promised',
+    'xsk-fill-wake',
+    'xsk-kick-gone',
+    'xsk-rx-wake',
+    'xsk-tx-promised',
+    'xsk-unbind',
   ],
 };

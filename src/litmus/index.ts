@@ -53,3 +53,4 @@ export * from './smp_calls.js';
 export * from './sockets.js';
 export * from './steering.js';
 export * from './timer_looks.js';
+export * from './xsk.js';
