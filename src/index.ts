@@ -5,9 +5,10 @@ import { type BootOptions, Machine } from './machine.js';
 export { CaptureError, CaptureOpenError } from './drivers/net/capture/capture_error.js';
 export { OptionError, SoftnetError } from './errors.js';
 export type { App, AppOptions, BootOptions, Machine, ThreadStats } from './machine.js';
+export type { BusyPollOptions } from './net/core/sock_busy.js';
 export type { NetDevice, NetDeviceOptions, QueueStats, WireResult } from './net_device.js';
 export type { Socket, SocketOptions } from './socket.js';
-export type { NapiInfo } from './threads/control_ops.js';
+export type { NapiInfo, NapiMode } from './threads/control_ops.js';
 export type { Pace } from './threads/feeds.js';
 export type { SoftnetStat } from './uapi/softnet_stat.js';
 

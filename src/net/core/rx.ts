@@ -8,10 +8,11 @@
  */
 import type { Napi } from './napi.js';
 import type { NetContext } from './net_context.js';
+import { PAGE_POOL } from './page_pool.js';
 import { rpsReceive } from './rps.js';
 import { dropSkb } from './skb_free.js';
 import { SKB } from './skbuff.js';
-import { type SockQueue, sockWake } from './sock_queue.js';
+import { SOCK, type SockQueue, sockWake } from './sock_queue.js';
 import { DROP_NO_SOCKET, DROP_SOCKET_RCVBUFF, SOFTNET_DATA } from './softnet_data.js';
 
 /** Appends a frame (or a chain that GRO made) to the receive list (Linux: gro_normal_one). */
@@ -95,9 +96,18 @@ export function wakeSockets(net: NetContext): void {
   unwoken.length = 0;
 }
 
+/** Tells the socket which instance its frames come by (Linux: sk_mark_napi_id). Before they are the reader's. */
+function markNapiId(net: NetContext, sock: SockQueue): void {
+  const { m } = net;
+  const id = Atomics.load(m, m[sock.stage[sock.staged - 1] + SKB.pool] + PAGE_POOL.napiId);
+  const word = sock.at + SOCK.napiId;
+  if (id !== 0 && Atomics.load(m, word) !== id) Atomics.store(m, word, id);
+}
+
 function flushSock(net: NetContext, sock: SockQueue): void {
   const { staged } = sock;
   if (staged === 0) return;
+  markNapiId(net, sock);
   const queued = sock.flush();
   for (let i = queued; i < staged; i++) dropSkb(net, sock.stage[i], DROP_SOCKET_RCVBUFF);
 }
