@@ -4,13 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus as hostCpus } from 'node:os';
 import { join } from 'node:path';
 import { OptionError } from '../errors.js';
-import {
-  EXIT_CHECK_FAILED,
-  EXIT_INTERRUPTED,
-  EXIT_OK,
-  EXIT_SKIPPED,
-  EXIT_UNTRUSTED,
-} from './exit_codes.js';
+import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SKIPPED, EXIT_UNTRUSTED } from './exit_codes.js';
 import { hgrmText } from './rr_hgrm.js';
 import { intervalsOf, intervalText } from './rr_intervals.js';
 import type { RrOptions } from './rr_options.js';
@@ -153,7 +147,10 @@ function makeDirectory(dir: string): void {
 function writeHgrm(dir: string, row: Row, samples: ReadonlyMap<string, Float64Array>): void {
   for (const [key, sorted] of samples) {
     const rate = `${Number(row.periodUs.toFixed(3))}us-period-${row.delayUs}us-delay`;
-    writeFileSync(join(dir, `${rate}-${key.replaceAll(', ', '-').replaceAll(' ', '-')}.hgrm`), hgrmText(sorted));
+    writeFileSync(
+      join(dir, `${rate}-${key.replaceAll(', ', '-').replaceAll(' ', '-')}.hgrm`),
+      hgrmText(sorted),
+    );
   }
 }
 

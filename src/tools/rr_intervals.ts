@@ -11,7 +11,10 @@ export interface Interval extends Percentiles {
 }
 
 /** @returns the pieces of a trial, `seconds` each; the last one may be shorter */
-export function intervalsOf({ latencies, stamps }: Pick<Trial, 'latencies' | 'stamps'>, seconds: number): Interval[] {
+export function intervalsOf(
+  { latencies, stamps }: Pick<Trial, 'latencies' | 'stamps'>,
+  seconds: number,
+): Interval[] {
   const out: Interval[] = [];
   const stepNs = seconds * 1e9;
   for (let from = 0, i = 0; from < stamps.length; i++) {

@@ -5,7 +5,14 @@ import type { RrOptions } from './rr_options.js';
 import { MODE_TITLES, MODES } from './rr_plan.js';
 import type { RowReport } from './rr_report.js';
 import type { SyscallCost } from './rr_syscall_cost.js';
-import { costTable, equalCoresTable, experimentTable, ratioTable, unchargedTable, xskRrTable } from './rr_table.js';
+import {
+  costTable,
+  equalCoresTable,
+  experimentTable,
+  ratioTable,
+  unchargedTable,
+  xskRrTable,
+} from './rr_table.js';
 
 /** What a socket call is charged, and where the figure is from. */
 export interface Charge {
@@ -35,7 +42,9 @@ export function reportText(rows: readonly RowReport[], o: RrOptions, charge: Cha
   const uncharged = unchargedTable(rows);
   if (uncharged !== '') parts.push(`Nothing charged for socket calls (--syscall-ns 0):\n${uncharged}`);
   if (rows.some((r) => r.equal_cores !== undefined)) {
-    parts.push(`Equal cores, two each: inline polling by two threads, half of the packets each:\n${equalCoresTable(rows)}`);
+    parts.push(
+      `Equal cores, two each: inline polling by two threads, half of the packets each:\n${equalCoresTable(rows)}`,
+    );
   }
   parts.push(
     `As xsk_rr prints them (means of the samples up to the cut: its p95 and p99 read too low):\n${xskRrTable(rows)}`,

@@ -58,7 +58,11 @@ export const addRr: AddCommand = (cli, done) => {
     .option('-T, --open-loop', 'packets come by the clock, whatever the client does (always so with --rows)')
     .option('-t, --separate-thread', 'as --modes busypoll-separate: recvfrom in a thread of its own')
     .option('-n, --no-kick', 'as --modes threaded: no recvfrom at all')
-    .option('-l, --report <s>', 'also tell what every so many seconds of each trial were', number('seconds', 0.001, 600))
+    .option(
+      '-l, --report <s>',
+      'also tell what every so many seconds of each trial were',
+      number('seconds', 0.001, 600),
+    )
     .addOption(
       new Option('--modes <list>', `some of ${MODES.join(', ')} (default: all)`)
         .argParser(modes)
@@ -83,7 +87,12 @@ export const addRr: AddCommand = (cli, done) => {
       'charge so much for a socket call (default: what a system call costs here)',
       number('nanoseconds', 0, 1_000_000),
     )
-    .option('--turnaround <us>', 'closed loop: from a packet to its answer', number('microseconds', 0, 1_000_000), 10)
+    .option(
+      '--turnaround <us>',
+      'closed loop: from a packet to its answer',
+      number('microseconds', 0, 1_000_000),
+      10,
+    )
     .option('--no-equal-cores', 'leave inline polling by two threads out')
     .option('--hist', 'also print how long single polls took, by powers of two', false)
     .option('--json', 'print one JSON document', false)
