@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
 import { NIC_QUEUE, NIC_STOP, nicQueueAt, SIM_NIC } from './drivers/net/sim_nic.js';
+import type { TimedParams } from './drivers/net/sim_nic_timed_make.js';
 import { checkGivenInt, checkInt, OptionError, SoftnetError } from './errors.js';
 import { EBUSY, ENOMEM } from './kernel/errno.js';
 import { IRQ_DESC } from './kernel/irq.js';
@@ -28,6 +29,7 @@ import {
   type Pace,
 } from './threads/feeds.js';
 import { newRecord } from './threads/kthreadd.js';
+import { type TimedOptions, TimedWire, timedParams } from './timed_wire.js';
 
 /** What feeding a device came to. */
 export interface WireResult {
@@ -65,6 +67,8 @@ export class NetDevice {
   private feeding: Promise<unknown> | null = null;
   /** What `drained` saw of instances that are polled without end. */
   private readonly looks = new Map<number, { readonly work: number; readonly emptyPolls: number }>();
+  /** The timed wire that is plugged in or about to be. */
+  private timed: Promise<TimedWire> | null = null;
 
   constructor(machine: Machine, params: NetdevParams, at: number) {
     this.machine = machine;
@@ -310,6 +314,38 @@ export class NetDevice {
     return this.feed(feed, options.whenFull ?? 'wait');
   }
 
+  /**
+   * Plugs a timed wire in: the time of each arrival is fixed beforehand, and no thread is needed for it. Resolves when it is
+   * plugged in; its `done` when every arrival was taken or missed.
+   */
+  async startTimed(options: TimedOptions): Promise<TimedWire> {
+    this.throwIfFed();
+    const timed = this.plugIn(timedParams(options, this.queues));
+    this.timed = timed;
+    this.feeding = timed.then((wire) => wire.done);
+    this.feeding.catch(() => {});
+    return timed;
+  }
+
+  private async plugIn(params: TimedParams): Promise<TimedWire> {
+    const ended = (): void => {
+      this.timed = null;
+      this.feeding = null;
+    };
+    const { name, at } = this;
+    try {
+      const begun = (await this.machine.control(
+        { name: 'wire-attach', dev: at, params },
+        `plugging a timed wire into ${name}`,
+        this.remedy('feed it by one wire at a time, or boot with more memory (memoryBytes)'),
+      )) as { at: number; startNs: number };
+      return new TimedWire(this.machine, at, name, begun.at, begun.startNs, ended);
+    } catch (error) {
+      ended();
+      throw error;
+    }
+  }
+
   /** Frames the source of the run under way has given so far. */
   get progress(): number {
     return (
@@ -321,6 +357,10 @@ export class NetDevice {
   /** Ends a run that is under way; resolves when its thread has ended. */
   async stopWire(): Promise<void> {
     if (this.feeding === null) return;
+    if (this.timed !== null) {
+      await this.timed.then((wire) => wire.stop()).catch(() => {});
+      return;
+    }
     const word = this.machine.arena.m[this.at + NET_DEVICE.priv] + SIM_NIC.doorbell;
     Atomics.or(this.machine.arena.m, word, NIC_STOP);
     Atomics.notify(this.machine.arena.m, word);
@@ -386,6 +426,15 @@ export class NetDevice {
   }
 
   private async feed(source: NicSource, whenFull: 'wait' | 'drop'): Promise<WireResult> {
+    this.throwIfFed();
+    if (!this.machine.hasRoom()) {
+      throw new SoftnetError(`feeding ${this.name}`, ENOMEM, 'allow more threads (maxThreads)');
+    }
+    return this.feedBy(source, whenFull);
+  }
+
+  /** Throws why nothing can be plugged in. */
+  private throwIfFed(): void {
     this.machine.throwIfEnding();
     if (this.removing !== null) throw new Error(REMOVED);
     if (this.feeding !== null) {
@@ -395,9 +444,9 @@ export class NetDevice {
         'wait for the run under way, or stop it (stopWire)',
       );
     }
-    if (!this.machine.hasRoom()) {
-      throw new SoftnetError(`feeding ${this.name}`, ENOMEM, 'allow more threads (maxThreads)');
-    }
+  }
+
+  private async feedBy(source: NicSource, whenFull: 'wait' | 'drop'): Promise<WireResult> {
     const { arena } = this.machine;
     const nic = arena.m[this.at + NET_DEVICE.priv];
     Atomics.and(arena.m, nic + SIM_NIC.doorbell, ~NIC_STOP);

@@ -52,14 +52,22 @@ export function hrtimerSetup(m: Int32Array, timer: number, fn: number, data: num
 }
 
 /**
- * Starts the timer on this CPU, `delayUs` microseconds from now; one already started is moved
- * (Linux: hrtimer_start with HRTIMER_MODE_REL_PINNED).
+ * Starts the timer `delayUs` microseconds from now; one already started is moved (Linux: hrtimer_start with
+ * HRTIMER_MODE_REL_PINNED).
+ * @param on the CPU whose thread runs it: by default the one this thread counts as running on
  */
-export function hrtimerStart(cur: Current, timer: number, delayUs: number): void {
-  const { m } = cur;
-  let { cpu } = cur;
+export function hrtimerStart(cur: Current, timer: number, delayUs: number, on: Cpu = cur.cpu): void {
   const delay = Math.min(delayUs, HRTIMER_MAX_US);
-  const expires = (cur.platform.nowUs() + delay) | 0;
+  hrtimerStartAt(cur, timer, (cur.platform.nowUs() + delay) | 0, on);
+}
+
+/**
+ * The same with the time at which it expires, in wrapping microseconds, at most HRTIMER_MAX_US ahead (Linux:
+ * HRTIMER_MODE_ABS_PINNED): whatever holds this thread up meanwhile does not make the timer late.
+ */
+export function hrtimerStartAt(cur: Current, timer: number, expires: number, on: Cpu): void {
+  const { m } = cur;
+  let cpu = on;
   lockBase(cur, timer);
   if (m[timer + HRTIMER.enqueued] !== 0) dequeue(cur, timer);
   // A timer whose function is being called stays with that CPU: else another could call it a second time.

@@ -7,6 +7,7 @@ import { LOOPBACK_OPS } from '../drivers/net/loopback.js';
 import { buffersFreed, SimNicDriver, simNicInterrupt, simNicPoll } from '../drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../drivers/net/sim_nic_main.js';
 import { simNicInterruptNetifRx } from '../drivers/net/sim_nic_netif_rx.js';
+import { timedTimer } from '../drivers/net/sim_nic_timed.js';
 import { Current, cpuViews } from '../kernel/current.js';
 import { NodePlatform } from '../kernel/platform.js';
 import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
@@ -17,6 +18,7 @@ import {
   DRIVER_LOOPBACK,
   DRIVER_SIM_NIC,
   HRTIMER_NAPI_WATCHDOG,
+  HRTIMER_TIMED_WIRE,
   IRQ_SIM_NIC_RX,
   POLL_BACKLOG,
   POLL_SIM_NIC,
@@ -54,6 +56,7 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   driver.netifRxInterrupt = simNicInterruptNetifRx;
   cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
+  cur.hrtimerFns[HRTIMER_TIMED_WIRE] = (c, wireAt) => timedTimer(driver, c, wireAt);
   cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
   net.napiPollFns[POLL_BACKLOG] = processBacklog;
   net.poolFreed = (nc, pool) => {

@@ -10,6 +10,7 @@ import { addLoopback, addNetdev, changeNetdev, delNetdev, napiGet } from './cont
 import type { ControlOp, ControlResult } from './control_ops.js';
 import { freeSender, openSender } from './control_sender.js';
 import { freeSock, openSock, shutdownSock } from './control_sock.js';
+import { attachWire, detachWire } from './control_timed.js';
 import { uapi } from './control_uapi.js';
 import type { ControlTask } from './tasks.js';
 
@@ -69,6 +70,12 @@ export function runControlThread(task: ControlTask): ControlResult {
       break;
     case 'sender-free':
       result = { err: freeSender(ctx, op.sender), value: null };
+      break;
+    case 'wire-attach':
+      result = attachWire(ctx, op);
+      break;
+    case 'wire-detach':
+      result = detachWire(ctx, op.dev);
       break;
     case 'uapi':
       result = { err: 0, value: uapi(ctx, op.request) };

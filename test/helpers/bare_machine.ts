@@ -12,6 +12,7 @@ import {
   simNicPoll,
 } from '../../dist/drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../../dist/drivers/net/sim_nic_main.js';
+import { timedTimer } from '../../dist/drivers/net/sim_nic_timed.js';
 import { CPU } from '../../dist/kernel/cpu.js';
 import { Current, cpuViews, KERNEL, KERNEL_AT } from '../../dist/kernel/current.js';
 import { allocTask } from '../../dist/kernel/kthread.js';
@@ -27,6 +28,7 @@ import { backlogInit } from '../../dist/net/core/backlog_threads.js';
 import {
   DRIVER_SIM_NIC,
   HRTIMER_NAPI_WATCHDOG,
+  HRTIMER_TIMED_WIRE,
   IRQ_SIM_NIC_RX,
   POLL_SIM_NIC,
   TASK_KIND_CPU,
@@ -145,6 +147,7 @@ export class BareMachine {
     const driver = new SimNicDriver(net);
     cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
     cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
+    cur.hrtimerFns[HRTIMER_TIMED_WIRE] = (c, wireAt) => timedTimer(driver, c, wireAt);
     cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
     net.netDevOps[DRIVER_SIM_NIC] = simNicOps(driver);
     net.poolFreed = (nc, pool) => buffersFreed(driver, nc, pool);

@@ -5,6 +5,8 @@
  * A queue has two rings, as NICs do: the driver posts empty buffers in the fill ring; the hardware takes them, writes
  * frames, and reports them in the receive ring. An interrupt a queue, masked while its NAPI instance is scheduled.
  *
+ * Fed by a timed wire (sim_nic_timed.ts) a NIC has no thread: whoever owns SCHED plays the hardware, too.
+ *
  * Owners
  *   fill ring      producer: owner of SCHED (the driver); consumer: the NIC thread
  *   receive ring   producer: the NIC thread; consumer: owner of SCHED; its stamps likewise
@@ -38,6 +40,7 @@ import { kfree, kmalloc } from '../../mm/slab.js';
 import { f64, line, struct, word, words } from '../../mm/struct.js';
 import { PAGE_POOL, pagePoolCreate, pagePoolDestroy } from '../../net/core/page_pool.js';
 import { RPS_PLACE } from '../../net/core/rps_map.js';
+import type { TimedWire } from './sim_nic_timed.js';
 
 /** Words of a receive descriptor: 16 bytes. */
 export const RX_DESC = Object.freeze({ skb: 0, len: 1, hash: 2, seq: 3, WORDS: 4 });
@@ -60,6 +63,7 @@ export const NIC_QUEUE = struct(
     rxUsecs: word('moderation: interrupt at the latest this long after a frame, us'),
     rxFrames: word('moderation: interrupt at the latest after this many frames'),
     service: word('a driver without NAPI: 1 while the link is up'),
+    timed: word('struct timed_wire that feeds it (sim_nic_timed.ts), 0: none; read under RCU'),
   }),
   line('whoever runs the handler of a driver without NAPI', {
     place: words(RPS_PLACE.WORDS, 'struct rps_place: where its latest frame went that was not steered'),
@@ -70,7 +74,7 @@ export const NIC_QUEUE = struct(
   line('driver (store), any thread that frees (CAS to 0)', {
     starving: word('buffers that must be back before the queue is polled again, 0: it has enough'),
   }),
-  line('NIC thread', {
+  line('the hardware: NIC thread, or with a timed wire the owner of SCHED (interrupts: by atomic add)', {
     rxFramesTotal: word('frames put into the ring (wraps)'),
     interrupts: word('interrupts raised (wraps)'),
     rxMissed: word('frames dropped for want of a posted buffer (wraps)'),
@@ -123,6 +127,8 @@ export class NicQueue {
   readonly dev: number;
   /** Index of the stamps in the Float64Array. */
   readonly stamps: number;
+  /** This thread's view of the timed wire that fed the queue when it last looked. */
+  timed: TimedWire | null = null;
 
   /** The numbers are the words of the same names, read by the caller. */
   constructor(

@@ -3,7 +3,8 @@
  * The simulated NIC's driver, the data path: interrupt handler, poll, refill. Who owns what is said in sim_nic.ts.
  */
 import type { Current } from '../../kernel/current.js';
-import { irqMask, irqUnmask, raiseIrq } from '../../kernel/irq.js';
+import { irqMask, raiseIrq } from '../../kernel/irq.js';
+import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
@@ -15,6 +16,7 @@ import { NET_DEVICE } from '../../net/core/net_device.js';
 import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
 import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
+import { timedAdvance, timedUnmask } from './sim_nic_timed.js';
 
 function noInterrupt(): void {}
 
@@ -61,6 +63,9 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
   const q = driver.queue(m[n.at + NAPI.priv]);
   const rx = q.rxConsumer;
   net.ownPool = q.pool;
+  rcuReadLock(net.cur);
+  const timed = Atomics.load(m, q.at + NIC_QUEUE.timed);
+  if (timed !== 0) timedAdvance(driver, q, timed);
   const features = Atomics.load(m, q.dev + NET_DEVICE.features);
   rx.begin();
   const work = rx.available(budget); // D2
@@ -82,7 +87,8 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
     done += piece;
   }
   refill(net, q);
-  if (work < budget && napiCompleteDone(net, n, work)) irqUnmask(net.cur, q.irq);
+  if (work < budget && napiCompleteDone(net, n, work)) timedUnmask(driver, q);
+  rcuReadUnlock(net.cur);
   return work;
 }
 

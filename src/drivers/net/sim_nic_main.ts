@@ -7,7 +7,7 @@
  * only the difference; add the new ones before the old ones are deleted. In each of them frames are first steered away
  * from queues that go, and what these still hold is polled: a change of channels loses nothing but what overruns a ring.
  */
-import { ENOMEM, EOPNOTSUPP } from '../../kernel/errno.js';
+import { EBUSY, ENOMEM, EOPNOTSUPP } from '../../kernel/errno.js';
 import { IRQ_DESC, irqDisable, irqEnable, irqUnmask, raiseIrq, requestIrq } from '../../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
@@ -38,6 +38,8 @@ import { DROP_DEV_READY, NET } from '../../net/core/softnet_data.js';
 import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, RX_DESC, SIM_NIC, simNicDestroy } from './sim_nic.js';
 import { refill, type SimNicDriver } from './sim_nic_driver.js';
 import { openNetifRx, stopNetifRx } from './sim_nic_netif_rx.js';
+import { TIMED_WIRE } from './sim_nic_timed.js';
+import { timedDetach, timedLinkDown, timedLinkUp, timedWireOf } from './sim_nic_timed_main.js';
 
 /** Sleep between two looks at a word that the NIC or a poll changes, us. */
 const LOOK_US = 50;
@@ -83,6 +85,7 @@ export function simNicOpen(driver: SimNicDriver, dev: number): number {
   }
   const added = addInstances(driver, dev, 0, queues);
   if (added === null) return -ENOMEM;
+  timedLinkUp(driver, dev);
   enableInstances(driver, dev, 0, added);
   steer(net, nic, queues, 1);
   return 0;
@@ -96,17 +99,20 @@ export function simNicStop(driver: SimNicDriver, dev: number): void {
   steer(net, nic, m[dev + NET_DEVICE.queues], 0);
   if (m[nic + SIM_NIC.netifRx] !== 0) stopNetifRx(driver, dev);
   else closeInstances(driver, dev, 0, m[dev + NET_DEVICE.queues]);
+  timedLinkDown(driver, dev);
 }
 
 /**
  * ethtool -L. @returns 0; -ENOMEM: then the channels are as before, or the link is down; -EOPNOTSUPP: a driver without
- * NAPI, which cannot
+ * NAPI, which cannot; -EBUSY: a timed wire feeds a queue that would go
  */
 function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number): number {
   const { net } = driver;
   const { m } = net;
   const nic = m[dev + NET_DEVICE.priv];
   if (m[nic + SIM_NIC.netifRx] !== 0) return -EOPNOTSUPP;
+  const timed = timedWireOf(m, dev);
+  if (timed !== 0 && m[m[timed + TIMED_WIRE.queue] + NIC_QUEUE.index] >= combined) return -EBUSY;
   const old = m[dev + NET_DEVICE.queues];
   if (m[dev + NET_DEVICE.napiFirst] === 0) {
     m[dev + NET_DEVICE.queues] = combined;
@@ -137,11 +143,13 @@ function simNicSetRing(driver: SimNicDriver, dev: number, rx: number): number {
 }
 
 /** Neither the instances wanted nor those there were could be had: the link is down. */
-function lostAll(net: NetContext, dev: number): void {
+function lostAll(driver: SimNicDriver, dev: number): void {
+  const { net } = driver;
   const { m } = net;
   m[dev + NET_DEVICE.flags] &= ~IFF_UP;
   m[dev + NET_DEVICE.carrier] = 0;
   steer(net, m[dev + NET_DEVICE.priv], m[dev + NET_DEVICE.queues], 0);
+  timedLinkDown(driver, dev);
 }
 
 /** Goes from `old` to `now` instances in the device's own way. @returns 0 or -ENOMEM: then there are `old`, or none */
@@ -159,7 +167,7 @@ function reopen(driver: SimNicDriver, dev: number, old: number, now: number): nu
       closeInstances(driver, dev, 0, old);
       const added = addInstances(driver, dev, 0, now);
       const there = added ?? addInstances(driver, dev, 0, old);
-      if (there === null) lostAll(driver.net, dev);
+      if (there === null) lostAll(driver, dev);
       else enableInstances(driver, dev, 0, there);
       return added === null ? -ENOMEM : 0;
     }
@@ -281,6 +289,7 @@ function simNicUninit(driver: SimNicDriver, dev: number): void {
   const { net } = driver;
   const { m } = net;
   const nic = m[dev + NET_DEVICE.priv];
+  timedDetach(driver, dev);
   for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
     const at = nicQueueAt(m, nic, i);
     purge(driver, at);
