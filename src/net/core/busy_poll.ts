@@ -94,14 +94,14 @@ function busyLoopOn(
 ): boolean {
   const { cur } = net;
   let owned = false;
-  let found = 0;
+  let found = false;
   let resched = false;
   for (;;) {
     localBhDisable(cur);
     net.sendsIpis = true;
     if (!owned) owned = busyPollTake(n, flags);
     if (owned) {
-      found += napiCallPoll(net, n, budget);
+      if (napiCallPoll(net, n, budget) > 0) found = true;
       // It does not complete: what it took goes up now, what GRO holds when it is old enough.
       groFlushNormal(net, n, true);
     }
@@ -113,7 +113,7 @@ function busyLoopOn(
     if (resched) break;
     cpuRelax();
   }
-  if (owned) busyPollStop(net, n, flags, budget, found > 0);
+  if (owned) busyPollStop(net, n, flags, budget, found);
   return resched && (flags & NAPI_F_END_ON_RESCHED) === 0;
 }
 
