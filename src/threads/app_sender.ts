@@ -18,6 +18,7 @@ import { PAGE_POOL, type PagePool } from '../net/core/page_pool.js';
 import { SKB_DATA_BYTES, SKB_F_IP } from '../net/core/skbuff.js';
 import { type FrameTemplate, SENDER_CLOSED, UDP_SENDER, udpSend, type Xmit } from '../net/ipv4/udp_send.js';
 import type { ThreadContext } from './context.js';
+import { chargeSyscall } from './syscall_charge.js';
 
 const ETH_IP_UDP_BYTES = 42;
 /** Most bytes of payload: one buffer a frame. */
@@ -124,6 +125,7 @@ export class UdpSender {
   /** Sends up to `n` copies, at most 64, as many as there are buffers. @returns how many */
   trySend(frame: FrameTemplate, n = 1): number {
     const { ctx, dev } = this;
+    chargeSyscall(this.ctx);
     if (this.closed) return 0;
     this.dropped = 0;
     const want = Math.max(0, Math.min(Math.trunc(n) || 0, MAX_BATCH));

@@ -8,6 +8,7 @@ import { buffersFreed, SimNicDriver, simNicInterrupt, simNicPoll } from '../driv
 import { simNicOps } from '../drivers/net/sim_nic_main.js';
 import { simNicInterruptNetifRx } from '../drivers/net/sim_nic_netif_rx.js';
 import { timedTimer } from '../drivers/net/sim_nic_timed.js';
+import { xskPoll } from '../drivers/net/sim_nic_xsk.js';
 import { Current, cpuViews } from '../kernel/current.js';
 import { NodePlatform } from '../kernel/platform.js';
 import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
@@ -54,6 +55,7 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   const net = netContext(cur, arena);
   const driver = new SimNicDriver(net);
   driver.netifRxInterrupt = simNicInterruptNetifRx;
+  driver.xskPoll = xskPoll;
   cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
   cur.hrtimerFns[HRTIMER_TIMED_WIRE] = (c, wireAt) => timedTimer(driver, c, wireAt);

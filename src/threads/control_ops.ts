@@ -2,6 +2,7 @@
 /** Control operations as plain data: what the main thread asks a control worker to carry out. */
 
 import type { TimedParams } from '../drivers/net/sim_nic_timed_make.js';
+import type { XskSizes } from '../net/xdp/xsk.js';
 import type { UapiRequest } from '../uapi/request.js';
 
 /** Parameters of a simulated NIC. */
@@ -28,6 +29,13 @@ export interface NetdevParams {
   readonly persistentConfig: boolean;
   /** RECONFIG_* */
   readonly reconfig: number;
+}
+
+/** Parameters of an AF_XDP socket. */
+export interface XskParams extends XskSizes {
+  readonly busyPollUsecs: number;
+  readonly preferBusyPoll: number;
+  readonly busyPollBudget: number;
 }
 
 export type ControlOp =
@@ -85,6 +93,9 @@ export type ControlOp =
   | { readonly name: 'sender-free'; readonly sender: number }
   | { readonly name: 'wire-attach'; readonly dev: number; readonly params: TimedParams }
   | { readonly name: 'wire-detach'; readonly dev: number }
+  | { readonly name: 'xsk-open'; readonly dev: number; readonly queue: number; readonly params: XskParams }
+  | { readonly name: 'xsk-shutdown'; readonly xsk: number }
+  | { readonly name: 'xsk-free'; readonly xsk: number }
   | { readonly name: 'uapi'; readonly request: UapiRequest }
   /** An operation that changes a device in place. The value is what it took, ns. */
   | { readonly name: 'timed'; readonly op: ControlOp };

@@ -4,6 +4,7 @@ import { kthreadExit, taskListAdd } from '../kernel/kthread.js';
 import { setCurrentState, TASK_RUNNING } from '../kernel/task.js';
 import { setBacklogThreaded, setRpsSockFlowEntries } from '../net/core/rps_config.js';
 import { udpSenderShutdown } from '../net/ipv4/udp_send.js';
+import { xskDestroy } from '../net/xdp/xsk.js';
 import { type ThreadContext, threadContext } from './context.js';
 import { bootCpus, setCpuOnline, shutdownCpus } from './control_cpus.js';
 import { addLoopback, addNetdev, changeNetdev, delNetdev, napiGet } from './control_netdev.js';
@@ -12,6 +13,7 @@ import { freeSender, openSender } from './control_sender.js';
 import { freeSock, openSock, shutdownSock } from './control_sock.js';
 import { attachWire, detachWire } from './control_timed.js';
 import { uapi } from './control_uapi.js';
+import { openXsk, shutdownXsk } from './control_xsk.js';
 import type { ControlTask } from './tasks.js';
 
 /** Runs one operation. @returns its errno or value */
@@ -76,6 +78,16 @@ export function runControlThread(task: ControlTask): ControlResult {
       break;
     case 'wire-detach':
       result = detachWire(ctx, op.dev);
+      break;
+    case 'xsk-open':
+      result = openXsk(ctx, op);
+      break;
+    case 'xsk-shutdown':
+      result = { err: shutdownXsk(ctx, op.xsk), value: null };
+      break;
+    case 'xsk-free':
+      xskDestroy(ctx.arena.m, op.xsk);
+      result = { err: 0, value: null };
       break;
     case 'uapi':
       result = { err: 0, value: uapi(ctx, op.request) };

@@ -5,54 +5,64 @@
  */
 import { cpuRelax } from '../kernel/cpu_relax.js';
 import type { AppContext } from './app_context.js';
-import { RR, RR_STOP, type RrShared } from './rr_shared.js';
-
-/** The word handed over: the number of the packet, from 1. A cache line of its own among the words of `control`. */
-const SEQ = RR.pollerAck;
+import { type Moment, readMoment } from './rr_moment.js';
+import { RR, type RrSchedule, type RrShared } from './rr_shared.js';
 
 export interface HandoverArgs {
   readonly shared: RrShared;
+  readonly schedule: RrSchedule;
   readonly periodNs: number;
-  readonly count: number;
-  /** Those at the start that are for the compiler. */
-  readonly warmup: number;
+  /** Threads whose times the consumer notes. */
+  readonly tids: readonly number[];
 }
 
-/** Stores a word each period. @returns when the first one was due, CLOCK_MONOTONIC ns */
-export function producer(app: AppContext): number {
-  const { shared, periodNs, count } = app.args as HandoverArgs;
+export interface HandoverResult {
+  readonly measured: number;
+  readonly before: Moment | null;
+  readonly after: Moment;
+}
+
+/** Looks at the word between two looks at the stop word. */
+const STOP_LOOKS = 1024;
+
+/** Stores a word each period, until the last one or until it is told to end. */
+export function producer(app: AppContext): void {
+  const { shared, schedule, periodNs } = app.args as HandoverArgs;
   const control = new Int32Array(shared.control);
-  // The consumer has to be there.
-  while (Atomics.load(control, RR.clientAck) === 0) cpuRelax();
-  const startNs = app.nowNs() + 100_000;
   const stamps = new Float64Array(shared.stamps);
-  for (let i = 0; i < count; i++) {
+  const startNs = app.nowNs() + periodNs;
+  for (let i = 0; i <= schedule.last; i++) {
     const dueNs = startNs + i * periodNs;
     while (app.nowNs() < dueNs) cpuRelax();
-    stamps[i] = dueNs;
-    Atomics.store(control, SEQ, i + 1);
+    if (i >= schedule.first) stamps[i - schedule.first] = dueNs;
+    Atomics.store(control, RR.seq, i + 1);
+    if (Atomics.load(control, RR.stop) !== 0) break;
   }
-  return startNs;
 }
 
-/** Spins on the word. A value that was overwritten before it was seen counts with the one that was. */
-export function consumer(app: AppContext): number {
-  const { shared, count, warmup } = app.args as HandoverArgs;
+/** Spins on the word. One that was overwritten before it was seen counts with the one that was. */
+export function consumer(app: AppContext): HandoverResult {
+  const { shared, schedule, tids } = app.args as HandoverArgs;
   const control = new Int32Array(shared.control);
   const stamps = new Float64Array(shared.stamps);
   const latencies = new Float64Array(shared.latencies);
-  Atomics.store(control, RR.clientAck, 1);
+  let before: Moment | null = null;
   let seen = 0;
   let n = 0;
-  while (seen < count) {
-    const seq = Atomics.load(control, SEQ);
+  for (let looks = 1; seen <= schedule.last; looks++) {
+    const seq = Atomics.load(control, RR.seq);
     if (seq === seen) {
       cpuRelax();
-      if (Atomics.load(control, RR.phase) === RR_STOP) break;
+      if (looks % STOP_LOOKS === 0 && Atomics.load(control, RR.stop) !== 0) break;
       continue;
     }
     const nowNs = app.nowNs();
-    for (; seen < seq; seen++) if (seen >= warmup) latencies[n++] = nowNs - stamps[seen];
+    for (; seen < seq; seen++) {
+      if (seen < schedule.first) continue;
+      latencies[n] = nowNs - stamps[n];
+      n++;
+    }
+    if (before === null && seen > schedule.moment) before = readMoment(nowNs, tids);
   }
-  return n;
+  return { measured: n, before, after: readMoment(app.nowNs(), tids) };
 }

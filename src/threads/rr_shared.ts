@@ -1,33 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * What the threads of `softnet rr` and the command share beside the machine: words to steer a run by, counters, samples.
+ * What the threads of `softnet rr` share beside the machine: a few words to steer a run by, and the samples.
  *
- * A run: the client comes up in RR_WARMUP and receives what it is sent. When nothing is on its way any more the command
- * sets RR_MEASURE; the client forgets what it counted, says so in `clientAck`, and everything that comes from then on is
- * measured. RR_STOP ends client and poller. Samples are plain doubles of the client; `received` publishes them.
+ * A run is one schedule of packets, by their numbers: the first ones are for the compilers of all threads, then the client
+ * notes where everything stands (rr_moment.ts), catches up, and measures every packet from `first` to `last`. Nobody but
+ * the threads that are measured does anything meanwhile. Samples are plain doubles of the client, read when it has
+ * returned.
  */
 
+/** Phases, in `phase`. */
 export const RR_WARMUP = 0;
 export const RR_MEASURE = 1;
-export const RR_STOP = 2;
+export const RR_END = 2;
 
 /** Words of `control`; words that different threads write lie 128 bytes apart. */
 export const RR = Object.freeze({
-  /** The command: RR_*. */
+  /** The client: RR_*. */
   phase: 0,
-  /** The client: the phase it is in. */
-  clientAck: 32,
-  /** The client: packets of this phase it has got, stored whenever its ring is empty. */
-  received: 33,
-  /** The poller: the phase it is in. */
-  pollerAck: 64,
+  /** The command: 1: no more packets come; end when the ring is empty. */
+  stop: 32,
+  /** The bare hand-over: how many words were handed over. */
+  seq: 64,
 });
 const CONTROL_WORDS = 96;
 
-/** Buckets of a histogram by powers of two. */
-export const LOG2_BUCKETS = 40;
-
-/** What client and poller get; every buffer is shared. */
+/** Buffers that a client shares with the command; `phase` also with a poller. */
 export interface RrShared {
   readonly control: SharedArrayBuffer;
   /** Latencies in the order of their arrival, ns, and when each packet was due, CLOCK_MONOTONIC ns. */
@@ -35,7 +32,7 @@ export interface RrShared {
   readonly stamps: SharedArrayBuffer;
 }
 
-/** @returns buffers for a run of at most `packets` */
+/** @returns buffers for a run that measures at most `packets` */
 export function rrShared(packets: number): RrShared {
   return {
     control: new SharedArrayBuffer(CONTROL_WORDS * 4),
@@ -44,20 +41,24 @@ export function rrShared(packets: number): RrShared {
   };
 }
 
-/** What a thread that polls by socket calls counted while the run was measured. */
-export interface PollCounts {
-  /** Calls of recvfrom. */
-  readonly calls: number;
-  /** Those that found nothing. */
-  readonly empty: number;
-  /** Time in one call by powers of two, ns: a sample of the calls. */
-  readonly log2: Int32Array;
+/** Which packets of a schedule are for what, by number. */
+export interface RrSchedule {
+  /** Where the client notes how things stand; so many packets before the first measured one that it can catch up. */
+  readonly moment: number;
+  /** The first one measured, and the last. */
+  readonly first: number;
+  readonly last: number;
 }
 
-/** Counts calls, and takes the time of some. */
-export class CallTimes implements PollCounts {
+/** Buckets of a histogram by powers of two. */
+const LOG2_BUCKETS = 40;
+/** One call of so many is measured: two readings of the clock are a good part of a call. */
+export const TIMED_CALLS = 16;
+
+/** Socket calls while the run was measured. */
+export class CallTimes {
   calls = 0;
-  empty = 0;
+  /** Times of some of them by powers of two, ns. */
   readonly log2 = new Int32Array(LOG2_BUCKETS);
 
   /** Counts the time of one call, ns. */
@@ -69,7 +70,6 @@ export class CallTimes implements PollCounts {
   /** Forgets everything. */
   reset(): void {
     this.calls = 0;
-    this.empty = 0;
     this.log2.fill(0);
   }
 }

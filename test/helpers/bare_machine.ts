@@ -13,6 +13,7 @@ import {
 } from '../../dist/drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../../dist/drivers/net/sim_nic_main.js';
 import { timedTimer } from '../../dist/drivers/net/sim_nic_timed.js';
+import { xskPoll } from '../../dist/drivers/net/sim_nic_xsk.js';
 import { CPU } from '../../dist/kernel/cpu.js';
 import { Current, cpuViews, KERNEL, KERNEL_AT } from '../../dist/kernel/current.js';
 import { allocTask } from '../../dist/kernel/kthread.js';
@@ -145,6 +146,7 @@ export class BareMachine {
     const cur = new Current(m, this.clock, task, cpuViews(m), cpu);
     const net = netContext(cur, arena);
     const driver = new SimNicDriver(net);
+    driver.xskPoll = xskPoll;
     cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
     cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
     cur.hrtimerFns[HRTIMER_TIMED_WIRE] = (c, wireAt) => timedTimer(driver, c, wireAt);

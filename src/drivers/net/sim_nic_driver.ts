@@ -15,16 +15,27 @@ import type { NetContext } from '../../net/core/net_context.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
 import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
+import type { XdpSock } from '../../net/xdp/xsk.js';
 import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
 import { timedAdvance, timedUnmask } from './sim_nic_timed.js';
 
 function noInterrupt(): void {}
+
+/** Polls a queue that has an AF_XDP socket. */
+export type XskPoll = (driver: SimNicDriver, net: NetContext, n: Napi, q: NicQueue, budget: number) => number;
+
+function noXsk(): number {
+  throw new Error('this thread cannot poll a queue with an AF_XDP socket');
+}
 
 /** The driver's part of a thread: its queue views. */
 export class SimNicDriver {
   readonly net: NetContext;
   /** Handler of queues whose driver has no NAPI (sim_nic_netif_rx.ts). */
   netifRxInterrupt: (driver: SimNicDriver, queueAt: number) => void = noInterrupt;
+  /** Poll function of queues with an AF_XDP socket (sim_nic_xsk.ts), and this thread's views of those. */
+  xskPoll: XskPoll = noXsk;
+  readonly xsks = new Map<number, XdpSock>();
   /** Keeps the loads of prefetch from being dropped as unused. */
   touched = 0;
   private readonly queues = new Map<number, NicQueue>();
@@ -61,6 +72,7 @@ export function simNicInterrupt(driver: SimNicDriver, cur: Current, queueAt: num
 export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budget: number): number {
   const { m, f } = net;
   const q = driver.queue(m[n.at + NAPI.priv]);
+  if (m[q.at + NIC_QUEUE.xsk] !== 0) return driver.xskPoll(driver, net, n, q, budget);
   const rx = q.rxConsumer;
   net.ownPool = q.pool;
   rcuReadLock(net.cur);
@@ -146,7 +158,7 @@ export function refill(net: NetContext, q: NicQueue): void {
   if (posted * 2 >= pending && Atomics.load(m, q.at + NIC_QUEUE.nicWaiting) === 1) wakeNic(m, q.at); // D7
 }
 
-function wakeNic(m: Int32Array, queueAt: number): void {
+export function wakeNic(m: Int32Array, queueAt: number): void {
   if (Atomics.compareExchange(m, queueAt + NIC_QUEUE.nicWaiting, 1, 0) === 1) {
     Atomics.notify(m, queueAt + NIC_QUEUE.nicWaiting);
   }

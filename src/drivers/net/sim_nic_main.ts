@@ -7,7 +7,7 @@
  * only the difference; add the new ones before the old ones are deleted. In each of them frames are first steered away
  * from queues that go, and what these still hold is polled: a change of channels loses nothing but what overruns a ring.
  */
-import { EBUSY, ENOMEM, EOPNOTSUPP } from '../../kernel/errno.js';
+import { EBUSY, EINVAL, ENOMEM, EOPNOTSUPP } from '../../kernel/errno.js';
 import { IRQ_DESC, irqDisable, irqEnable, irqUnmask, raiseIrq, requestIrq } from '../../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
@@ -40,6 +40,7 @@ import { refill, type SimNicDriver } from './sim_nic_driver.js';
 import { openNetifRx, stopNetifRx } from './sim_nic_netif_rx.js';
 import { TIMED_WIRE } from './sim_nic_timed.js';
 import { timedDetach, timedLinkDown, timedLinkUp, timedWireOf } from './sim_nic_timed_main.js';
+import { xskLost } from './sim_nic_xsk.js';
 
 /** Sleep between two looks at a word that the NIC or a poll changes, us. */
 const LOOK_US = 50;
@@ -105,6 +106,7 @@ export function simNicStop(driver: SimNicDriver, dev: number): void {
 /**
  * ethtool -L. @returns 0; -ENOMEM: then the channels are as before, or the link is down; -EOPNOTSUPP: a driver without
  * NAPI, which cannot; -EBUSY: a timed wire feeds a queue that would go
+ * or -EINVAL: one that would go has an AF_XDP socket
  */
 function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number): number {
   const { net } = driver;
@@ -114,6 +116,7 @@ function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number):
   const timed = timedWireOf(m, dev);
   if (timed !== 0 && m[m[timed + TIMED_WIRE.queue] + NIC_QUEUE.index] >= combined) return -EBUSY;
   const old = m[dev + NET_DEVICE.queues];
+  for (let i = combined; i < old; i++) if (m[nicQueueAt(m, nic, i) + NIC_QUEUE.xsk] !== 0) return -EINVAL;
   if (m[dev + NET_DEVICE.napiFirst] === 0) {
     m[dev + NET_DEVICE.queues] = combined;
     for (let i = combined; i < old; i++) purge(driver, nicQueueAt(m, nic, i));
@@ -251,9 +254,15 @@ function deleteInstances(net: NetContext, list: readonly number[]): void {
 
 /** Tells the NIC over how many queues to spread frames, and whether the link is up; returns when it does so. */
 function steer(net: NetContext, nic: number, rxActive: number, linkUp: number): void {
-  const { m, cur } = net;
+  const { m } = net;
   Atomics.store(m, nic + SIM_NIC.rxActive, rxActive);
   Atomics.store(m, nic + SIM_NIC.linkUp, linkUp);
+  tellNic(net, nic);
+}
+
+/** Has the NIC act on what was changed; returns when it does so. */
+export function tellNic(net: NetContext, nic: number): void {
+  const { m, cur } = net;
   const bell = Atomics.add(m, nic + SIM_NIC.doorbell, NIC_CHANGE) + NIC_CHANGE; // D9
   Atomics.notify(m, nic + SIM_NIC.doorbell);
   while (Atomics.load(m, nic + SIM_NIC.running) !== 0) {
@@ -263,7 +272,7 @@ function steer(net: NetContext, nic: number, rxActive: number, linkUp: number): 
 }
 
 /** Drops, and counts, what is in the ring of a queue that goes while the link is down: nobody polls it. */
-function purge(driver: SimNicDriver, at: number): void {
+export function purge(driver: SimNicDriver, at: number): void {
   const { net } = driver;
   const { m } = net;
   const { rxConsumer: rx, ringSize, pool } = driver.queue(at);
@@ -292,6 +301,7 @@ function simNicUninit(driver: SimNicDriver, dev: number): void {
   timedDetach(driver, dev);
   for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
     const at = nicQueueAt(m, nic, i);
+    if (m[at + NIC_QUEUE.xsk] !== 0) xskLost(driver, at);
     purge(driver, at);
     unpost(driver, at);
     pagePoolRetire(net, m[at + NIC_QUEUE.pool]);
@@ -300,7 +310,7 @@ function simNicUninit(driver: SimNicDriver, dev: number): void {
 }
 
 /** Takes the empty buffers of a queue back that the NIC has not taken. It has stopped. */
-function unpost(driver: SimNicDriver, at: number): void {
+export function unpost(driver: SimNicDriver, at: number): void {
   const { net } = driver;
   const { m } = net;
   const { fillConsumer: fill, ringSize, pool } = driver.queue(at);
@@ -314,7 +324,7 @@ function unpost(driver: SimNicDriver, at: number): void {
 }
 
 /** Has everything polled that is in the ring of a queue that gets no more frames. Its instance is enabled. */
-function drain(driver: SimNicDriver, at: number): void {
+export function drain(driver: SimNicDriver, at: number): void {
   const { net } = driver;
   const { m, cur } = net;
   const n = net.napi(Atomics.load(m, at + NIC_QUEUE.napi));
