@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A network device, as the main thread sees it: control operations, and the wire that feeds it. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Cable } from './cable.js';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
 import { NIC_QUEUE, NIC_STOP, nicQueueAt, SIM_NIC } from './drivers/net/sim_nic.js';
 import type { TimedParams } from './drivers/net/sim_nic_timed_make.js';
@@ -30,6 +31,7 @@ import {
 } from './threads/feeds.js';
 import { newRecord } from './threads/kthreadd.js';
 import { type TimedOptions, TimedWire, timedParams } from './timed_wire.js';
+import { txCounters } from './uapi/devices.js';
 
 /** What feeding a device came to. */
 export interface WireResult {
@@ -52,6 +54,15 @@ export interface QueueStats {
   readonly buffersFree: number;
 }
 
+/** What a device sent. */
+export interface TxStats {
+  /** Frames that left (wraps at 2^32), and their bytes. */
+  readonly frames: number;
+  readonly bytes: number;
+  /** Frames that did not: the link was down. */
+  readonly dropped: number;
+}
+
 const REMOVED = 'the device was removed; add another one';
 
 export type { NetDeviceOptions } from './net_device_options.js';
@@ -65,6 +76,7 @@ export class NetDevice {
   private removed = false;
   private removing: Promise<void> | null = null;
   private feeding: Promise<unknown> | null = null;
+  private cable: Cable | null = null;
   /** What `drained` saw of instances that are polled without end. */
   private readonly looks = new Map<number, { readonly work: number; readonly emptyPolls: number }>();
   /** The timed wire that is plugged in or about to be. */
@@ -196,7 +208,7 @@ export class NetDevice {
   }
 
   /**
-   * Takes the device away: its wire ends, its instances are deleted, its frames in backlogs are dropped (dev_ready). What
+   * Takes the device away: its wire ends or its cable is taken out, what sends by it is closed, its instances are deleted, its frames in backlogs are dropped (dev_ready). What
    * waits in sockets can still be read.
    */
   remove(): Promise<void> {
@@ -207,6 +219,8 @@ export class NetDevice {
   private async doRemove(): Promise<void> {
     const { name } = this;
     await this.stopWire();
+    await this.cable?.disconnect().catch(() => {});
+    await this.machine.closeSenders(this.where);
     const gone = this.machine.change({ name: 'netdev-del', dev: this.at }, `removing ${name}`);
     this.removed = true;
     await gone;
@@ -399,6 +413,45 @@ export class NetDevice {
     return this.machine.backlogsIdle();
   }
 
+  /** What it sent. */
+  txStats(): TxStats {
+    const { packets, bytes, dropped } = txCounters(this.machine.arena.m, this.at);
+    return { frames: packets, bytes, dropped };
+  }
+
+  /** A cable is plugged in. For Cable. Throws if the device is being removed, or has a wire or a cable (EBUSY). */
+  plug(cable: Cable, what: string): void {
+    this.checkUnplugged(what);
+    this.cable = cable;
+  }
+
+  /** The cable is out. For Cable. */
+  unplug(): void {
+    this.cable = null;
+  }
+
+  /** @returns true from the call of remove on. For Machine. */
+  isGoing(): boolean {
+    return this.removing !== null;
+  }
+
+  /** Throws if the device is being removed, or something feeds it. */
+  private checkUnplugged(what: string): void {
+    if (this.removing !== null) throw new Error(REMOVED);
+    if (this.feeding !== null) {
+      throw new SoftnetError(what, EBUSY, 'wait for the run under way, or stop it (stopWire)');
+    }
+    if (this.cable !== null) {
+      const [a, b] = this.cable.ends;
+      const other = a === this ? b : a;
+      throw new SoftnetError(
+        what,
+        EBUSY,
+        `${this.name} has a cable to ${other.name}: take it out (disconnect)`,
+      );
+    }
+  }
+
   /** One that is polled without end never rests: @returns true if it took nothing since the look before, in two polls */
   private pollsInVain(napi: number): boolean {
     const { m } = this.machine.arena;
@@ -436,14 +489,7 @@ export class NetDevice {
   /** Throws why nothing can be plugged in. */
   private throwIfFed(): void {
     this.machine.throwIfEnding();
-    if (this.removing !== null) throw new Error(REMOVED);
-    if (this.feeding !== null) {
-      throw new SoftnetError(
-        `feeding ${this.name}`,
-        EBUSY,
-        'wait for the run under way, or stop it (stopWire)',
-      );
-    }
+    this.checkUnplugged(`feeding ${this.name}`);
   }
 
   private async feedBy(source: NicSource, whenFull: 'wait' | 'drop'): Promise<WireResult> {

@@ -4,21 +4,13 @@ import { checkGivenInt, checkInt, checkPowerOfTwo, OptionError, SoftnetError } f
 import { EBUSY } from './kernel/errno.js';
 import type { Machine } from './machine.js';
 import { ringLength } from './mm/ring.js';
-import { XDP_SOCK } from './net/xdp/xsk.js';
+import type { BusyPollOptions } from './net/core/sock_busy.js';
+import { setXskBusyPoll, XDP_SOCK } from './net/xdp/xsk.js';
+import { checkBusyPoll } from './threads/app_epoll.js';
 import type { XskParams } from './threads/control_ops.js';
 
-/** How its calls poll. */
-export interface XskBusyPoll {
-  /** SO_BUSY_POLL, microseconds: above 0 each call polls the queue's NAPI instance once; 0. */
-  readonly busyPollUsecs?: number;
-  /** SO_PREFER_BUSY_POLL: calls poll and never have the instance scheduled; false. */
-  readonly preferBusyPoll?: boolean;
-  /** SO_BUSY_POLL_BUDGET: packets of one such poll; 8. */
-  readonly busyPollBudget?: number;
-}
-
-/** How an AF_XDP socket is made. */
-export interface XskOptions extends XskBusyPoll {
+/** How an AF_XDP socket is made. With `busyPollUs` above 0 each of its calls polls the queue's NAPI instance, once. */
+export interface XskOptions extends BusyPollOptions {
   /** Queue of the device it is bound to; 0. */
   readonly queue?: number;
   /** Which frames it takes: every one of the queue ('all'), or those for one UDP port. The others go up the stack. 'all'. */
@@ -70,6 +62,7 @@ function powerOfTwo(n: number): number {
 
 /** Checks the options and fills the defaults in. */
 export function xskParams(o: XskOptions): XskParams {
+  checkBusyPoll(o);
   const frames = checkInt('frames', o.frames, 4096, 2, MAX_FRAMES);
   const slots = powerOfTwo(frames);
   if (o.steer !== undefined && o.steer !== 'all' && typeof o.steer !== 'number') {
@@ -83,9 +76,9 @@ export function xskParams(o: XskOptions): XskParams {
     txSize: checkPowerOfTwo('txSize', o.txSize, slots, 2, MAX_FRAMES),
     compSize: checkPowerOfTwo('completionSize', o.completionSize, slots, 2, MAX_FRAMES),
     steerPort: typeof o.steer === 'number' ? checkGivenInt('steer', o.steer, 1, 65535) : 0,
-    busyPollUsecs: checkInt('busyPollUsecs', o.busyPollUsecs, 0, 0, 0x7fffffff),
-    preferBusyPoll: o.preferBusyPoll === true ? 1 : 0,
-    busyPollBudget: checkInt('busyPollBudget', o.busyPollBudget, 8, 1, 0xffff),
+    busyPollUs: o.busyPollUs ?? 0,
+    preferBusyPoll: o.preferBusyPoll ?? false,
+    busyPollBudget: o.busyPollBudget ?? 0,
   };
 }
 
@@ -125,29 +118,10 @@ export class Xsk {
     };
   }
 
-  /** Sets how its calls poll, from the next one on; what is left out stays as it is. */
-  setBusyPoll(options: XskBusyPoll): void {
-    if (this.last !== null) return;
-    const { m } = this.machine.arena;
-    const now = (field: number) => Atomics.load(m, this.at + field);
-    const usecs = checkInt(
-      'busyPollUsecs',
-      options.busyPollUsecs,
-      now(XDP_SOCK.busyPollUsecs),
-      0,
-      0x7fffffff,
-    );
-    const budget = checkInt(
-      'busyPollBudget',
-      options.busyPollBudget,
-      now(XDP_SOCK.busyPollBudget),
-      1,
-      0xffff,
-    );
-    Atomics.store(m, this.at + XDP_SOCK.busyPollBudget, budget);
-    if (options.preferBusyPoll !== undefined)
-      Atomics.store(m, this.at + XDP_SOCK.preferBusyPoll, options.preferBusyPoll ? 1 : 0);
-    Atomics.store(m, this.at + XDP_SOCK.busyPollUsecs, usecs);
+  /** Sets SO_BUSY_POLL, SO_PREFER_BUSY_POLL, SO_BUSY_POLL_BUDGET, from its next call on; what is left out stays as it is. */
+  setBusyPoll(options: BusyPollOptions): void {
+    checkBusyPoll(options);
+    if (this.last === null) setXskBusyPoll(this.machine.arena.m, this.at, options);
   }
 
   /**

@@ -3,23 +3,16 @@
  * What an application thread uses an AF_XDP socket with: the rings (net/xdp/xsk_user.ts) and the socket's system calls
  * (Linux: xsk_recvmsg, xsk_sendmsg, xsk_poll).
  */
-import { xskWakeup } from '../drivers/net/sim_nic_xsk.js';
+import { xskBusyPoll, xskWakeup } from '../drivers/net/sim_nic_xsk.js';
 import { XDP_SOCK, XDP_WAKEUP_RX, XDP_WAKEUP_TX, xskClosed } from '../net/xdp/xsk.js';
 import { XskRings, xskPlaces, xskWaitReadable } from '../net/xdp/xsk_user.js';
 import type { ThreadContext } from './context.js';
 import { chargeSyscall } from './syscall_charge.js';
-import { xskBusyPoll } from './xsk_busy_poll.js';
 
 /** A call that polls or kicks, from any thread. @returns 0 or a negative errno */
 function call(ctx: ThreadContext, at: number, ring: number): number {
-  const { m } = ctx.arena;
-  const usecs = Atomics.load(m, at + XDP_SOCK.busyPollUsecs);
-  if (usecs !== 0) {
-    const prefer = Atomics.load(m, at + XDP_SOCK.preferBusyPoll) !== 0;
-    const polled = xskBusyPoll(ctx, at, prefer, Atomics.load(m, at + XDP_SOCK.busyPollBudget));
-    if (polled && prefer) return 0;
-  }
-  if ((Atomics.load(m, at + XDP_SOCK.needWakeup) & ring) === 0) return 0; // W2
+  if (xskBusyPoll(ctx.driver, at)) return 0;
+  if ((Atomics.load(ctx.arena.m, at + XDP_SOCK.needWakeup) & ring) === 0) return 0; // W2
   return xskWakeup(ctx.driver, ctx.cur, at);
 }
 

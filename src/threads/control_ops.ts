@@ -2,6 +2,7 @@
 /** Control operations as plain data: what the main thread asks a control worker to carry out. */
 
 import type { TimedParams } from '../drivers/net/sim_nic_timed_make.js';
+import type { BusyPollOptions } from '../net/core/sock_busy.js';
 import type { XskSizes } from '../net/xdp/xsk.js';
 import type { UapiRequest } from '../uapi/request.js';
 
@@ -32,11 +33,7 @@ export interface NetdevParams {
 }
 
 /** Parameters of an AF_XDP socket. */
-export interface XskParams extends XskSizes {
-  readonly busyPollUsecs: number;
-  readonly preferBusyPoll: number;
-  readonly busyPollBudget: number;
-}
+export interface XskParams extends XskSizes, BusyPollOptions {}
 
 export type ControlOp =
   | { readonly name: 'boot' }
@@ -88,6 +85,8 @@ export type ControlOp =
     }
   | { readonly name: 'rps-flow-cnt'; readonly dev: number; readonly index: number; readonly entries: number }
   | { readonly name: 'loopback-add'; readonly device: string }
+  | { readonly name: 'cable-connect'; readonly dev: number; readonly peer: number }
+  | { readonly name: 'cable-disconnect'; readonly dev: number; readonly peer: number }
   | { readonly name: 'sender-open'; readonly dev: number; readonly cpu: number; readonly buffers: number }
   | { readonly name: 'sender-shutdown'; readonly sender: number }
   | { readonly name: 'sender-free'; readonly sender: number }

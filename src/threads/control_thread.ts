@@ -6,6 +6,7 @@ import { setBacklogThreaded, setRpsSockFlowEntries } from '../net/core/rps_confi
 import { udpSenderShutdown } from '../net/ipv4/udp_send.js';
 import { xskDestroy } from '../net/xdp/xsk.js';
 import { type ThreadContext, threadContext } from './context.js';
+import { plugCable } from './control_cable.js';
 import { bootCpus, setCpuOnline, shutdownCpus } from './control_cpus.js';
 import { addLoopback, addNetdev, changeNetdev, delNetdev, napiGet } from './control_netdev.js';
 import type { ControlOp, ControlResult } from './control_ops.js';
@@ -62,6 +63,10 @@ export function runControlThread(task: ControlTask): ControlResult {
       break;
     case 'loopback-add':
       result = addLoopback(ctx, op.device);
+      break;
+    case 'cable-connect':
+    case 'cable-disconnect':
+      result = { err: plugCable(ctx, op.dev, op.peer, op.name === 'cable-connect'), value: null };
       break;
     case 'sender-open':
       result = openSender(ctx, op);

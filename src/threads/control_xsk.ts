@@ -5,7 +5,7 @@ import { ENOMEM, EOPNOTSUPP } from '../kernel/errno.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
 import { DRIVER_SIM_NIC } from '../net/core/ids.js';
 import { NET_DEVICE } from '../net/core/net_device.js';
-import { XDP_SOCK, xskCreate, xskDestroy, xskShutdown } from '../net/xdp/xsk.js';
+import { setXskBusyPoll, XDP_SOCK, xskCreate, xskDestroy, xskShutdown } from '../net/xdp/xsk.js';
 import type { ThreadContext } from './context.js';
 import type { ControlOp, ControlResult } from './control_ops.js';
 
@@ -17,9 +17,7 @@ export function openXsk(ctx: ThreadContext, op: Extract<ControlOp, { name: 'xsk-
   if (m[dev + NET_DEVICE.driver] !== DRIVER_SIM_NIC) return { err: -EOPNOTSUPP, value: null };
   const xs = xskCreate(m, params);
   if (xs === 0) return { err: -ENOMEM, value: null };
-  Atomics.store(m, xs + XDP_SOCK.busyPollUsecs, params.busyPollUsecs);
-  Atomics.store(m, xs + XDP_SOCK.preferBusyPoll, params.preferBusyPoll);
-  Atomics.store(m, xs + XDP_SOCK.busyPollBudget, params.busyPollBudget);
+  setXskBusyPoll(m, xs, params);
   sleepOnMutex(cur, dev + NET_DEVICE.lock);
   const err = xskBind(driver, dev, op.queue, xs);
   releaseMutex(cur, dev + NET_DEVICE.lock);

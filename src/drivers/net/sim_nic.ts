@@ -14,6 +14,7 @@
  *   nicWaiting     set by the NIC thread before it sleeps for buffers; taken by the driver, by CAS
  *   starving       set by the driver when the pool was empty; taken by whoever frees enough buffers, by CAS
  *   counters       the NIC thread
+ * With a cable there is no NIC thread: who transmits at the other end does its part, under wireLock (sim_nic_tx.ts).
  *   rxActive, linkUp, away   holder of the device mutex, who then rings the doorbell; the NIC thread acts on them and says so
  *
  * Invariants: a buffer is in the pool, in the fill ring, with the NIC, in the receive ring, or further up. Buffers
@@ -75,10 +76,11 @@ export const NIC_QUEUE = struct(
   line('driver (CAS to 0), NIC thread (store 1)', {
     nicWaiting: word('1 while the NIC thread sleeps for buffers'),
   }),
+  line('lock holders', { wireLock: word('spin lock of those who do the NIC thread’s part over a cable') }),
   line('driver (store), any thread that frees (CAS to 0)', {
     starving: word('buffers that must be back before the queue is polled again, 0: it has enough'),
   }),
-  line('the hardware: NIC thread, or with a timed wire the owner of SCHED (interrupts: by atomic add)', {
+  line('the hardware: NIC thread, or the holder of wireLock with a cable, or the owner of SCHED with a timed wire', {
     rxFramesTotal: word('frames put into the ring (wraps)'),
     interrupts: word('interrupts raised (wraps)'),
     rxMissed: word('frames dropped for want of a posted buffer (wraps)'),
@@ -98,11 +100,20 @@ export const SIM_NIC = struct(
     netifRx: word('1: its driver has no NAPI'),
     queues: word('nic_queue of queue 0; the others follow'),
   }),
-  line('holder of the device mutex; read by the NIC thread', {
+  line('holder of the device mutex; read by the NIC thread, or under wireLock', {
     rxActive: word('queues that frames are spread over'),
     linkUp: word('0: frames are dropped at the wire'),
   }),
-  line('NIC thread', {
+  line('holder of rtnl and of the device mutexes of both ends; read under RCU', {
+    peer: word('net_device at the other end of the cable, 0: no cable'),
+  }),
+  line('any thread that transmits, atomic add', {
+    txPackets: word('frames sent (wraps)'),
+    txKib: word('1024s of their bytes (wraps)'),
+    txRestBytes: word('and the bytes that make no 1024 yet'),
+    txDropped: word('frames not sent: the link was down, or no buffer could hold them (wraps)'),
+  }),
+  line('NIC thread; with a cable, any thread that transmits, atomic add', {
     seq: word('frames that came over the wire so far (wraps): the number each one carries'),
     frames: word('frames read from the source in this run'),
     rxDropped: word('frames dropped because the link was down or no ring could hold them (wraps)'),

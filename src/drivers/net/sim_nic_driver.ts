@@ -18,6 +18,7 @@ import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../ne
 import type { XdpSock } from '../../net/xdp/xsk.js';
 import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
 import { timedAdvance, timedUnmask } from './sim_nic_timed.js';
+import type { NicTx } from './sim_nic_tx.js';
 
 function noInterrupt(): void {}
 
@@ -33,6 +34,8 @@ export class SimNicDriver {
   readonly net: NetContext;
   /** Handler of queues whose driver has no NAPI (sim_nic_netif_rx.ts). */
   netifRxInterrupt: (driver: SimNicDriver, queueAt: number) => void = noInterrupt;
+  /** What transmitting works with (sim_nic_tx.ts); made when first needed. */
+  tx: NicTx | null = null;
   /** Poll function of queues with an AF_XDP socket (sim_nic_xsk.ts), and this thread's views of those. */
   xskPoll: XskPoll = noXsk;
   readonly xsks = new Map<number, XdpSock>();

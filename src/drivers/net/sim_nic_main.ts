@@ -40,6 +40,7 @@ import { refill, type SimNicDriver } from './sim_nic_driver.js';
 import { openNetifRx, stopNetifRx } from './sim_nic_netif_rx.js';
 import { TIMED_WIRE } from './sim_nic_timed.js';
 import { timedDetach, timedLinkDown, timedLinkUp, timedWireOf } from './sim_nic_timed_main.js';
+import { simNicXmit, waitForTransmitters } from './sim_nic_tx.js';
 import { xskLost } from './sim_nic_xsk.js';
 
 /** Sleep between two looks at a word that the NIC or a poll changes, us. */
@@ -52,6 +53,7 @@ export function simNicOps(driver: SimNicDriver): NetDevOps {
     stop: (_net, dev) => simNicStop(driver, dev),
     setChannels: (_net, dev, combined) => simNicSetChannels(driver, dev, combined),
     setRing: (_net, dev, rx) => simNicSetRing(driver, dev, rx),
+    xmit: (_net, dev, queueAt, n) => simNicXmit(driver, dev, queueAt, n),
     uninit: (_net, dev) => simNicUninit(driver, dev),
   };
 }
@@ -252,7 +254,10 @@ function deleteInstances(net: NetContext, list: readonly number[]): void {
   for (const at of list) netifNapiFree(net, net.napi(at));
 }
 
-/** Tells the NIC over how many queues to spread frames, and whether the link is up; returns when it does so. */
+/**
+ * Tells the NIC, and who sends to it over a cable, over how many queues to spread frames, and whether the link is up;
+ * returns when they do so.
+ */
 function steer(net: NetContext, nic: number, rxActive: number, linkUp: number): void {
   const { m } = net;
   Atomics.store(m, nic + SIM_NIC.rxActive, rxActive);
@@ -260,9 +265,10 @@ function steer(net: NetContext, nic: number, rxActive: number, linkUp: number): 
   tellNic(net, nic);
 }
 
-/** Has the NIC act on what was changed; returns when it does so. */
+/** Has the NIC, or who does its work, act on what was changed; returns when they do so. */
 export function tellNic(net: NetContext, nic: number): void {
   const { m, cur } = net;
+  waitForTransmitters(m, nic); // C1 of sim_nic_tx.ts
   const bell = Atomics.add(m, nic + SIM_NIC.doorbell, NIC_CHANGE) + NIC_CHANGE; // D9
   Atomics.notify(m, nic + SIM_NIC.doorbell);
   while (Atomics.load(m, nic + SIM_NIC.running) !== 0) {

@@ -25,6 +25,19 @@ const WAIT_MS = 1;
 /** Frames up to this long are copied word by word where they are aligned. */
 const WORD_COPY_BYTES = 256;
 
+/** Copies a frame of `len` bytes at byte `off` of the arena, that one buffer holds, into the buffer `skb`. */
+export function copyFrame(m: Int32Array, b: Uint8Array, skb: number, off: number, len: number): void {
+  if (len <= WORD_COPY_BYTES && (off & 3) === 0) {
+    // Short and aligned: words are faster than a call. The buffer has room for the last one.
+    const to = skb + SKB.SIZE;
+    const from = off >> 2;
+    const words = (len + 3) >> 2;
+    for (let i = 0; i < words; i++) m[to + i] = m[from + i];
+  } else {
+    b.copyWithin(skbData(skb), off, off + len);
+  }
+}
+
 /** What to do with a frame when no buffer is posted. */
 export type WhenFull = 'wait' | 'drop';
 
@@ -229,15 +242,7 @@ export class Wire {
     const fill = wq.q.fillConsumer;
     const head = m[fill.slot(wq.used++)];
     if (need === 1) {
-      if (len <= WORD_COPY_BYTES && (off & 3) === 0) {
-        // Short and aligned: words are faster than a call. The buffer has room for the last one.
-        const to = head + SKB.SIZE;
-        const from = off >> 2;
-        const words = (len + 3) >> 2;
-        for (let i = 0; i < words; i++) m[to + i] = m[from + i];
-      } else {
-        b.copyWithin(skbData(head), off, off + len);
-      }
+      copyFrame(m, b, head, off, len);
       return head;
     }
     b.copyWithin(skbData(head), off, off + SKB_DATA_BYTES);

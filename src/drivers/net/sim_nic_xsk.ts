@@ -11,13 +11,14 @@ import type { Current } from '../../kernel/current.js';
 import { ENETDOWN, ENXIO } from '../../kernel/errno.js';
 import { irqMask, irqUnmask } from '../../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
+import { BUSY_POLL_BUDGET, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from '../../net/core/busy_poll.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
 import { DISSECT_OK } from '../../net/core/headers/flow_keys.js';
 import { IPPROTO_UDP } from '../../net/core/headers/protocols.js';
 import { NAPI, type Napi } from '../../net/core/napi.js';
 import { napiCompleteDone, napiScheduleOn, napiSchedulePrep } from '../../net/core/napi_schedule.js';
-import type { NetContext } from '../../net/core/net_context.js';
+import { type NetContext, TX_BATCH } from '../../net/core/net_context.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
 import { countDrops } from '../../net/core/skb_free.js';
 import { SKB, SKB_DATA_BYTES, skbBuffersFor, skbData } from '../../net/core/skbuff.js';
@@ -41,10 +42,7 @@ import {
 } from '../../net/xdp/xsk.js';
 import { NIC_QUEUE, type NicQueue, RX_DESC } from './sim_nic.js';
 import { readFrame, type SimNicDriver, wakeNic } from './sim_nic_driver.js';
-import { nicTransmit } from './sim_nic_tx.js';
-
-/** Frames of a tx ring that one poll sends at most. */
-const TX_BUDGET = 64;
+import { nicTransmitBatch } from './sim_nic_tx.js';
 
 /** @returns this thread's view of the xdp_sock at `at` */
 export function xdpSock(driver: SimNicDriver, at: number): XdpSock {
@@ -68,7 +66,7 @@ export function xskPoll(driver: SimNicDriver, net: NetContext, n: Napi, q: NicQu
   if (work > 0) xskWake(m, x.at);
   let posted = xskRefill(net, q, x, pending);
   let again = work === budget;
-  if (transmit(net, q, x) === TX_BUDGET) again = true;
+  if (transmit(net, q, x) === TX_BATCH) again = true;
   if (again) {
     x.promise(XDP_WAKEUP_TX);
   } else if (x.askFor(XDP_WAKEUP_TX) && transmit(net, q, x) > 0) {
@@ -239,32 +237,33 @@ export function xskRefill(net: NetContext, q: NicQueue, x: XdpSock, pending: num
   return ringSize - free + n;
 }
 
-/** Sends what the tx ring has, as far as there is room for completions. @returns descriptors taken, TX_BUDGET at most */
+/** Sends what the tx ring has, as far as there is room for completions. @returns descriptors taken, TX_BATCH at most */
 function transmit(net: NetContext, q: NicQueue, x: XdpSock): number {
-  const { m } = net;
+  const { m, txOff, txLen } = net;
   const { tx, comp } = x;
-  const n = tx.available(comp.reserve(TX_BUDGET));
+  const n = tx.available(comp.reserve(TX_BATCH));
   if (n === 0) {
     m[x.at + XDP_SOCK.txRingEmptyDescs]++;
     return 0;
   }
-  const closed = xskClosed(m, x.at);
-  let done = 0;
-  let sent = 0;
+  const base = x.umem << 2;
+  let good = 0;
   for (let i = 0; i < n; i++) {
     const slot = tx.slot(i);
     const addr = m[slot + XDP_DESC.addr];
     const len = m[slot + XDP_DESC.len];
-    if (m[slot + XDP_DESC.options] !== 0 || !x.sendable(addr, len)) {
-      m[x.at + XDP_SOCK.txInvalidDescs]++;
-      continue;
-    }
-    if (!closed && nicTransmit(net, q.dev, q.at, (x.umem << 2) + addr, len)) sent++;
-    m[comp.slot(done++)] = addr;
+    if (m[slot + XDP_DESC.options] !== 0 || !x.sendable(addr, len)) continue;
+    txOff[good] = base + addr;
+    txLen[good] = len;
+    m[comp.slot(good++)] = addr;
   }
-  m[x.at + XDP_SOCK.txSent] += sent;
+  if (good < n) m[x.at + XDP_SOCK.txInvalidDescs] += n - good;
+  if (good > 0 && !xskClosed(m, x.at)) {
+    const sent = nicTransmitBatch(net, q.dev, q.at, good);
+    m[x.at + XDP_SOCK.txSent] += sent;
+  }
   tx.release(n);
-  if (done > 0) comp.publish(done);
+  if (good > 0) comp.publish(good);
   return n;
 }
 
@@ -288,6 +287,26 @@ export function xskWakeup(driver: SimNicDriver, cur: Current, at: number): numbe
   rcuReadUnlock(cur);
   if (queueAt === 0) return -ENXIO;
   return napiAt === 0 ? -ENETDOWN : 0;
+}
+
+/**
+ * Polls the instance of a socket's queue once, if SO_BUSY_POLL is set (Linux: sk_busy_loop in xsk_recvmsg).
+ * @returns true if calls of the socket need not kick: it prefers busy polling, and there is an instance (xsk_no_wakeup)
+ */
+export function xskBusyPoll(driver: SimNicDriver, at: number): boolean {
+  const { net } = driver;
+  const { m, cur } = net;
+  if (Atomics.load(m, at + XDP_SOCK.llUsec) === 0) return false;
+  rcuReadLock(cur);
+  const queueAt = Atomics.load(m, at + XDP_SOCK.queue); // V2
+  const napiAt = queueAt === 0 ? 0 : Atomics.load(m, queueAt + NIC_QUEUE.napi);
+  const id = napiAt === 0 ? 0 : Atomics.load(m, napiAt + NAPI.napiId);
+  rcuReadUnlock(cur);
+  if (id === 0) return false;
+  const prefer = Atomics.load(m, at + XDP_SOCK.preferBusyPoll) !== 0;
+  const budget = Atomics.load(m, at + XDP_SOCK.busyPollBudget) || BUSY_POLL_BUDGET;
+  napiBusyLoop(net, id, null, prefer ? NAPI_F_PREFER_BUSY_POLL : 0, budget);
+  return prefer;
 }
 
 /**

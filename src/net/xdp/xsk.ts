@@ -21,7 +21,7 @@
  *   application's ends     the application thread that the socket was given to
  *   dev, queue             holder of the device mutex; `queue` is read under RCU
  *   flags                  any thread, atomically
- *   busyPoll*              any thread, atomically; read once a call
+ *   its options            any thread, atomically; read once a call
  *   waiter                 the application thread
  *
  * Invariants
@@ -44,6 +44,7 @@ import { RingConsumer, RingProducer, ringWords } from '../../mm/ring.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
 import { line, struct, word } from '../../mm/struct.js';
 import { SKB, SKB_STRIDE } from '../core/skbuff.js';
+import type { BusyPollOptions } from '../core/sock_busy.js';
 
 /** Bit of `flags`: nothing more is received or sent. */
 export const XSK_CLOSED = 1;
@@ -86,9 +87,9 @@ export const XDP_SOCK = struct(
   }),
   line('any thread, atomically', {
     flags: word('XSK_CLOSED'),
-    busyPollUsecs: word('SO_BUSY_POLL: 0: calls do not poll'),
+    llUsec: word('SO_BUSY_POLL, us; 0: calls do not poll'),
     preferBusyPoll: word('SO_PREFER_BUSY_POLL: 1: calls poll and never kick'),
-    busyPollBudget: word('SO_BUSY_POLL_BUDGET: packets of one poll'),
+    busyPollBudget: word('SO_BUSY_POLL_BUDGET: packets of one poll, 0: BUSY_POLL_BUDGET'),
   }),
   line('owner of SCHED; read by the application', {
     needWakeup: word('XDP_WAKEUP_*: rings at which the driver does not look unless it is asked to'),
@@ -183,6 +184,14 @@ export function xskDestroy(m: Int32Array, at: number): void {
 /** @returns the address of frame `i` */
 export function xskFrameAddr(i: number): number {
   return i * XSK_FRAME_BYTES + XSK_HEADROOM_BYTES;
+}
+
+/** Sets SO_BUSY_POLL, SO_PREFER_BUSY_POLL and SO_BUSY_POLL_BUDGET, those that are given. Any thread. */
+export function setXskBusyPoll(m: Int32Array, at: number, o: BusyPollOptions): void {
+  if (o.busyPollUs !== undefined) Atomics.store(m, at + XDP_SOCK.llUsec, o.busyPollUs);
+  if (o.preferBusyPoll !== undefined)
+    Atomics.store(m, at + XDP_SOCK.preferBusyPoll, o.preferBusyPoll ? 1 : 0);
+  if (o.busyPollBudget !== undefined) Atomics.store(m, at + XDP_SOCK.busyPollBudget, o.busyPollBudget);
 }
 
 /** @returns true once the socket is closed */
