@@ -6,7 +6,16 @@
 import { cpuRelax } from '../kernel/cpu_relax.js';
 import type { AppContext } from './app_context.js';
 import { type Moment, readMoment } from './rr_moment.js';
-import { CallTimes, RR, RR_END, RR_MEASURE, type RrSchedule, type RrShared, TIMED_CALLS } from './rr_shared.js';
+import {
+  CallTimes,
+  RR,
+  RR_END,
+  RR_MEASURE,
+  type RrSchedule,
+  type RrShared,
+  rrTids,
+  TIMED_CALLS,
+} from './rr_shared.js';
 
 /** What the client does where there is no packet: polls by a socket call, looks at the ring again, sleeps. */
 export type RrWait = 'recvfrom' | 'spin' | 'sleep';
@@ -17,8 +26,6 @@ export interface ClientArgs {
   readonly wait: RrWait;
   /** What it does with a packet: spins. */
   readonly delayNs: number;
-  /** Threads whose times it notes, the busiest first. */
-  readonly tids: readonly number[];
 }
 
 export interface ClientResult {
@@ -26,6 +33,8 @@ export interface ClientResult {
   readonly received: number;
   /** Samples. */
   readonly measured: number;
+  /** Number of the last packet, -1: none. */
+  readonly lastSeq: number;
   readonly calls: number;
   /** Times of calls by powers of two; null without calls. */
   readonly log2: Int32Array | null;
@@ -40,7 +49,7 @@ const SLEEP_MS = 20;
 
 /** Receives until the last packet of the schedule, or until it is told that no more come. */
 export default function client(app: AppContext): ClientResult {
-  const { shared, schedule, wait, delayNs, tids } = app.args as ClientArgs;
+  const { shared, schedule, wait, delayNs } = app.args as ClientArgs;
   const control = new Int32Array(shared.control);
   const latencies = new Float64Array(shared.latencies);
   const stamps = new Float64Array(shared.stamps);
@@ -50,6 +59,7 @@ export default function client(app: AppContext): ClientResult {
   let received = 0;
   let n = 0;
   let looks = 0;
+  let lastSeq = -1;
   for (;;) {
     if (xsk.rxPeek(1) === 0) {
       if (wait === 'recvfrom') {
@@ -72,6 +82,7 @@ export default function client(app: AppContext): ClientResult {
     const nowNs = app.nowNs();
     const seq = xsk.rxSeq(0);
     received++;
+    lastSeq = seq;
     if (seq >= schedule.first) {
       if (n < latencies.length) {
         const dueNs = xsk.rxTstampNs(0);
@@ -80,7 +91,7 @@ export default function client(app: AppContext): ClientResult {
       }
       n++;
     } else if (before === null && seq >= schedule.moment) {
-      before = readMoment(nowNs, tids);
+      before = readMoment(nowNs, rrTids(shared));
       Atomics.store(control, RR.phase, RR_MEASURE);
       times.reset();
     }
@@ -89,8 +100,8 @@ export default function client(app: AppContext): ClientResult {
     xsk.rxRelease();
     if (seq >= schedule.last) break;
   }
-  const after = readMoment(app.nowNs(), tids);
+  const after = readMoment(app.nowNs(), rrTids(shared));
   Atomics.store(control, RR.phase, RR_END);
   const log2 = wait === 'recvfrom' ? times.log2 : null;
-  return { received, measured: n, calls: times.calls, log2, before, after };
+  return { received, measured: n, lastSeq, calls: times.calls, log2, before, after };
 }

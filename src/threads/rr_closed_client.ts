@@ -7,7 +7,7 @@ import { cpuRelax } from '../kernel/cpu_relax.js';
 import type { AppContext } from './app_context.js';
 import type { ClientArgs, ClientResult } from './rr_client.js';
 import { type Moment, readMoment } from './rr_moment.js';
-import { CallTimes, RR, RR_END, RR_MEASURE, TIMED_CALLS } from './rr_shared.js';
+import { CallTimes, RR, RR_END, RR_MEASURE, rrTids, TIMED_CALLS } from './rr_shared.js';
 
 export interface ClosedClientArgs extends ClientArgs {
   readonly periodNs: number;
@@ -31,7 +31,7 @@ const LOST_LOOKS = 64;
 const SLEEP_MS = 20;
 
 export default function closedClient(app: AppContext): ClosedClientResult {
-  const { shared, schedule, wait, delayNs, tids, periodNs, noKick } = app.args as ClosedClientArgs;
+  const { shared, schedule, wait, delayNs, periodNs, noKick } = app.args as ClosedClientArgs;
   const control = new Int32Array(shared.control);
   const latencies = new Float64Array(shared.latencies);
   const stamps = new Float64Array(shared.stamps);
@@ -40,6 +40,7 @@ export default function closedClient(app: AppContext): ClosedClientResult {
   const result = { received: 0, sent: 0, missed: 0, lost: 0 };
   let before: Moment | null = null;
   let n = 0;
+  let lastSlot = -1;
 
   /** Waits for the answer to what was due at `dueNs`. @returns when it was seen, 0: it does not come */
   const answerNs = (dueNs: number): number => {
@@ -59,6 +60,7 @@ export default function closedClient(app: AppContext): ClosedClientResult {
     }
   };
 
+  while (Atomics.load(control, RR.go) === 0) cpuRelax();
   const startNs = app.nowNs() + periodNs;
   for (let slot = 0; slot <= schedule.last; slot++) {
     if (Atomics.load(control, RR.stop) !== 0 || xsk.closed) break;
@@ -91,19 +93,20 @@ export default function closedClient(app: AppContext): ClosedClientResult {
       continue;
     }
     result.received++;
+    lastSlot = slot;
     if (slot >= schedule.first) {
       stamps[n] = dueNs;
       latencies[n++] = seenNs - dueNs;
     } else if (before === null && slot >= schedule.moment) {
-      before = readMoment(seenNs, tids);
+      before = readMoment(seenNs, rrTids(shared));
       Atomics.store(control, RR.phase, RR_MEASURE);
       times.reset();
     }
     while (app.nowNs() < seenNs + delayNs) cpuRelax();
     xsk.rxRelease();
   }
-  const after = readMoment(app.nowNs(), tids);
+  const after = readMoment(app.nowNs(), rrTids(shared));
   Atomics.store(control, RR.phase, RR_END);
   const log2 = wait === 'recvfrom' ? times.log2 : null;
-  return { ...result, measured: n, calls: times.calls, log2, before, after };
+  return { ...result, measured: n, lastSeq: lastSlot, calls: times.calls, log2, before, after };
 }

@@ -6,14 +6,12 @@
 import { cpuRelax } from '../kernel/cpu_relax.js';
 import type { AppContext } from './app_context.js';
 import { type Moment, readMoment } from './rr_moment.js';
-import { RR, type RrSchedule, type RrShared } from './rr_shared.js';
+import { RR, type RrSchedule, type RrShared, rrTids } from './rr_shared.js';
 
 export interface HandoverArgs {
   readonly shared: RrShared;
   readonly schedule: RrSchedule;
   readonly periodNs: number;
-  /** Threads whose times the consumer notes. */
-  readonly tids: readonly number[];
 }
 
 export interface HandoverResult {
@@ -30,6 +28,7 @@ export function producer(app: AppContext): void {
   const { shared, schedule, periodNs } = app.args as HandoverArgs;
   const control = new Int32Array(shared.control);
   const stamps = new Float64Array(shared.stamps);
+  while (Atomics.load(control, RR.go) === 0) cpuRelax();
   const startNs = app.nowNs() + periodNs;
   for (let i = 0; i <= schedule.last; i++) {
     const dueNs = startNs + i * periodNs;
@@ -42,7 +41,7 @@ export function producer(app: AppContext): void {
 
 /** Spins on the word. One that was overwritten before it was seen counts with the one that was. */
 export function consumer(app: AppContext): HandoverResult {
-  const { shared, schedule, tids } = app.args as HandoverArgs;
+  const { shared, schedule } = app.args as HandoverArgs;
   const control = new Int32Array(shared.control);
   const stamps = new Float64Array(shared.stamps);
   const latencies = new Float64Array(shared.latencies);
@@ -62,7 +61,7 @@ export function consumer(app: AppContext): HandoverResult {
       latencies[n] = nowNs - stamps[n];
       n++;
     }
-    if (before === null && seen > schedule.moment) before = readMoment(nowNs, tids);
+    if (before === null && seen > schedule.moment) before = readMoment(nowNs, rrTids(shared));
   }
-  return { measured: n, before, after: readMoment(app.nowNs(), tids) };
+  return { measured: n, before, after: readMoment(app.nowNs(), rrTids(shared)) };
 }

@@ -19,10 +19,14 @@ export const RR = Object.freeze({
   phase: 0,
   /** The command: 1: no more packets come; end when the ring is empty. */
   stop: 32,
+  /** The command: 1: everything is set up. */
+  go: 33,
   /** The bare hand-over: how many words were handed over. */
   seq: 64,
 });
 const CONTROL_WORDS = 96;
+/** Most threads whose times are noted. */
+const MOST_TIDS = 63;
 
 /** Buffers that a client shares with the command; `phase` also with a poller. */
 export interface RrShared {
@@ -30,6 +34,8 @@ export interface RrShared {
   /** Latencies in the order of their arrival, ns, and when each packet was due, CLOCK_MONOTONIC ns. */
   readonly latencies: SharedArrayBuffer;
   readonly stamps: SharedArrayBuffer;
+  /** Threads whose times are noted, those that matter most first: how many, then their kernel ids. Written before `go`. */
+  readonly tids: SharedArrayBuffer;
 }
 
 /** @returns buffers for a run that measures at most `packets` */
@@ -38,7 +44,23 @@ export function rrShared(packets: number): RrShared {
     control: new SharedArrayBuffer(CONTROL_WORDS * 4),
     latencies: new SharedArrayBuffer(packets * 8),
     stamps: new SharedArrayBuffer(packets * 8),
+    tids: new SharedArrayBuffer((1 + MOST_TIDS) * 4),
   };
+}
+
+/** Says whose times are noted, and lets those begin that wait for it. */
+export function rrGo({ control, tids }: RrShared, which: readonly number[]): void {
+  const words = new Int32Array(tids);
+  const some = which.slice(0, MOST_TIDS);
+  words.set(some, 1);
+  words[0] = some.length;
+  Atomics.store(new Int32Array(control), RR.go, 1);
+}
+
+/** @returns the threads whose times are noted; valid behind `go` */
+export function rrTids({ tids }: RrShared): number[] {
+  const words = new Int32Array(tids);
+  return Array.from(words.subarray(1, 1 + words[0]));
 }
 
 /** Which packets of a schedule are for what, by number. */

@@ -1,36 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What a run costs and what disturbs it: the times of the machine's threads, and what the hypervisor took. */
-import { readFileSync } from 'node:fs';
-import type { Machine } from '../machine.js';
-import { readSwitches } from '../threads/os_thread.js';
+/** What a run costs: what its threads did between two moments of the client (threads/rr_moment.ts). */
+import type { Moment } from '../threads/rr_moment.js';
 
-/** Ticks a second of /proc/stat (USER_HZ, the same on every Linux). */
-const TICKS_PER_S = 100;
-
-/** Where things stand at one moment; null where the host does not tell. */
-export interface Moment {
-  readonly atNs: number;
-  readonly threads: ReadonlyMap<number, ThreadMoment>;
-  /** Time that the hypervisor took from the host's cores since its boot. */
-  readonly stealNs: number | null;
-}
-
-interface ThreadMoment {
-  readonly name: string;
-  readonly cpuNs: number | null;
-  readonly runDelayNs: number | null;
-  readonly wakeups: number;
-  readonly forcedSwitches: number | null;
-}
-
-/** What one thread did between two moments. */
+/** What one thread did between two moments; null where the host does not tell. */
 export interface ThreadCost {
   readonly name: string;
   readonly cpuNs: number | null;
   /** Time for which it could have run but waited for a core. */
   readonly runDelayNs: number | null;
   /** Times it slept and was woken. */
-  readonly wakeups: number;
+  readonly wakeups: number | null;
   /** Times it was taken off its core. */
   readonly forcedSwitches: number | null;
 }
@@ -39,44 +18,25 @@ export interface ThreadCost {
 export interface Cost {
   readonly wallNs: number;
   readonly threads: readonly ThreadCost[];
+  /** What the hypervisor took from all cores of the host. */
   readonly stealNs: number | null;
 }
 
-/** Looks at every thread of a machine; those that carry out control operations excepted. */
-export function momentOf(machine: Machine): Moment {
-  const threads = new Map<number, ThreadMoment>();
-  for (const t of machine.threads()) {
-    if (!t.running) continue;
-    threads.set(t.serial, {
-      name: t.name,
-      cpuNs: t.cpuNs,
-      runDelayNs: t.runDelayNs,
-      wakeups: t.wakeups,
-      forcedSwitches: readSwitches(t.tid)?.forced ?? null,
-    });
-  }
-  return { atNs: monotonicNs(), threads, stealNs: readStealNs() };
-}
-
-/** @returns what happened between two moments, for the threads that were there at both */
-export function costBetween(before: Moment, after: Moment): Cost {
+/** @param names of the threads by their kernel ids */
+export function costBetween(before: Moment, after: Moment, names: ReadonlyMap<number, string>): Cost {
   const threads: ThreadCost[] = [];
-  for (const [serial, now] of after.threads) {
-    const was = before.threads.get(serial);
+  for (const now of after.threads) {
+    const was = before.threads.find((t) => t.tid === now.tid);
     if (was === undefined) continue;
     threads.push({
-      name: now.name,
+      name: names.get(now.tid) ?? String(now.tid),
       cpuNs: difference(now.cpuNs, was.cpuNs),
       runDelayNs: difference(now.runDelayNs, was.runDelayNs),
-      wakeups: now.wakeups - was.wakeups,
-      forcedSwitches: difference(now.forcedSwitches, was.forcedSwitches),
+      wakeups: difference(now.voluntary, was.voluntary),
+      forcedSwitches: difference(now.forced, was.forced),
     });
   }
-  return {
-    wallNs: after.atNs - before.atNs,
-    threads,
-    stealNs: difference(after.stealNs, before.stealNs),
-  };
+  return { wallNs: after.atNs - before.atNs, threads, stealNs: difference(after.stealNs, before.stealNs) };
 }
 
 /** @returns the sum of a figure over threads, null if the host does not tell it of one of them */
@@ -92,21 +52,4 @@ export function total(threads: readonly ThreadCost[], of: (t: ThreadCost) => num
 
 function difference(now: number | null, was: number | null): number | null {
   return now === null || was === null ? null : now - was;
-}
-
-/** CLOCK_MONOTONIC, the clock of the machine's stamps. */
-export function monotonicNs(): number {
-  const [seconds, nanos] = process.hrtime();
-  return seconds * 1e9 + nanos;
-}
-
-/** The eighth figure of the first line of /proc/stat. */
-function readStealNs(): number | null {
-  try {
-    const line = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0];
-    const ticks = Number(line.split(/\s+/)[8]);
-    return Number.isFinite(ticks) ? (ticks / TICKS_PER_S) * 1e9 : null;
-  } catch {
-    return null;
-  }
 }

@@ -130,12 +130,12 @@ describe('cost', () => {
     const at = (atNs: number, cpuNs: number) => ({
       atNs,
       stealNs: atNs,
-      threads: new Map([
-        [1, { name: 'app/rr', cpuNs, runDelayNs: cpuNs / 10, wakeups: 5, forcedSwitches: null }],
-        [2 + cpuNs, { name: 'late', cpuNs, runDelayNs: 0, wakeups: 0, forcedSwitches: 0 }],
-      ]),
+      threads: [
+        { tid: 7, cpuNs, runDelayNs: cpuNs / 10, voluntary: 5, forced: null },
+        { tid: 1000 + cpuNs, cpuNs, runDelayNs: 0, voluntary: 0, forced: 0 },
+      ],
     });
-    const cost = costBetween(at(100, 1000), at(400, 3000));
+    const cost = costBetween(at(100, 1000), at(400, 3000), new Map([[7, 'app/rr']]));
     expect(cost).toEqual({
       wallNs: 300,
       stealNs: 300,
