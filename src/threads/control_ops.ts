@@ -90,11 +90,11 @@ export type ControlOp =
   | { readonly name: 'sender-open'; readonly dev: number; readonly cpu: number; readonly buffers: number }
   | { readonly name: 'sender-shutdown'; readonly sender: number }
   | { readonly name: 'sender-free'; readonly sender: number }
-  | { readonly name: 'wire-attach'; readonly dev: number; readonly params: TimedParams }
-  | { readonly name: 'wire-detach'; readonly dev: number }
   | { readonly name: 'xsk-open'; readonly dev: number; readonly queue: number; readonly params: XskParams }
   | { readonly name: 'xsk-shutdown'; readonly xsk: number }
   | { readonly name: 'xsk-free'; readonly xsk: number }
+  | { readonly name: 'wire-attach'; readonly dev: number; readonly params: TimedParams }
+  | { readonly name: 'wire-detach'; readonly dev: number }
   | { readonly name: 'uapi'; readonly request: UapiRequest }
   /** An operation that changes a device in place. The value is what it took, ns. */
   | { readonly name: 'timed'; readonly op: ControlOp };

@@ -78,12 +78,6 @@ export function runControlThread(task: ControlTask): ControlResult {
     case 'sender-free':
       result = { err: freeSender(ctx, op.sender), value: null };
       break;
-    case 'wire-attach':
-      result = attachWire(ctx, op);
-      break;
-    case 'wire-detach':
-      result = detachWire(ctx, op.dev);
-      break;
     case 'xsk-open':
       result = openXsk(ctx, op);
       break;
@@ -93,6 +87,12 @@ export function runControlThread(task: ControlTask): ControlResult {
     case 'xsk-free':
       xskDestroy(ctx.arena.m, op.xsk);
       result = { err: 0, value: null };
+      break;
+    case 'wire-attach':
+      result = attachWire(ctx, op);
+      break;
+    case 'wire-detach':
+      result = detachWire(ctx, op.dev);
       break;
     case 'uapi':
       result = { err: 0, value: uapi(ctx, op.request) };

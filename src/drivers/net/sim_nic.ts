@@ -64,11 +64,11 @@ export const NIC_QUEUE = struct(
     rxUsecs: word('moderation: interrupt at the latest this long after a frame, us'),
     rxFrames: word('moderation: interrupt at the latest after this many frames'),
     service: word('a driver without NAPI: 1 while the link is up'),
-    timed: word('struct timed_wire that feeds it (sim_nic_timed.ts), 0: none; read under RCU'),
     xsk: word(
       'struct xdp_sock it receives for, 0: none; changed while the instance is disabled and the NIC away',
     ),
     away: word('1: the NIC keeps off the rings until this is 0 again'),
+    timed: word('struct timed_wire that feeds it (sim_nic_timed.ts), 0: none; read under RCU'),
   }),
   line('whoever runs the handler of a driver without NAPI', {
     place: words(RPS_PLACE.WORDS, 'struct rps_place: where its latest frame went that was not steered'),
@@ -80,12 +80,15 @@ export const NIC_QUEUE = struct(
   line('driver (store), any thread that frees (CAS to 0)', {
     starving: word('buffers that must be back before the queue is polled again, 0: it has enough'),
   }),
-  line('the hardware: NIC thread, or the holder of wireLock with a cable, or the owner of SCHED with a timed wire', {
-    rxFramesTotal: word('frames put into the ring (wraps)'),
-    interrupts: word('interrupts raised (wraps)'),
-    rxMissed: word('frames dropped for want of a posted buffer (wraps)'),
-    rxBytes: f64('bytes put into the ring'),
-  }),
+  line(
+    'the hardware: NIC thread, or with a timed wire the owner of SCHED (interrupts: by atomic add), or with a cable the holder of wireLock',
+    {
+      rxFramesTotal: word('frames put into the ring (wraps)'),
+      interrupts: word('interrupts raised (wraps)'),
+      rxMissed: word('frames dropped for want of a posted buffer (wraps)'),
+      rxBytes: f64('bytes put into the ring'),
+    },
+  ),
 );
 
 /** Bit of the doorbell: end the run now. */

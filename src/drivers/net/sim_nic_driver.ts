@@ -75,12 +75,16 @@ export function simNicInterrupt(driver: SimNicDriver, cur: Current, queueAt: num
 export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budget: number): number {
   const { m, f } = net;
   const q = driver.queue(m[n.at + NAPI.priv]);
-  if (m[q.at + NIC_QUEUE.xsk] !== 0) return driver.xskPoll(driver, net, n, q, budget);
   const rx = q.rxConsumer;
   net.ownPool = q.pool;
   rcuReadLock(net.cur);
   const timed = Atomics.load(m, q.at + NIC_QUEUE.timed);
   if (timed !== 0) timedAdvance(driver, q, timed);
+  if (m[q.at + NIC_QUEUE.xsk] !== 0) {
+    const taken = driver.xskPoll(driver, net, n, q, budget);
+    rcuReadUnlock(net.cur);
+    return taken;
+  }
   const features = Atomics.load(m, q.dev + NET_DEVICE.features);
   rx.begin();
   const work = rx.available(budget); // D2

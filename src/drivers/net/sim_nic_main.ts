@@ -107,8 +107,7 @@ export function simNicStop(driver: SimNicDriver, dev: number): void {
 
 /**
  * ethtool -L. @returns 0; -ENOMEM: then the channels are as before, or the link is down; -EOPNOTSUPP: a driver without
- * NAPI, which cannot; -EBUSY: a timed wire feeds a queue that would go
- * or -EINVAL: one that would go has an AF_XDP socket
+ * NAPI, which cannot; of a queue that would go: -EBUSY: a timed wire feeds it; -EINVAL: it has an AF_XDP socket
  */
 function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number): number {
   const { net } = driver;

@@ -3,7 +3,7 @@
  * The simulated NIC, the sending side: frames leave by what it is plugged into.
  *
  * States of a NIC: unplugged (what it sends is counted and gone); cabled, `peer` set at both ends (Linux: two linked
- * netdevsim devices). A cable has no thread of its own: who transmits does the hardware's work at the other end, from
+ * netdevsim devices); fed by a timed wire that is an echo (sim_nic_timed.ts): what leaves comes back. A cable has no thread of its own: who transmits does the hardware's work at the other end, from
  * the receive hash to the interrupt. The wire is as fast as they are, and what finds no posted buffer is missed.
  * Interrupt moderation needs a clock at the NIC, so a cable has none: an interrupt a batch.
  *
@@ -33,6 +33,7 @@ import { SKB_DATA_BYTES } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, DROP_PKT_TOO_BIG, DROP_RX_MISSED } from '../../net/core/softnet_data.js';
 import { NIC_QUEUE, nicQueueAt, RX_DESC, SIM_NIC } from './sim_nic.js';
 import type { SimNicDriver } from './sim_nic_driver.js';
+import { timedEcho } from './sim_nic_timed.js';
 import { copyFrame } from './sim_nic_wire.js';
 import { ethtoolRxfhIndirDefault, RSS_INDIRECTION_SIZE, Toeplitz } from './toeplitz.js';
 
@@ -78,7 +79,7 @@ export function nicTransmitBatch(net: NetContext, dev: number, queueAt: number, 
 }
 
 /** NetDevOps.xmit of the simulated NIC. */
-export function simNicXmit(driver: SimNicDriver, dev: number, _queueAt: number, n: number): number {
+export function simNicXmit(driver: SimNicDriver, dev: number, queueAt: number, n: number): number {
   const { net } = driver;
   const { m } = net;
   const nic = m[dev + NET_DEVICE.priv];
@@ -91,6 +92,7 @@ export function simNicXmit(driver: SimNicDriver, dev: number, _queueAt: number, 
   const left = leave(net, driver.tx, nic, n);
   const peer = Atomics.load(m, nic + SIM_NIC.peer); // C4
   if (peer !== 0 && left > 0) carry(driver, driver.tx, m[peer + NET_DEVICE.priv], n);
+  if (peer === 0 && left > 0) timedEcho(driver, queueAt, left);
   return left;
 }
 

@@ -9,7 +9,7 @@
  */
 import type { Current } from '../../kernel/current.js';
 import { ENETDOWN, ENXIO } from '../../kernel/errno.js';
-import { irqMask, irqUnmask } from '../../kernel/irq.js';
+import { irqMask } from '../../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
 import { BUSY_POLL_BUDGET, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from '../../net/core/busy_poll.js';
 import { dissect } from '../../net/core/flow_dissector.js';
@@ -42,6 +42,7 @@ import {
 } from '../../net/xdp/xsk.js';
 import { NIC_QUEUE, type NicQueue, RX_DESC } from './sim_nic.js';
 import { readFrame, type SimNicDriver, wakeNic } from './sim_nic_driver.js';
+import { timedUnmask } from './sim_nic_timed.js';
 import { nicTransmitBatch } from './sim_nic_tx.js';
 
 /** @returns this thread's view of the xdp_sock at `at` */
@@ -78,7 +79,7 @@ export function xskPoll(driver: SimNicDriver, net: NetContext, n: Napi, q: NicQu
   if (posted * 4 >= enough) x.promise(XDP_WAKEUP_RX);
   if (posted * 2 >= enough && Atomics.load(m, q.at + NIC_QUEUE.nicWaiting) === 1) wakeNic(m, q.at); // D7
   if (again) return budget;
-  if (napiCompleteDone(net, n, work)) irqUnmask(net.cur, q.irq);
+  if (napiCompleteDone(net, n, work)) timedUnmask(driver, q);
   return work;
 }
 
