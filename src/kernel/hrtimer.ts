@@ -11,14 +11,22 @@
  *   base list, enqueued, expiresUs, next, base   holder of the base's timerLock
  *   running                                      the CPU thread that calls the function: 1 under its base's timerLock
  *   fn, data                                     whoever set the timer up, before it is first started
+ *   timerLook                                    the CPU's own thread
  *
  * Invariants: a timer that is running is in the base of the CPU that runs it, or in none; after hrtimerCancel returned the timer is neither enqueued nor running, unless its owner starts it again.
+ * A timer is not late: the thread of its CPU is woken when it becomes the first, unless that thread has promised in
+ * timerLook to look at the list by itself before the timer expires. It keeps a promise by sleeping no longer, or by looking
+ * earlier; before it sleeps without a limit it takes the promise back and looks once more. One that rests offline has no
+ * timers, and looks when it is back.
  *
  * Ordering
  *   H1 CPU thread: running = 0, then notify        pairs with  H2
  *   H2 canceller: wait while running               pairs with  H1
  *   H3 starter: insert (under timerLock), then wake the CPU's thread        pairs with  H4
  *   H4 CPU thread: sleeping state, then look at the list (under timerLock)  pairs with  H3
+ *   H7 CPU thread: timerLook of the first timer, then unlocks timerLock; none: timerLook = 0, then looks at the list
+ *      again   pairs with  H8
+ *   H8 starter: insert, then load of timerLook (both under timerLock)       pairs with  H7
  *   H5 starter: holds the base’s timerLock, then loads its CPU’s online     pairs with  H6
  *   H6 hotplug: online = 0 (cpu_hotplug.ts), then moves the list under timerLock   pairs with  H5
  */
@@ -86,7 +94,9 @@ export function hrtimerStartAt(cur: Current, timer: number, expires: number, on:
   m[timer + HRTIMER.expiresUs] = expires;
   const first = enqueue(cur, timer);
   const base = cur.cpus[m[timer + HRTIMER.base]];
+  const look = Atomics.load(m, base.timerLook); // H8
   spinUnlock(m, base.timerLock);
+  if (look !== 0 && ((expires - look) | 0) >= 0) return;
   const t = m[base.at + CPU.task];
   if (first && t !== cur.task.at) wakeUpProcess(m, t); // H3
 }
@@ -120,15 +130,23 @@ export function hrtimerRunQueues(cur: Current): number {
   const { m, cpu } = cur;
   let ran = false;
   for (;;) {
-    if (Atomics.load(m, cpu.timerFirst) === 0) return ran ? 0 : -1; // H4
+    if (Atomics.load(m, cpu.timerFirst) === 0) {
+      // H4
+      if (m[cpu.timerLook] === 0) return ran ? 0 : -1;
+      Atomics.store(m, cpu.timerLook, 0); // H7
+      continue;
+    }
     spinLock(m, cpu.timerLock);
     const timer = m[cpu.timerFirst];
     if (timer === 0) {
       spinUnlock(m, cpu.timerLock);
-      return ran ? 0 : -1;
+      continue;
     }
-    const leftUs = (m[timer + HRTIMER.expiresUs] - cur.platform.nowUs()) | 0;
+    const expires = m[timer + HRTIMER.expiresUs];
+    const leftUs = (expires - cur.platform.nowUs()) | 0;
     if (leftUs > 0) {
+      // Rounded up: a timer that expires no earlier than this is seen in time.
+      if (m[cpu.timerLook] !== (expires | 1)) Atomics.store(m, cpu.timerLook, expires | 1); // H7
       spinUnlock(m, cpu.timerLock);
       return ran ? 0 : leftUs;
     }

@@ -200,4 +200,5 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
   page_pools: ['page-pool-recycle-take', 'page-pool-two-owners', 'page-pool-wrap'],
   rings: ['ring-consumer-hand-over', 'ring-length', 'ring-single-producer', 'kmalloc-kfree'],
   sockets: ['sock-closed', 'sock-queue-two-producers', 'sock-queue-wrap', 'sock-waiter'],
+  timer_looks: ['hrtimer-put-off', 'hrtimer-not-late', 'hrtimer-cancelled-look'],
 };

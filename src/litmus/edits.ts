@@ -21,8 +21,8 @@ export const EDITS: readonly Edit[] = Object.freeze([
   ),
   counter(
     'kernel/sched.js',
-    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    const deadlineUs',
-    'm[task.at + TASK.nvcsw] = 0;\n    const deadlineUs',
+    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    let leftUs',
+    'm[task.at + TASK.nvcsw] = 0;\n    let leftUs',
   ),
   counter('kernel/softirq.js', 'm[cpu.at + CPU.softirqRuns]++', 'm[cpu.at + CPU.softirqRuns] = 0'),
   counter('kernel/softirq.js', 'm[cpu.at + CPU.softirqHandovers]++', 'm[cpu.at + CPU.softirqHandovers] = 0'),

@@ -41,3 +41,4 @@ export * from './page_pool_retire.js';
 export * from './page_pools.js';
 export * from './rings.js';
 export * from './sockets.js';
+export * from './timer_looks.js';

@@ -23,6 +23,7 @@ import { SERVICE_MUTANTS } from './service.js';
 import { SWEEP_KERNEL_MUTANTS } from './sweep_kernel.js';
 import { SWEEP_NET_MUTANTS } from './sweep_net.js';
 import { TASKS_MUTANTS } from './tasks.js';
+import { TIMED_MUTANTS } from './timed.js';
 
 export type { Mutant } from './mutant.js';
 
@@ -46,4 +47,5 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...HOTPLUG_MUTANTS,
   ...SWEEP_KERNEL_MUTANTS,
   ...SWEEP_NET_MUTANTS,
+  ...TIMED_MUTANTS,
 ]);
