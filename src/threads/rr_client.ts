@@ -83,17 +83,19 @@ export default function client(app: AppContext): ClientResult {
     const seq = xsk.rxSeq(0);
     received++;
     lastSeq = seq;
-    if (seq >= schedule.first) {
+    if (before === null) {
+      if (seq >= schedule.moment) {
+        before = readMoment(nowNs, rrTids(shared));
+        Atomics.store(control, RR.phase, RR_MEASURE);
+        times.reset();
+      }
+    } else if (seq >= schedule.first) {
       if (n < latencies.length) {
         const dueNs = xsk.rxTstampNs(0);
         stamps[n] = dueNs;
         latencies[n] = nowNs - dueNs;
       }
       n++;
-    } else if (before === null && seq >= schedule.moment) {
-      before = readMoment(nowNs, rrTids(shared));
-      Atomics.store(control, RR.phase, RR_MEASURE);
-      times.reset();
     }
     const untilNs = nowNs + delayNs;
     while (app.nowNs() < untilNs) cpuRelax();

@@ -8,7 +8,7 @@ import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SKIPPED, EXIT_UNTRUS
 import { hgrmText } from './rr_hgrm.js';
 import { intervalsOf, intervalText } from './rr_intervals.js';
 import type { RrOptions } from './rr_options.js';
-import { type Charge, chargeText, reportText } from './rr_output.js';
+import { type Charge, reportText } from './rr_output.js';
 import { pinCores } from './rr_pin.js';
 import { type Cell, cellKey, cellsOf, coresNeeded, type Row, rowTitle } from './rr_plan.js';
 import { type RowReport, rowReport } from './rr_report.js';
@@ -33,8 +33,13 @@ export async function rr(o: RrOptions): Promise<number> {
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort();
   process.once('SIGINT', onSignal);
-  if (!o.json) process.stdout.write(`${line}\n${chargeText(charge)}\n`);
-  const cells = cellsOf(o.modes, charge.ns, o.equalCores);
+  if (!o.json) process.stdout.write(`${line}\n`);
+  const cells = cellsOf(o.modes, {
+    syscallNs: charge.ns,
+    equalCores: o.equalCores,
+    // A round trip is no hand-over.
+    handover: o.openLoop,
+  });
   const short = tooFewCores(cells);
   if (short !== null) process.stderr.write(`softnet rr: warning: ${short}\n`);
   const reports: RowReport[] = [];

@@ -22,8 +22,8 @@ export function intervalsOf(
     let to = from;
     while (to < stamps.length && stamps[to] < endNs) to++;
     out.push({
-      from_s: i * seconds,
-      to_s: (i + 1) * seconds,
+      from_s: rounded(i * seconds),
+      to_s: rounded((i + 1) * seconds),
       packets: to - from,
       ...percentilesOf(latencies.slice(from, to).sort()),
     });
@@ -36,4 +36,9 @@ export function intervalsOf(
 export function intervalText(i: Interval): string {
   const figures = (['p5', 'p50', 'p95', 'p99'] as const).map((p) => `${p} ${i[`${p}_ns`] ?? 'none'}`);
   return `${i.from_s}-${i.to_s} s: ${i.packets} packets, ${figures.join(', ')} ns`;
+}
+
+/** 0.3, and not 0.30000000000000004. */
+function rounded(s: number): number {
+  return Number(s.toFixed(3));
 }

@@ -65,7 +65,9 @@ function histograms(rows: readonly RowReport[]): string[] {
     for (const mode of MODES) {
       const counts = row.modes[mode]?.poll_ns_log2 ?? null;
       if (counts === null) continue;
-      out.push(`Time in one recvfrom, ns, ${row.title}, ${MODE_TITLES[mode]}:\n${log2HistogramText(counts)}`);
+      out.push(
+        `Time in one recvfrom, ns (one call of 16, the clock’s own time in it), ${row.title}, ${MODE_TITLES[mode]}:\n${log2HistogramText(counts)}`,
+      );
     }
   }
   return out;

@@ -69,12 +69,15 @@ function hasCalls(mode: Cell['mode']): boolean {
  * The cells of a row: the modes; those that poll by socket calls once more, uncharged; inline polling with the two cores
  * that the modes with a poller of their own take; the bare hand-over.
  */
-export function cellsOf(modes: readonly Mode[], syscallNs: number, equalCores: boolean): Cell[] {
+export function cellsOf(
+  modes: readonly Mode[],
+  { syscallNs, equalCores, handover }: { syscallNs: number; equalCores: boolean; handover: boolean },
+): Cell[] {
   const cells: Cell[] = modes.map((mode) => ({ mode, syscallNs, apps: 1 }));
   if (syscallNs > 0) {
     for (const mode of modes.filter(hasCalls)) cells.push({ mode, syscallNs: 0, apps: 1 });
   }
   if (equalCores && modes.includes('busypoll')) cells.push({ mode: 'busypoll', syscallNs, apps: 2 });
-  if (modes.includes('threaded')) cells.push({ mode: 'handover', syscallNs: 0, apps: 1 });
+  if (handover && modes.includes('threaded')) cells.push({ mode: 'handover', syscallNs: 0, apps: 1 });
   return cells;
 }

@@ -44,6 +44,8 @@ export interface CellSummary extends Percentiles {
   readonly steal_us: number | null;
   readonly disturbed_trials: number;
   readonly trials: number;
+  /** Why trials were disturbed, one line each. */
+  readonly disturbed_by: readonly string[];
   /** The figures are of disturbed trials: there is no other. */
   readonly marked: boolean;
   readonly as_xsk_rr_prints: Percentiles;
@@ -96,6 +98,7 @@ export function summaryOf(
     steal_us: micros(whole((t) => t.cost?.stealNs ?? null)),
     disturbed_trials: trials.filter((t) => t.disturbed !== null).length,
     trials: trials.length,
+    disturbed_by: trials.flatMap((t) => (t.disturbed === null ? [] : [t.disturbed])),
     marked: used.some((t) => t.disturbed !== null),
     as_xsk_rr_prints: asXskRrPrints(samples),
     poll_ns_log2: log2Of(used),

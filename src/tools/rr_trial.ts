@@ -48,7 +48,7 @@ async function runLanes(machine: Machine, o: TrialOptions, signal: AbortSignal):
   const failures: string[] = [];
   const ended = await Promise.all(lanes.map((lane) => lane.run([...names.keys()], signal)));
   for (const lane of lanes) await lane.close();
-  failures.push(...ended.flatMap((e) => e.failures), ...unaccounted(machine, ended, signal));
+  failures.push(...ended.flatMap((e) => e.failures), ...unaccounted(machine, ended));
   const { before, after } = ended[0].client;
   if (before === null) return null;
   const cost = costBetween(before, after, names);
@@ -82,12 +82,11 @@ function pinAll(names: ReadonlyMap<number, string>, [pollCore, clientCore]: read
 }
 
 /** Every packet was received or counted where it was dropped. */
-function unaccounted(machine: Machine, ended: readonly Ended[], signal: AbortSignal): string[] {
+function unaccounted(machine: Machine, ended: readonly Ended[]): string[] {
   const came = sum(ended.map((e) => e.sent));
   const received = sum(ended.map((e) => e.client.received));
   const drops = sum(Object.values(machine.drops()));
-  const late = signal.aborted ? 0 : sum(ended.map((e) => e.lost));
-  const missing = came - received - drops - late;
+  const missing = came - received - drops;
   return missing === 0
     ? []
     : [

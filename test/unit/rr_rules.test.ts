@@ -66,7 +66,7 @@ describe('rows and cells', () => {
   });
 
   it('give the modes that call once more without charge, inline polling with two cores, the bare hand-over', () => {
-    expect(cellsOf(MODES, 90, true).map(cellKey)).toEqual([
+    expect(cellsOf(MODES, { syscallNs: 90, equalCores: true, handover: true }).map(cellKey)).toEqual([
       'interrupts',
       'busypoll',
       'busypoll-separate',
@@ -76,9 +76,12 @@ describe('rows and cells', () => {
       'busypoll, 2 threads',
       'handover',
     ]);
-    expect(cellsOf(['interrupts'], 90, true).map(cellKey)).toEqual(['interrupts']);
-    expect(cellsOf(['busypoll'], 0, false)).toHaveLength(1);
-    const keys = cellsOf(MODES, 0, true).map(cellKey);
+    expect(cellsOf(['interrupts'], { syscallNs: 90, equalCores: true, handover: true }).map(cellKey)).toEqual(
+      ['interrupts'],
+    );
+    expect(cellsOf(['busypoll'], { syscallNs: 0, equalCores: false, handover: true })).toHaveLength(1);
+    expect(cellsOf(['threaded'], { syscallNs: 0, equalCores: true, handover: false })).toHaveLength(1);
+    const keys = cellsOf(MODES, { syscallNs: 0, equalCores: true, handover: true }).map(cellKey);
     expect(new Set(keys).size).toBe(keys.length);
     expect(coresNeeded({ mode: 'busypoll', apps: 1 })).toBe(1);
     expect(coresNeeded({ mode: 'threaded', apps: 1 })).toBe(2);
@@ -173,7 +176,11 @@ describe('disturbance', () => {
 });
 
 describe('trials', () => {
-  const cells: Cell[] = cellsOf(['busypoll', 'threaded'], 90, false).slice(0, 2);
+  const cells: Cell[] = cellsOf(['busypoll', 'threaded'], {
+    syscallNs: 90,
+    equalCores: false,
+    handover: true,
+  }).slice(0, 2);
 
   it('run there and back, until each cell has enough undisturbed ones', async () => {
     const order: string[] = [];
@@ -256,7 +263,7 @@ describe('trials', () => {
 });
 
 describe('a report', () => {
-  const cells = cellsOf(MODES, 90, true);
+  const cells = cellsOf(MODES, { syscallNs: 90, equalCores: true, handover: true });
   const p50 = [5000, 900, 800, 600, 850, 650, 700, 200];
   const trials = new Map(cells.map((c, i) => [cellKey(c), [trial(c, [p50[i], p50[i]])]]));
   const row = rowReport({ row: ROW, cells, trials }, 90);
@@ -285,7 +292,7 @@ describe('a report', () => {
   });
 
   it('leaves out what was not run', () => {
-    const some = cellsOf(['threaded'], 90, true);
+    const some = cellsOf(['threaded'], { syscallNs: 90, equalCores: true, handover: true });
     const one = rowReport(
       { row: ROW, cells: some, trials: new Map([[cellKey(some[0]), [trial(some[0], [5])]]]) },
       90,
