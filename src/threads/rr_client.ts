@@ -75,7 +75,7 @@ export default function client(app: AppContext): ClientResult {
       looks++;
       if (wait === 'sleep' || looks % STOP_LOOKS === 0) {
         const ended = Atomics.load(control, RR.stop) !== 0 || xsk.closed;
-        if (ended && xsk.rxPeek(1) === 0) break;
+        if (ended && xsk.rxPending === 0) break;
       }
       continue;
     }

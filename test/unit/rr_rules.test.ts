@@ -175,6 +175,24 @@ describe('disturbance', () => {
   });
 });
 
+describe('threads of the machine itself', () => {
+  it('are not the host where they need a core that another one has', () => {
+    const cost: Cost = {
+      wallNs: 1e9,
+      stealNs: 0,
+      threads: [
+        threadCost('app/rr0', { runDelayNs: 2e7 }),
+        threadCost('app/poll', { runDelayNs: 1e7 }),
+        threadCost('cpu/0', { cpuNs: 2.9e7, runDelayNs: 5e7 }),
+      ],
+    };
+    const busy = (name: string): boolean => name.startsWith('app/');
+    expect(disturbance(cost, busy, 0, 2)).toBeNull();
+    expect(disturbance(cost, busy, 0, 4)).toMatch(/30,000 µs/);
+    expect(disturbance({ ...cost, threads: cost.threads.slice(0, 2) }, busy, 0, 2)).not.toBeNull();
+  });
+});
+
 describe('trials', () => {
   const cells: Cell[] = cellsOf(['busypoll', 'threaded'], {
     syscallNs: 90,
