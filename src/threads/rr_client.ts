@@ -59,6 +59,7 @@ export default function client(app: AppContext): ClientResult {
   let received = 0;
   let n = 0;
   let looks = 0;
+  let ending = false;
   let lastSeq = -1;
   for (;;) {
     if (xsk.rxPeek(1) === 0) {
@@ -72,10 +73,11 @@ export default function client(app: AppContext): ClientResult {
         times.calls++;
         xsk.poll(SLEEP_MS);
       } else cpuRelax();
+      // Empty once more behind the stop word: that was all.
+      if (ending) break;
       looks++;
       if (wait === 'sleep' || looks % STOP_LOOKS === 0) {
-        const ended = Atomics.load(control, RR.stop) !== 0 || xsk.closed;
-        if (ended && xsk.rxPending === 0) break;
+        ending = Atomics.load(control, RR.stop) !== 0 || xsk.closed;
       }
       continue;
     }

@@ -25,7 +25,12 @@ const LEAST_IDLE = 0.02;
  * @param cores of the host
  * @returns why the trial is disturbed, or null
  */
-export function disturbance(cost: Cost, busy: (name: string) => boolean, utilisation: number): string | null {
+export function disturbance(
+  cost: Cost,
+  busy: (name: string) => boolean,
+  utilisation: number,
+  cores: number = availableParallelism(),
+): string | null {
   const idle = Math.max(LEAST_IDLE, 1 - utilisation);
   const limitNs = TOUCHED * idle * cost.wallNs;
   let delayNs = 0;
