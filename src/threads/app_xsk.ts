@@ -3,11 +3,17 @@
  * What an application thread uses an AF_XDP socket with: the rings (net/xdp/xsk_user.ts) and the socket's system calls
  * (Linux: xsk_recvmsg, xsk_sendmsg, xsk_poll).
  */
-import { xskBusyPoll, xskWakeup } from '../drivers/net/sim_nic_xsk.js';
+import { xskBusyPoll, xskWait, xskWakeup } from '../drivers/net/sim_nic_xsk.js';
+import { cpuRelax } from '../kernel/cpu_relax.js';
 import { XDP_SOCK, XDP_WAKEUP_RX, XDP_WAKEUP_TX, xskClosed } from '../net/xdp/xsk.js';
-import { XskRings, xskPlaces, xskWaitReadable } from '../net/xdp/xsk_user.js';
+import { XskRings, xskPlaces } from '../net/xdp/xsk_user.js';
 import type { ThreadContext } from './context.js';
 import { chargeSyscall } from './syscall_charge.js';
+
+/** Looks at the rx ring before a sleep: a wake-up costs far more than these. */
+const SPIN_LOOKS = 200;
+/** Longest wait, ms: the range of the clock that it is measured by. */
+const MAX_WAIT_MS = 1_800_000;
 
 /** A call that polls or kicks, from any thread. @returns 0 or a negative errno */
 function call(ctx: ThreadContext, at: number, ring: number): number {
@@ -88,10 +94,12 @@ export class XskSocket extends XskRings {
   poll(timeoutMs = -1): boolean {
     this.txSubmit();
     chargeSyscall(this.ctx);
-    const need = this.needWakeup(); // W2
-    if ((need & XDP_WAKEUP_RX) !== 0 || ((need & XDP_WAKEUP_TX) !== 0 && this.txPending()))
-      xskWakeup(this.ctx.driver, this.ctx.cur, this.at);
-    xskWaitReadable(this.ctx.cur, this, timeoutMs < 0 ? -1 : Math.ceil(Math.min(timeoutMs, 1e6) * 1e3));
+    for (let look = 0; look < SPIN_LOOKS; look++) {
+      if (this.isReadable()) return this.rxReady() > 0;
+      cpuRelax();
+    }
+    const limitUs = timeoutMs < 0 ? -1 : Math.ceil(Math.min(timeoutMs, MAX_WAIT_MS) * 1e3);
+    xskWait(this.ctx.driver, this.at, this, limitUs);
     return this.rxReady() > 0;
   }
 }

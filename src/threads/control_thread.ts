@@ -4,7 +4,6 @@ import { kthreadExit, taskListAdd } from '../kernel/kthread.js';
 import { setCurrentState, TASK_RUNNING } from '../kernel/task.js';
 import { setBacklogThreaded, setRpsSockFlowEntries } from '../net/core/rps_config.js';
 import { udpSenderShutdown } from '../net/ipv4/udp_send.js';
-import { xskDestroy } from '../net/xdp/xsk.js';
 import { type ThreadContext, threadContext } from './context.js';
 import { plugCable } from './control_cable.js';
 import { bootCpus, setCpuOnline, shutdownCpus } from './control_cpus.js';
@@ -14,7 +13,7 @@ import { freeSender, openSender } from './control_sender.js';
 import { freeSock, openSock, shutdownSock } from './control_sock.js';
 import { attachWire, detachWire } from './control_timed.js';
 import { uapi } from './control_uapi.js';
-import { openXsk, shutdownXsk } from './control_xsk.js';
+import { freeXsk, openXsk, shutdownXsk } from './control_xsk.js';
 import type { ControlTask } from './tasks.js';
 
 /** Runs one operation. @returns its errno or value */
@@ -85,8 +84,7 @@ export function runControlThread(task: ControlTask): ControlResult {
       result = { err: shutdownXsk(ctx, op.xsk), value: null };
       break;
     case 'xsk-free':
-      xskDestroy(ctx.arena.m, op.xsk);
-      result = { err: 0, value: null };
+      result = { err: freeXsk(ctx, op.xsk), value: null };
       break;
     case 'wire-attach':
       result = attachWire(ctx, op);

@@ -3,8 +3,11 @@
 import { xskBind, xskUnbind } from '../drivers/net/sim_nic_xsk_bind.js';
 import { ENOMEM, EOPNOTSUPP } from '../kernel/errno.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
+import { ringLength } from '../mm/ring.js';
 import { DRIVER_SIM_NIC } from '../net/core/ids.js';
 import { NET_DEVICE } from '../net/core/net_device.js';
+import { countDrops } from '../net/core/skb_free.js';
+import { DROP_SOCKET_CLOSE } from '../net/core/softnet_data.js';
 import { setXskBusyPoll, XDP_SOCK, xskCreate, xskDestroy, xskShutdown } from '../net/xdp/xsk.js';
 import type { ThreadContext } from './context.js';
 import type { ControlOp, ControlResult } from './control_ops.js';
@@ -41,5 +44,14 @@ export function shutdownXsk(ctx: ThreadContext, xs: number): number {
   sleepOnMutex(cur, dev + NET_DEVICE.lock);
   xskUnbind(driver, xs);
   releaseMutex(cur, dev + NET_DEVICE.lock);
+  return 0;
+}
+
+/** Frees a closed socket that no thread uses. Frames that nobody read are counted as dropped. @returns 0 */
+export function freeXsk(ctx: ThreadContext, xs: number): number {
+  const { m } = ctx.cur;
+  const left = ringLength(m, m[xs + XDP_SOCK.rxRing]);
+  if (left > 0) countDrops(ctx.net, DROP_SOCKET_CLOSE, left);
+  xskDestroy(m, xs);
   return 0;
 }

@@ -14,6 +14,7 @@ import {
 import { simNicOps } from '../../dist/drivers/net/sim_nic_main.js';
 import { timedTimer } from '../../dist/drivers/net/sim_nic_timed.js';
 import { xskPoll } from '../../dist/drivers/net/sim_nic_xsk.js';
+import { Toeplitz } from '../../dist/drivers/net/toeplitz.js';
 import { CPU } from '../../dist/kernel/cpu.js';
 import { Current, cpuViews, KERNEL, KERNEL_AT } from '../../dist/kernel/current.js';
 import { allocTask } from '../../dist/kernel/kthread.js';
@@ -147,6 +148,8 @@ export class BareMachine {
     const net = netContext(cur, arena);
     const driver = new SimNicDriver(net);
     driver.xskPoll = xskPoll;
+    const rss = new Toeplitz();
+    driver.receiveHash = (b, keys) => rss.rssHashWord(b, keys);
     cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
     cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
     cur.hrtimerFns[HRTIMER_TIMED_WIRE] = (c, wireAt) => timedTimer(driver, c, wireAt);

@@ -78,3 +78,85 @@ export function sender(app) {
   }
   return { sent, completed };
 }
+
+/** Makes calls without end, so that others' packets are polled. Answers how many. */
+export function poller(app) {
+  const [xsk] = app.xskPollers;
+  let calls = 0;
+  while (!xsk.closed) {
+    xsk.recvfrom();
+    calls++;
+  }
+  return calls;
+}
+
+/** Looks at its ring and never sleeps; with `args.calls` it makes the call when there is nothing. */
+export function spinner(app) {
+  const [xsk] = app.xsks;
+  const { calls = false } = app.args ?? {};
+  let frames = 0;
+  let misplaced = 0;
+  let next = null;
+  while (!xsk.closed) {
+    const n = xsk.rxPeek(64);
+    for (let i = 0; i < n; i++) {
+      if (next !== null && xsk.rxSeq(i) !== next) misplaced++;
+      next = (xsk.rxSeq(i) + 1) | 0;
+    }
+    frames += n;
+    if (n > 0) xsk.rxRelease();
+    else if (calls) xsk.recvfrom();
+  }
+  return { frames, misplaced };
+}
+
+/** Never touches its ring until its socket is closed; then reads what there is. */
+export function idler(app) {
+  const [xsk] = app.xsks;
+  const word = new Int32Array(new SharedArrayBuffer(4));
+  while (!xsk.closed) Atomics.wait(word, 0, 0, 1);
+  let frames = 0;
+  for (let n = xsk.rxPeek(64); n > 0; n = xsk.rxPeek(64)) frames += n;
+  return frames;
+}
+
+/** How long a poll with a limit takes when nothing comes, and what it says. */
+export function timeouts(app) {
+  const [xsk] = app.xsks;
+  const start = app.nowNs();
+  const readable = xsk.poll(20);
+  return { readable, waitedMs: (app.nowNs() - start) / 1e6, now: xsk.poll(0) };
+}
+
+/** Sends `count` frames, `window` on their way at most, to one who sends them back; looks at what comes. */
+export function pingPong(app) {
+  const [xsk] = app.xsks;
+  const { count, window } = app.args;
+  const out = { sent: 0, completed: 0, received: 0, wrong: 0 };
+  const data = new Uint8Array(64);
+  while (out.received < count || out.completed < count) {
+    while (out.sent < count && out.sent - out.received < window) {
+      const addr = xsk.txFrame();
+      if (addr < 0) break;
+      data.fill(out.sent & 0xff);
+      data[12] = 0x88;
+      data[13] = 0xb5;
+      data[14] = out.sent >> 8;
+      xsk.txWrite(addr, data);
+      if (!xsk.txSend(addr, data.length, true)) break;
+      out.sent++;
+    }
+    xsk.sendto();
+    const n = xsk.rxPeek(window);
+    for (let i = 0; i < n; i++) {
+      const got = xsk.rxData(i);
+      const want = out.received + i;
+      if (got.length !== 64 || got[20] !== (want & 0xff) || got[14] !== want >> 8) out.wrong++;
+    }
+    out.received += n;
+    xsk.rxRelease();
+    out.completed += xsk.txComplete();
+    if (n === 0 && out.received < count) xsk.poll(1);
+  }
+  return out;
+}

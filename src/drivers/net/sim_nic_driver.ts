@@ -8,7 +8,7 @@ import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
-import { DISSECT_OK, DISSECT_TRUNCATED } from '../../net/core/headers/flow_keys.js';
+import { DISSECT_OK, DISSECT_TRUNCATED, type FlowKeys } from '../../net/core/headers/flow_keys.js';
 import { NAPI, type Napi } from '../../net/core/napi.js';
 import { napiCompleteDone, napiScheduleOn, napiSchedulePrep } from '../../net/core/napi_schedule.js';
 import type { NetContext } from '../../net/core/net_context.js';
@@ -29,11 +29,17 @@ function noXsk(): number {
   throw new Error('this thread cannot poll a queue with an AF_XDP socket');
 }
 
+function noHash(): number {
+  return 0;
+}
+
 /** The driver's part of a thread: its queue views. */
 export class SimNicDriver {
   readonly net: NetContext;
   /** Handler of queues whose driver has no NAPI (sim_nic_netif_rx.ts). */
   netifRxInterrupt: (driver: SimNicDriver, queueAt: number) => void = noInterrupt;
+  /** The receive hash of a frame that was dissected, int32 (toeplitz.ts), as a cable's transmitter makes it. */
+  receiveHash: (b: Uint8Array, keys: FlowKeys) => number = noHash;
   /** What transmitting works with (sim_nic_tx.ts); made when first needed. */
   tx: NicTx | null = null;
   /** Poll function of queues with an AF_XDP socket (sim_nic_xsk.ts), and this thread's views of those. */

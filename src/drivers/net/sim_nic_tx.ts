@@ -31,11 +31,11 @@ import { NET_DEVICE } from '../../net/core/net_device.js';
 import { countDrops } from '../../net/core/skb_free.js';
 import { SKB_DATA_BYTES } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, DROP_PKT_TOO_BIG, DROP_RX_MISSED } from '../../net/core/softnet_data.js';
+import { copyFrame } from './copy_frame.js';
+import { ethtoolRxfhIndirDefault, RSS_INDIRECTION_SIZE } from './rss_indirection.js';
 import { NIC_QUEUE, nicQueueAt, RX_DESC, SIM_NIC } from './sim_nic.js';
 import type { SimNicDriver } from './sim_nic_driver.js';
 import { timedEcho } from './sim_nic_timed.js';
-import { copyFrame } from './sim_nic_wire.js';
-import { ethtoolRxfhIndirDefault, RSS_INDIRECTION_SIZE, Toeplitz } from './toeplitz.js';
 
 /** In place of a queue: the frame is through. */
 const DONE = -1;
@@ -43,7 +43,6 @@ const DONE = -1;
 /** What a thread transmits with. */
 export class NicTx {
   readonly keys = new FlowKeys();
-  rss: Toeplitz | null = null;
   /** For each frame of the batch: its receive hash, and the queue at the other end that it goes to. */
   readonly hash = new Int32Array(TX_BATCH);
   readonly queue = new Int32Array(TX_BATCH);
@@ -127,7 +126,7 @@ function dropUnsent(net: NetContext, nic: number, n: number, reason: number): vo
 function carry(driver: SimNicDriver, tx: NicTx, nic: number, n: number): void {
   const { net } = driver;
   const { m } = net;
-  hashAll(net, tx, n);
+  hashAll(driver, tx, n);
   tx.stampNs = net.cur.platform.nowNs();
   for (let first = 0; ; ) {
     while (first < n && tx.queue[first] === DONE) first++;
@@ -144,9 +143,8 @@ function queueOf(hash: number, active: number): number {
   return ethtoolRxfhIndirDefault(hash & (RSS_INDIRECTION_SIZE - 1), active);
 }
 
-function hashAll(net: NetContext, tx: NicTx, n: number): void {
-  const { txOff, txLen, b } = net;
-  tx.rss ??= new Toeplitz();
+function hashAll(driver: SimNicDriver, tx: NicTx, n: number): void {
+  const { txOff, txLen, b } = driver.net;
   for (let i = 0; i < n; i++) {
     if (tx.queue[i] === DONE) continue;
     if (i > 0 && txOff[i] === txOff[i - 1] && txLen[i] === txLen[i - 1]) {
@@ -154,7 +152,7 @@ function hashAll(net: NetContext, tx: NicTx, n: number): void {
       continue;
     }
     dissect(b, txOff[i], txLen[i], tx.keys);
-    tx.hash[i] = tx.rss.rssHashWord(b, tx.keys);
+    tx.hash[i] = driver.receiveHash(b, tx.keys);
   }
 }
 

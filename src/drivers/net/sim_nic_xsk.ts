@@ -40,6 +40,7 @@ import {
   xskShutdown,
   xskWake,
 } from '../../net/xdp/xsk.js';
+import { type XskRings, xskWaitReadable } from '../../net/xdp/xsk_user.js';
 import { NIC_QUEUE, type NicQueue, RX_DESC } from './sim_nic.js';
 import { readFrame, type SimNicDriver, wakeNic } from './sim_nic_driver.js';
 import { timedUnmask } from './sim_nic_timed.js';
@@ -288,6 +289,19 @@ export function xskWakeup(driver: SimNicDriver, cur: Current, at: number): numbe
   rcuReadUnlock(cur);
   if (queueAt === 0) return -ENXIO;
   return napiAt === 0 ? -ENETDOWN : 0;
+}
+
+/**
+ * The part of poll() that waits (Linux: xsk_poll): asks the driver to look at rings that it does not look at by itself,
+ * then sleeps until there are frames to read or the socket is closed. In the application's thread.
+ * @param timeoutUs -1: no limit
+ */
+export function xskWait(driver: SimNicDriver, at: number, rings: XskRings, timeoutUs: number): void {
+  const { cur } = driver.net;
+  const need = rings.needWakeup(); // W2
+  if ((need & XDP_WAKEUP_RX) !== 0 || ((need & XDP_WAKEUP_TX) !== 0 && rings.txPending()))
+    xskWakeup(driver, cur, at);
+  xskWaitReadable(cur, rings, timeoutUs);
 }
 
 /**

@@ -13,6 +13,7 @@ import type { Mutant } from './mutant.js';
 import { NAPI_MUTANTS } from './napi.js';
 import { NAPI_CONTROL_MUTANTS } from './napi_control.js';
 import { NIC_MUTANTS } from './nic.js';
+import { NIC_CABLE_MUTANTS } from './nic_cable.js';
 import { ORDER_CPU_MUTANTS } from './order_cpu.js';
 import { ORDER_NET_MUTANTS } from './order_net.js';
 import { ORDER_TASKS_MUTANTS } from './order_tasks.js';
@@ -42,6 +43,7 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...ADOPT_MUTANTS,
   ...LOOKUP_MUTANTS,
   ...NIC_MUTANTS,
+  ...NIC_CABLE_MUTANTS,
   ...QUEUE_MUTANTS,
   ...BACKLOG_MUTANTS,
   ...HOTPLUG_MUTANTS,

@@ -190,8 +190,9 @@ export function udpSendByNic(
   rcuReadLock(cur);
   localBhDisable(cur);
   let sent = 0;
+  // Z4
   if (n > 0 && (Atomics.load(m, at + UDP_SENDER.flags) & SENDER_CLOSED) === 0) {
-    // Z4. Copies of one datagram leave from one buffer.
+    // Copies of one datagram leave from one buffer.
     const got = pool.take(payloads.list === null ? 1 : n);
     const first = pool.taken;
     for (let i = 0; i < got; i++) fill(net, m[first + i], frame, payloads, i);

@@ -5,7 +5,6 @@
  * looks at stay in the rx ring until it gives the batch back.
  */
 
-import { cpuRelax } from '../../kernel/cpu_relax.js';
 import type { Current } from '../../kernel/current.js';
 import { schedule, scheduleTimeout } from '../../kernel/sched.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../../kernel/task.js';
@@ -16,8 +15,6 @@ import { XDP_DESC, XDP_SOCK, XSK_FRAME_BYTES, XSK_HEADROOM_BYTES, xskClosed, xsk
 
 /** Most frames of a batch. */
 const MAX_PEEK = 256;
-/** Looks at the rx ring before a sleep: a wake-up costs far more than these. */
-const SPIN_LOOKS = 200;
 
 /** Sizes and places, read by the caller: the words of the same names. */
 export interface XskPlaces {
@@ -153,7 +150,7 @@ export class XskRings {
   /** Takes the `i`-th frame over: rxRelease does not give it back. It is the caller's to send, or to give back by `fillFrame`. */
   rxKeep(i: number): number {
     if (i >= this.peeked) return -1;
-    this.nrKept += 1 - this.kept[i];
+    if (this.kept[i] === 0) this.nrKept++;
     this.kept[i] = 1;
     return this.rxAddr(i);
   }
@@ -284,10 +281,7 @@ export function xskRings(arena: Arena, at: number): XskRings {
  * @param timeoutUs -1: no limit
  */
 export function xskWaitReadable(cur: Current, rings: XskRings, timeoutUs: number): void {
-  for (let look = 0; look < SPIN_LOOKS; look++) {
-    if (rings.isReadable() || timeoutUs === 0) return;
-    cpuRelax();
-  }
+  if (timeoutUs === 0) return;
   const untilUs = (cur.platform.nowUs() + timeoutUs) | 0;
   for (;;) {
     setCurrentState(cur.task, TASK_INTERRUPTIBLE); // Y2
