@@ -27,6 +27,11 @@ export const EDITS: readonly Edit[] = Object.freeze([
   counter('kernel/softirq.js', 'm[cpu.at + CPU.softirqRuns]++', 'm[cpu.at + CPU.softirqRuns] = 0'),
   counter('kernel/softirq.js', 'm[cpu.at + CPU.softirqHandovers]++', 'm[cpu.at + CPU.softirqHandovers] = 0'),
   counter('kernel/irq.js', 'm[at + IRQ_DESC.count]++', 'm[at + IRQ_DESC.count] = 0'),
+  counter(
+    'drivers/net/sim_nic_timed.js',
+    'Atomics.add(m, q.at + NIC_QUEUE.interrupts, 1)',
+    'Atomics.add(m, q.at + NIC_QUEUE.interrupts, 0)',
+  ),
   counter('net/core/napi_poll.js', 'm[at + NAPI.polls]++', 'm[at + NAPI.polls] = 0'),
   counter('net/core/napi_poll.js', 'm[at + NAPI.work] += work', 'm[at + NAPI.work] = 0'),
   counter(

@@ -38,6 +38,7 @@ export * from './napi_sockets.js';
 export * from './napi_watchdog.js';
 export * from './nic_cable.js';
 export * from './nic_service.js';
+export * from './nic_timed.js';
 export * from './page_pool_retire.js';
 export * from './page_pools.js';
 export * from './rings.js';

@@ -11,7 +11,7 @@
  *   schedule, templates   control, before the wire is published; constant afterwards
  *   next, counters, the hardware's ends of both rings   link up: owner of SCHED; link down, or the instances being
  *                  changed: holder of the device mutex with the timer cancelled, and (not an echo's) the timer's function
- *   down           holder of the device mutex, the timer cancelled
+ *   down           holder of the device mutex; to 0 with the timer cancelled
  *   echo ring      producer: holder of echoLock; consumer: as `next`
  *   timer          whoever arms it; its function runs in the thread of the CPU that has the interrupt
  *
@@ -34,6 +34,9 @@
  *   W4 echo: store of echoProd, then load of the interrupt's state     pairs with  W2 (which then loads echoProd)
  *   W5 control: store of NIC_QUEUE.timed, then raises the interrupt (attach) or waits for a grace period (detach), then
  *      cancels the timer   pairs with  W6
+ *   W7 link down: last look at the clock, then down = 1, then starts the timer; link up: cancels the timer, looks at the
+ *      clock, then down = 0                                             pairs with  W8
+ *   W8 timer: load of down, then the wire                              pairs with  W7
  *   W6 poll, echo: load of NIC_QUEUE.timed inside a read section       pairs with  W5
  */
 import type { Current } from '../../kernel/current.js';
@@ -108,8 +111,26 @@ export const TIMED_WIRE = struct(
   line('see struct hrtimer', { timer: words(HRTIMER.SIZE, 'the next interrupt; link down: the next count') }),
 );
 
-/** A thread's view of a wire: what is constant. Make once, keep. */
-export class TimedWire {
+/** What of a wire is constant: the words of the same names. */
+interface WireWords {
+  readonly id: number;
+  readonly nic: number;
+  readonly schedule: number;
+  readonly count: number;
+  readonly startNs: number;
+  readonly periodNs: number;
+  readonly times: number;
+  readonly template: number;
+  readonly stride: number;
+  readonly frameBytes: number;
+  readonly flows: number;
+  readonly hashes: number;
+  readonly seqBase: number;
+  readonly seqOff: number;
+}
+
+/** A thread's view of a wire. Make once, keep. */
+export class TimedWire implements WireWords {
   readonly at: number;
   readonly id: number;
   readonly nic: number;
@@ -128,23 +149,23 @@ export class TimedWire {
   readonly seqOff: number;
   readonly timer: number;
 
-  /** `m` and `f` hold the words, which are constant. */
-  constructor(m: Int32Array, f: Float64Array, at: number) {
+  /** The numbers are the words of the same names, read by the caller. */
+  constructor(at: number, w: WireWords) {
     this.at = at;
-    this.id = m[at + TIMED_WIRE.id];
-    this.nic = m[at + TIMED_WIRE.nic];
-    this.schedule = m[at + TIMED_WIRE.schedule];
-    this.count = m[at + TIMED_WIRE.count];
-    this.startNs = f[(at + TIMED_WIRE.startNs) >> 1];
-    this.periodNs = f[(at + TIMED_WIRE.periodNs) >> 1];
-    this.times = m[at + TIMED_WIRE.times] >> 1;
-    this.template = m[at + TIMED_WIRE.template];
-    this.stride = m[at + TIMED_WIRE.stride];
-    this.frameBytes = m[at + TIMED_WIRE.frameBytes];
-    this.flows = m[at + TIMED_WIRE.flows];
-    this.hashes = m[at + TIMED_WIRE.hashes];
-    this.seqBase = m[at + TIMED_WIRE.seqBase];
-    this.seqOff = m[at + TIMED_WIRE.seqOff];
+    this.id = w.id;
+    this.nic = w.nic;
+    this.schedule = w.schedule;
+    this.count = w.count;
+    this.startNs = w.startNs;
+    this.periodNs = w.periodNs;
+    this.times = w.times >> 1;
+    this.template = w.template;
+    this.stride = w.stride;
+    this.frameBytes = w.frameBytes;
+    this.flows = w.flows;
+    this.hashes = w.hashes;
+    this.seqBase = w.seqBase;
+    this.seqOff = w.seqOff;
     this.timer = at + TIMED_WIRE.timer;
   }
 }
@@ -153,7 +174,23 @@ export class TimedWire {
 export function timedView(net: NetContext, q: NicQueue, at: number): TimedWire {
   const known = q.timed;
   if (known !== null && known.at === at && known.id === net.m[at + TIMED_WIRE.id]) return known;
-  const view = new TimedWire(net.m, net.f, at);
+  const { m, f } = net;
+  const view = new TimedWire(at, {
+    id: m[at + TIMED_WIRE.id],
+    nic: m[at + TIMED_WIRE.nic],
+    schedule: m[at + TIMED_WIRE.schedule],
+    count: m[at + TIMED_WIRE.count],
+    startNs: f[(at + TIMED_WIRE.startNs) >> 1],
+    periodNs: f[(at + TIMED_WIRE.periodNs) >> 1],
+    times: m[at + TIMED_WIRE.times],
+    template: m[at + TIMED_WIRE.template],
+    stride: m[at + TIMED_WIRE.stride],
+    frameBytes: m[at + TIMED_WIRE.frameBytes],
+    flows: m[at + TIMED_WIRE.flows],
+    hashes: m[at + TIMED_WIRE.hashes],
+    seqBase: m[at + TIMED_WIRE.seqBase],
+    seqOff: m[at + TIMED_WIRE.seqOff],
+  });
   q.timed = view;
   return view;
 }

@@ -12,7 +12,14 @@ import type { NetContext } from '../../net/core/net_context.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
 import { NIC_QUEUE, nicQueueAt, SIM_NIC } from './sim_nic.js';
 import type { SimNicDriver } from './sim_nic_driver.js';
-import { DOWN_TICK_US, TIMED_WIRE, timedAdvance, timedDrop, timedView } from './sim_nic_timed.js';
+import {
+  DOWN_TICK_US,
+  SCHEDULE_ECHO,
+  TIMED_WIRE,
+  timedAdvance,
+  timedDrop,
+  timedView,
+} from './sim_nic_timed.js';
 
 /** What came of a timed wire. */
 export interface TimedCounts {
@@ -94,11 +101,11 @@ export function timedDetach(driver: SimNicDriver, dev: number): TimedCounts | nu
 /** The link went down, the instances are deleted: what is due by now is in the rings, what comes is dropped. */
 export function timedLinkDown(driver: SimNicDriver, dev: number): void {
   const { net } = driver;
-  const { m, cur } = net;
+  const { m } = net;
   const at = timedWireOf(m, dev);
   if (at === 0 || Atomics.load(m, at + TIMED_WIRE.down) !== 0) return;
-  hrtimerCancel(cur, at + TIMED_WIRE.timer);
   timedAdvance(driver, driver.queue(m[at + TIMED_WIRE.queue]), at);
+  // From here on the wire is the timer's function's: one that is under way has not seen it, or takes it.
   Atomics.store(m, at + TIMED_WIRE.down, 1);
   startCounting(net, at);
 }
@@ -121,9 +128,10 @@ export function timedModerated(driver: SimNicDriver, dev: number): void {
   if (at !== 0) raiseIrq(cur, driver.queue(m[at + TIMED_WIRE.queue]).irq);
 }
 
-/** While the link is down a timer counts what is dropped. */
+/** While the link is down a timer counts what is dropped; but for an echo, to which nothing can be sent then. */
 function startCounting(net: NetContext, at: number): void {
   const { m, cur } = net;
+  if (Atomics.load(m, at + TIMED_WIRE.done) !== 0 || m[at + TIMED_WIRE.schedule] === SCHEDULE_ECHO) return;
   const irq = m[m[at + TIMED_WIRE.queue] + NIC_QUEUE.irq];
   const cpu = cur.cpus[Atomics.load(m, irq + IRQ_DESC.affinity)];
   hrtimerStart(cur, at + TIMED_WIRE.timer, DOWN_TICK_US, cpu);
