@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The figures of a cell, from its trials: the undisturbed ones, or all of them where there is no other. */
-import { type Cost, total } from './rr_cost.js';
+import { type Cost, type ThreadCost, total } from './rr_cost.js';
 import { asXskRrPrints, type Percentiles, percentilesOf, pooled } from './rr_percentiles.js';
 import type { Cell } from './rr_plan.js';
 
@@ -50,6 +50,16 @@ export interface CellSummary extends Percentiles {
   readonly marked: boolean;
   readonly as_xsk_rr_prints: Percentiles;
   readonly poll_ns_log2: readonly number[] | null;
+  readonly threads: readonly ThreadSummary[];
+}
+
+/** What one thread did in the trials that are used, all together. */
+export interface ThreadSummary {
+  readonly name: string;
+  readonly cpu_us: number | null;
+  readonly run_delay_us: number | null;
+  readonly wakeups: number | null;
+  readonly forced_switches: number | null;
 }
 
 /** The trials whose figures count. */
@@ -72,15 +82,13 @@ export function summaryOf(
   const used = usedTrials(trials);
   const sum = (of: (t: Trial) => number): number => used.reduce((a, t) => a + of(t), 0);
   /** null if one of them does not tell. */
-  const whole = (of: (t: Trial) => number | null): number | null =>
-    used.some((t) => of(t) === null) ? null : sum((t) => of(t)!);
+  const whole = (of: (t: Trial) => number | null): number | null => sumOrNull(used.map(of));
   const { syscallNs } = trials[0].cell;
   const cpuNs = whole((t) => t.cost && total(t.cost.threads, (x) => x.cpuNs));
   const wallNs = sum((t) => t.cost?.wallNs ?? 0);
   const cores = cpuNs === null || wallNs === 0 ? null : cpuNs / wallNs;
   const packets = samples.length;
   const cpuUs = cores === null || packets === 0 ? null : (cores * sum((t) => t.spanNs)) / packets / 1e3;
-  const micros = (ns: number | null): number | null => (ns === null ? null : ns / 1e3);
   return {
     ...percentilesOf(samples),
     max_ns: packets === 0 ? null : Math.round(samples[packets - 1]),
@@ -102,12 +110,41 @@ export function summaryOf(
     marked: used.some((t) => t.disturbed !== null),
     as_xsk_rr_prints: asXskRrPrints(samples),
     poll_ns_log2: log2Of(used),
+    threads: threadsOf(used),
   };
 }
 
 /** @returns the latencies of the trials that are used, in rising order */
 export function samplesOf(trials: readonly Trial[]): Float64Array {
   return pooled(usedTrials(trials).map((t) => t.latencies));
+}
+
+/** Threads by name, as the first trial has them. */
+function threadsOf(trials: readonly Trial[]): ThreadSummary[] {
+  const all = new Map<string, ThreadCost[]>();
+  for (const { cost } of trials) {
+    for (const t of cost?.threads ?? []) {
+      const of = all.get(t.name);
+      if (of === undefined) all.set(t.name, [t]);
+      else of.push(t);
+    }
+  }
+  return [...all].map(([name, of]) => ({
+    name,
+    cpu_us: micros(sumOrNull(of.map((t) => t.cpuNs))),
+    run_delay_us: micros(sumOrNull(of.map((t) => t.runDelayNs))),
+    wakeups: sumOrNull(of.map((t) => t.wakeups)),
+    forced_switches: sumOrNull(of.map((t) => t.forcedSwitches)),
+  }));
+}
+
+/** null if one of them is. */
+function sumOrNull(values: readonly (number | null)[]): number | null {
+  return values.reduce<number | null>((a, v) => (a === null || v === null ? null : a + v), 0);
+}
+
+function micros(ns: number | null): number | null {
+  return ns === null ? null : ns / 1e3;
 }
 
 function log2Of(trials: readonly Trial[]): number[] | null {

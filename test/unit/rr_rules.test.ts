@@ -263,6 +263,10 @@ describe('trials', () => {
     expect(s.cores).toBeCloseTo(1.4);
     expect(s.cpu_us_per_packet).toBeCloseTo((1.4 * 4e6) / 4 / 1e3);
     expect(s).toMatchObject({ wakeups: 2, steal_us: 1000, run_delay_us: 0 });
+    expect(s.threads.map((t) => [t.name, t.cpu_us, t.wakeups])).toEqual([
+      ['app/rr', 4000, 0],
+      ['napi/eth0-1', 3000, 2],
+    ]);
     const dark = { ...cost, threads: [threadCost('app/rr', { cpuNs: null })] };
     expect(summaryOf([trial(cells[0], [1], { cost: dark })], 0)).toMatchObject({
       cores: null,
