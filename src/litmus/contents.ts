@@ -214,6 +214,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'timed-detach-due',
     'timed-detach-waiting',
     'timed-interrupts',
+    'timed-threaded',
     'timed-two-pollers',
     'timed-up',
   ],

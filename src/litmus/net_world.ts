@@ -58,29 +58,37 @@ export function netMemory(): Arena {
   return new Arena(new SharedArrayBuffer(ARENA_WORDS * 4));
 }
 
-/** Boots the network layer on one CPU, without a device. */
-export function netBoot({ m }: Arena, label: Label, persist = NAPI_KTHREAD_PERSIST_OFF): NetTasks {
-  boot(m, label, 1);
+/** Boots the network layer, without a device. A second CPU's own thread is `irqA`. */
+export function netBoot(
+  { m }: Arena,
+  label: Label,
+  persist = NAPI_KTHREAD_PERSIST_OFF,
+  nrCpus: 1 | 2 = 1,
+): NetTasks {
+  boot(m, label, nrCpus);
   const at = kmalloc(m, NET.SIZE);
   m[KERNEL_AT + KERNEL.net] = at;
-  m[at + NET.softnetData] = allocPercpu(m, SOFTNET_DATA, 1);
-  const sd = perCpuPtr(m[at + NET.softnetData], SOFTNET_DATA, 0);
-  for (const list of [SOFTNET_DATA.pollList, SOFTNET_DATA.roundList, SOFTNET_DATA.repollList])
-    initListHead(m, sd + list);
+  m[at + NET.softnetData] = allocPercpu(m, SOFTNET_DATA, nrCpus);
+  for (let i = 0; i < nrCpus; i++) {
+    const sd = perCpuPtr(m[at + NET.softnetData], SOFTNET_DATA, i);
+    for (const list of [SOFTNET_DATA.pollList, SOFTNET_DATA.roundList, SOFTNET_DATA.repollList])
+      initListHead(m, sd + list);
+    label(m, sd, SOFTNET_DATA, `softnet_data${i}`);
+  }
   m[at + NET.netdevBudget] = NETDEV_BUDGET;
   m[at + NET.netdevBudgetUsecs] = NETDEV_BUDGET_USECS;
   m[at + NET.groNormalBatch] = GRO_NORMAL_BATCH;
   m[at + NET.napiKthreadPersist] = persist;
   label(m, at, NET);
-  label(m, sd, SOFTNET_DATA, 'softnet_data0');
   const tasks = {
     cpu: addRunningTask(m, label, 'cpu/0'),
     thread: addTask(m, label, 'napi'),
-    irqA: addRunningTask(m, label, 'irqA'),
+    irqA: addRunningTask(m, label, 'irqA', nrCpus - 1),
     irqB: addRunningTask(m, label, 'irqB'),
     control: addRunningTask(m, label, 'control'),
   };
   m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = tasks.cpu;
+  if (nrCpus === 2) m[perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, 1) + CPU.task] = tasks.irqA;
   return tasks;
 }
 

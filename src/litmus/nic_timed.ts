@@ -8,6 +8,7 @@ import { NIC_QUEUE } from '../drivers/net/sim_nic.js';
 import type { SimNicDriver } from '../drivers/net/sim_nic_driver.js';
 import { simNicOpen, simNicStop } from '../drivers/net/sim_nic_main.js';
 import {
+  DOWN_TICK_US,
   ECHO_SLOTS,
   SCHEDULE_ECHO,
   SCHEDULE_PERIODIC,
@@ -16,18 +17,21 @@ import {
 } from '../drivers/net/sim_nic_timed.js';
 import { timedAttach, timedDetach } from '../drivers/net/sim_nic_timed_main.js';
 import { localBhDisable, localBhEnable } from '../kernel/bh.js';
+import { CPU } from '../kernel/cpu.js';
+import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { hrtimerRunQueues, hrtimerSetup } from '../kernel/hrtimer.js';
 import { irqDisable, irqEnable, irqUnmask, raiseIrq } from '../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
-import { doSoftirq } from '../kernel/softirq.js';
+import { cpuIdleLoop, doSoftirq } from '../kernel/softirq.js';
+import { TASK, TASK_RUNNING } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
 import { kmalloc } from '../mm/slab.js';
 import { HRTIMER_TIMED_WIRE } from '../net/core/ids.js';
 import { napiDisable, napiEnable } from '../net/core/napi_control.js';
-import { napiPollOnce } from '../net/core/napi_poll.js';
+import { napiPollOnce, napiThreadedPoll } from '../net/core/napi_poll.js';
 import { napiSchedulePrep } from '../net/core/napi_schedule.js';
 import { NET_DEVICE } from '../net/core/net_device.js';
-import { netMemory } from './net_world.js';
+import { netMemory, nodeOf } from './net_world.js';
 import { delivered, driverFor, idleCpu, type NicSetup, nicSetup } from './nic_world.js';
 import { addWord, clockAt } from './world.js';
 
@@ -44,7 +48,7 @@ interface TimedSetup extends NicSetup {
 }
 
 /** Makes a wire by hand: its frames are zeros. */
-function makeWire({ m, f }: Arena, label: Label, s: NicSetup, schedule: number, count: number): number {
+function makeWire({ m }: Arena, label: Label, s: NicSetup, schedule: number, count: number): number {
   const at = kmalloc(m, TIMED_WIRE.SIZE);
   label(m, at, TIMED_WIRE, 'wire');
   m[at + TIMED_WIRE.id] = 1000;
@@ -52,7 +56,6 @@ function makeWire({ m, f }: Arena, label: Label, s: NicSetup, schedule: number, 
   m[at + TIMED_WIRE.queue] = s.queue;
   m[at + TIMED_WIRE.schedule] = schedule;
   m[at + TIMED_WIRE.count] = count;
-  f[(at + TIMED_WIRE.periodNs) >> 1] = PERIOD_US * 1e3;
   m[at + TIMED_WIRE.stride] = FRAME_WORDS;
   m[at + TIMED_WIRE.frameBytes] = FRAME_BYTES;
   m[at + TIMED_WIRE.flows] = 1;
@@ -66,28 +69,35 @@ function makeWire({ m, f }: Arena, label: Label, s: NicSetup, schedule: number, 
   return at;
 }
 
-/** A device at rest, and a wire that is about to begin. */
-function timedSetup(
-  arena: Arena,
-  label: Label,
-  count: number,
-  schedule: number,
-  before?: (driver: SimNicDriver, s: NicSetup) => void,
-): TimedSetup {
-  const s = nicSetup(arena, label, false, true);
+/** What differs between the tests. */
+interface Begin {
+  /** The device, if it is another one than that of one CPU in softirq mode. */
+  readonly nic?: NicSetup;
+  /** Done before the wire is plugged in. */
+  readonly before?: (driver: SimNicDriver, s: NicSetup) => void;
+  readonly schedule?: number;
+  readonly periodUs?: number;
+}
+
+/** A device at rest, and a wire of `count` arrivals that is about to begin. */
+function timedSetup(arena: Arena, label: Label, count: number, how: Begin): TimedSetup {
+  const s = how.nic ?? nicSetup(arena, label, false, true);
   const clock = addWord(arena.m, label, 'clock');
-  const wire = makeWire(arena, label, s, schedule, count);
+  const wire = makeWire(arena, label, s, how.schedule ?? SCHEDULE_PERIODIC, count);
+  arena.f[(wire + TIMED_WIRE.periodNs) >> 1] = (how.periodUs ?? PERIOD_US) * 1e3;
   const driver = driverFor(arena, s.control, clockAt(arena.m, clock));
-  before?.(driver, s);
+  how.before?.(driver, s);
   timedAttach(driver, wire, START_US * 1e3);
   doSoftirq(driver.net.cur); // the poll that it asks for
   return { ...s, clock, wire, count };
 }
 
+const linkDown = (driver: SimNicDriver, s: NicSetup): void => simNicStop(driver, s.dev);
+
 const periodic =
   (count: number) =>
   (arena: Arena, label: Label): TimedSetup =>
-    timedSetup(arena, label, count, SCHEDULE_PERIODIC);
+    timedSetup(arena, label, count, {});
 
 const cpu = (arena: Arena, s: TimedSetup): void => idleCpu(arena, s, clockAt(arena.m, s.clock));
 
@@ -146,29 +156,55 @@ export const timedAttached: Litmus = litmus({
   why: 'the interrupt is raised behind that: there is another poll (W5, W6)',
 });
 
+export const timedThreaded: Litmus = litmus({
+  name: 'timed-threaded',
+  memory: netMemory,
+  setup(arena, label): TimedSetup {
+    const s = nicSetup(arena, label, true);
+    arena.m[s.thread + TASK.state] = TASK_RUNNING;
+    return timedSetup(arena, label, 1, { nic: s });
+  },
+  threads: {
+    clock: clock(6),
+    cpu,
+    napi(arena, s) {
+      const { net } = driverFor(arena, s.thread, clockAt(arena.m, s.clock));
+      rcuReadLock(net.cur);
+      napiThreadedPoll(net, nodeOf(arena, s));
+    },
+  },
+  daemons: ['cpu', 'napi'],
+  final: accounted,
+  forbids: 'an arrival that is lost because its timer ended while the instance’s thread was about to unmask',
+  why: 'who unmasks sets the timer up behind that; a timer that finds the mask set leaves it to them (W2, W3)',
+});
+
 /** A poller that does not wait for interrupts, as busy polling sockets do: takes the instance if it can, polls once. */
 function pollOnce(driver: SimNicDriver, s: TimedSetup): void {
   const { net } = driver;
-  rcuReadLock(net.cur);
   const n = net.napi(s.napi);
-  if (napiSchedulePrep(n)) {
-    localBhDisable(net.cur);
-    napiPollOnce(net, n);
-    localBhEnable(net.cur);
-  }
-  rcuReadUnlock(net.cur);
+  if (!napiSchedulePrep(n)) return;
+  localBhDisable(net.cur);
+  napiPollOnce(net, n);
+  localBhEnable(net.cur);
 }
 
 export const timedTwoPollers: Litmus = litmus({
   name: 'timed-two-pollers',
   memory: netMemory,
-  setup: periodic(2),
+  setup: (arena, label) => timedSetup(arena, label, 2, { nic: nicSetup(arena, label, false, true, 2) }),
   threads: {
     clock: clock(6, 20),
     cpu,
-    poller: (arena, s) => pollOnce(driverFor(arena, s.irqA, clockAt(arena.m, s.clock)), s),
+    // On another CPU: bottom halves of one do not keep those of the other from completing.
+    poller(arena, s) {
+      const driver = driverFor(arena, s.irqA, clockAt(arena.m, s.clock), 1);
+      rcuReadLock(driver.net.cur);
+      pollOnce(driver, s);
+      cpuIdleLoop(driver.net.cur);
+    },
   },
-  daemons: ['cpu'],
+  daemons: ['cpu', 'poller'],
   final: accounted,
   forbids:
     'an arrival that is lost because two pollers complete one after the other and each starts the timer',
@@ -232,9 +268,8 @@ export const timedDown: Litmus = litmus({
 export const timedDownCounts: Litmus = litmus({
   name: 'timed-down-counts',
   memory: netMemory,
-  setup: (arena, label) =>
-    timedSetup(arena, label, 2, SCHEDULE_PERIODIC, (driver, s) => simNicStop(driver, s.dev)),
-  threads: { clock: clock(6, 20_000), cpu },
+  setup: (arena, label) => timedSetup(arena, label, 2, { before: linkDown, periodUs: DOWN_TICK_US }),
+  threads: { clock: clock(DOWN_TICK_US, 2 * DOWN_TICK_US), cpu },
   daemons: ['cpu'],
   final({ m }, s) {
     must(m[s.wire + TIMED_WIRE.dropped] === 2, `${m[s.wire + TIMED_WIRE.dropped]} of 2 were dropped`);
@@ -247,8 +282,7 @@ export const timedDownCounts: Litmus = litmus({
 export const timedUp: Litmus = litmus({
   name: 'timed-up',
   memory: netMemory,
-  setup: (arena, label) =>
-    timedSetup(arena, label, 2, SCHEDULE_PERIODIC, (driver, s) => simNicStop(driver, s.dev)),
+  setup: (arena, label) => timedSetup(arena, label, 2, { before: linkDown }),
   threads: {
     clock: clock(6, 20_000),
     cpu,
@@ -285,7 +319,13 @@ function detach(name: string, startsAt: number): Litmus {
         must(Atomics.load(arena.m, s.queue + NIC_QUEUE.timed) === 0, 'the wire is still plugged in');
       },
     },
-    final: ({ m }, s) => must(delivered(m, s) <= 1, 'a frame that was not due was delivered'),
+    final({ m }, s) {
+      must(delivered(m, s) <= 1, 'a frame that was not due was delivered');
+      must(
+        m[m[KERNEL_AT + KERNEL.cpus] + CPU.timerFirst] === 0,
+        'the timer of a wire that is gone is in a list',
+      );
+    },
     forbids: 'a poll or a timer that looks at a wire that is freed',
     why: 'polls read it under RCU, and the timer is cancelled behind the grace period (W5, W6)',
   });
@@ -299,7 +339,7 @@ export const timedGone: readonly Litmus[] = Object.freeze([
 export const timedEchoes: Litmus = litmus({
   name: 'timed-echo',
   memory: netMemory,
-  setup: (arena, label) => timedSetup(arena, label, 2, SCHEDULE_ECHO),
+  setup: (arena, label) => timedSetup(arena, label, 2, { schedule: SCHEDULE_ECHO }),
   threads: {
     sender(arena, s) {
       const driver = driverFor(arena, s.irqA, clockAt(arena.m, s.clock));

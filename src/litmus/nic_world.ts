@@ -17,7 +17,7 @@ import { napiWatchdog } from '../net/core/napi_schedule.js';
 import { netContext } from '../net/core/net_context.js';
 import { allocNetdev, NAPI_CONFIG, NET_DEVICE } from '../net/core/net_device.js';
 import { PAGE_POOL } from '../net/core/page_pool.js';
-import { DROP_NO_SOCKET, NET } from '../net/core/softnet_data.js';
+import { DROP_NO_SOCKET, NAPI_KTHREAD_PERSIST_OFF, NET } from '../net/core/softnet_data.js';
 import { addNode, listTasks, type NetTasks, netBoot } from './net_world.js';
 import { addWord, currentOf, STILL } from './world.js';
 
@@ -36,8 +36,8 @@ export interface NicSetup extends NetTasks {
 }
 
 /** The driver's part of a thread, with the tables that lead to it. */
-export function driverFor(arena: Arena, task: number, platform: Platform = STILL): SimNicDriver {
-  const net = netContext(currentOf(arena.m, task, 0, platform), arena);
+export function driverFor(arena: Arena, task: number, platform: Platform = STILL, cpu = 0): SimNicDriver {
+  const net = netContext(currentOf(arena.m, task, cpu, platform), arena);
   const driver = new SimNicDriver(net);
   net.cur.irqHandlers.push((cur, queueAt) => simNicInterrupt(driver, cur, queueAt));
   net.napiPollFns.push((c, n, budget) => simNicPoll(driver, c, n, budget));
@@ -48,9 +48,15 @@ export function driverFor(arena: Arena, task: number, platform: Platform = STILL
 }
 
 /** A device with one queue, up: in softirq mode with its first poll to come, or at rest with a thread. */
-export function nicSetup(arena: Arena, label: Label, threaded: boolean, atRest = threaded): NicSetup {
+export function nicSetup(
+  arena: Arena,
+  label: Label,
+  threaded: boolean,
+  atRest = threaded,
+  nrCpus: 1 | 2 = 1,
+): NicSetup {
   const { m } = arena;
-  const tasks = netBoot(arena, label);
+  const tasks = netBoot(arena, label, NAPI_KTHREAD_PERSIST_OFF, nrCpus);
   const dev = allocNetdev(m, 'eth0', 0, 1);
   label(m, dev, NET_DEVICE, 'dev');
   const nic = simNicCreate(m, dev, 1, RING, POOL);

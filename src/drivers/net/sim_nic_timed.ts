@@ -40,7 +40,7 @@
  *   W6 poll, echo: load of NIC_QUEUE.timed inside a read section       pairs with  W5
  */
 import type { Current } from '../../kernel/current.js';
-import { HRTIMER, HRTIMER_MAX_US, hrtimerStart, hrtimerStartAt } from '../../kernel/hrtimer.js';
+import { HRTIMER, HRTIMER_MAX_US, hrtimerStartAt } from '../../kernel/hrtimer.js';
 import { IRQ_DESC, IRQ_MASKED, irqUnmask, raiseIrq } from '../../kernel/irq.js';
 import { spinLock, spinUnlock } from '../../kernel/locking/spinlock.js';
 import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
@@ -267,17 +267,18 @@ export function timedAdvance(driver: SimNicDriver, q: NicQueue, at: number): voi
   advanceTo(net, w, (next + due) | 0, nowNs);
 }
 
-/** The link is down: frames that are due are dropped, and counted. By the owner of `next`. */
-export function timedDrop(net: NetContext, w: TimedWire): void {
+/** The link is down: frames that are due are dropped, and counted. By the owner of `next`. @returns what the clock showed, ns */
+export function timedDrop(net: NetContext, w: TimedWire): number {
   const { m } = net;
   const next = m[w.at + TIMED_WIRE.next];
   const nowNs = net.cur.platform.nowNs();
   const due = dueAt(net, w, next, nowNs);
-  if (due === 0) return;
+  if (due === 0) return nowNs;
   m[w.nic + SIM_NIC.rxDropped] += due;
   m[w.at + TIMED_WIRE.dropped] += due;
   countDrops(net, DROP_DEV_READY, due);
   advanceTo(net, w, (next + due) | 0, nowNs);
+  return nowNs;
 }
 
 function advanceTo(net: NetContext, w: TimedWire, next: number, nowNs: number): void {
@@ -371,8 +372,8 @@ export function timedTimer(driver: SimNicDriver, cur: Current, at: number): void
   if (Atomics.load(m, at + TIMED_WIRE.down) !== 0) {
     // An echo may have started it at any time: what came back is counted when the link is up again.
     if (w.schedule === SCHEDULE_ECHO) return;
-    timedDrop(net, w);
-    if (Atomics.load(m, at + TIMED_WIRE.done) === 0) hrtimerStart(cur, w.timer, DOWN_TICK_US);
+    const nextUs = (Math.ceil(timedDrop(net, w) / 1e3) + DOWN_TICK_US) | 0;
+    if (Atomics.load(m, at + TIMED_WIRE.done) === 0) hrtimerStartAt(cur, w.timer, nextUs, cur.cpu);
     return;
   }
   if ((Atomics.load(m, q.irq.istate) & IRQ_MASKED) !== 0) return; // W3

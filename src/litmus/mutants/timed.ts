@@ -105,7 +105,7 @@ export const TIMED_MUTANTS: readonly Mutant[] = Object.freeze([
         replace: 'arm(driver, net.cur, q, timedView(net, q, at)); irqUnmask(net.cur, q.irq);',
       },
     ],
-    test: 'timed-two-pollers',
+    test: 'timed-threaded',
     verdict: 'lost-wakeup',
   },
   {
@@ -186,7 +186,7 @@ export const TIMED_MUTANTS: readonly Mutant[] = Object.freeze([
       },
     ],
     test: 'timed-detach-due',
-    verdict: 'race',
+    verdict: 'assertion',
   },
   {
     name: 'timed-detach-does-not-cancel',
@@ -200,7 +200,7 @@ export const TIMED_MUTANTS: readonly Mutant[] = Object.freeze([
       },
     ],
     test: 'timed-detach-waiting',
-    verdict: 'race',
+    verdict: 'assertion',
   },
   {
     name: 'timed-down-not-told',
@@ -265,7 +265,7 @@ export const TIMED_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'the link comes up, and the wire takes it for down',
     edits: [{ file: MAIN, find: 'timedLinkUp(driver, dev);', replace: '' }],
     test: 'timed-up',
-    verdict: 'assertion',
+    verdict: 'livelock',
   },
   {
     name: 'timed-echo-not-armed',
@@ -288,9 +288,9 @@ export const TIMED_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: TIMED,
-        find: 'Atomics.store(m, at + TIMED_WIRE.echoProd',
+        find: 'spinLock(m, at + TIMED_WIRE.echoLock);',
         replace:
-          'const masked = Atomics.load(m, q.irq.istate) & IRQ_MASKED; Atomics.store(m, at + TIMED_WIRE.echoProd',
+          'const masked = Atomics.load(m, q.irq.istate) & IRQ_MASKED; spinLock(m, at + TIMED_WIRE.echoLock);',
       },
       {
         file: TIMED,
