@@ -45,13 +45,13 @@ async function runLanes(machine: Machine, o: TrialOptions, signal: AbortSignal):
   for (let i = 0; i < cell.apps; i++) lanes.push(await Lane.open(machine, o, i, periodNs, schedule));
   const names = threadNames(machine, (name) => isBusy(name, o));
   if (o.pin !== null) pinAll(names, o.pin);
-  const failures: string[] = [];
   const ended = await Promise.all(lanes.map((lane) => lane.run([...names.keys()], signal)));
   for (const lane of lanes) await lane.close();
-  failures.push(...ended.flatMap((e) => e.failures), ...unaccounted(machine, ended));
+  const failures = [...ended.flatMap((e) => e.failures), ...unaccounted(machine, ended)];
   const { before, after } = ended[0].client;
-  if (before === null) return null;
-  const cost = costBetween(before, after, names);
+  if (before === null && signal.aborted) return null;
+  const cost = before === null ? null : costBetween(before, after, names);
+  const busy = (name: string): boolean => isBusy(name, o);
   return {
     cell,
     ...samplesOf(lanes.map((l, i) => ({ shared: l.shared, measured: ended[i].client.measured }))),
@@ -61,7 +61,10 @@ async function runLanes(machine: Machine, o: TrialOptions, signal: AbortSignal):
     socketCalls: sum(ended.map((e) => e.calls)),
     emptyPolls: sum(ended.map((e) => e.emptyPolls)),
     log2: ended.find((e) => e.log2 !== null)?.log2 ?? null,
-    disturbed: disturbance(cost, (name) => isBusy(name, o), utilisation(o.row) / cell.apps),
+    disturbed:
+      cost === null
+        ? 'the client got no packet before the last one'
+        : disturbance(cost, busy, utilisation(o.row) / cell.apps),
     failures,
   };
 }

@@ -93,7 +93,8 @@ export const addRr: AddCommand = (cli, done) => {
       number('microseconds', 0, 1_000_000),
       10,
     )
-    .option('--no-equal-cores', 'leave inline polling by two threads out')
+    .option('--equal-cores', 'also compare with two cores each: inline polling by two threads', true)
+    .option('--no-equal-cores', 'leave that out')
     .option('--hist', 'also print how long single polls took, by powers of two', false)
     .option('--json', 'print one JSON document', false)
     .option('--hgrm <dir>', 'write an HdrHistogram file for each cell there')
