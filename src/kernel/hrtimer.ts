@@ -75,7 +75,7 @@ export function hrtimerStart(cur: Current, timer: number, delayUs: number, on: C
  */
 export function hrtimerStartAt(cur: Current, timer: number, expires: number, on: Cpu): void {
   const { m } = cur;
-  let cpu = on;
+  let cpu = cur.cpus[on.id];
   lockBase(cur, timer);
   if (m[timer + HRTIMER.enqueued] !== 0) dequeue(cur, timer);
   // A timer whose function is being called stays with that CPU: else another could call it a second time.

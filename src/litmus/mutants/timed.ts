@@ -26,8 +26,8 @@ export const TIMED_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: HRTIMER,
-        find: 'let cpu = on;',
-        replace: 'let cpu = on; const early = Atomics.load(m, on.timerLook);',
+        find: 'let cpu = cur.cpus[on.id];',
+        replace: 'let cpu = cur.cpus[on.id]; const early = Atomics.load(m, on.timerLook);',
       },
       {
         file: HRTIMER,
