@@ -134,6 +134,7 @@ export default function closedClient(app: AppContext): ClosedClientResult {
         before = readMoment(seenNs, rrTids(shared));
         Atomics.store(control, RR.phase, RR_MEASURE);
         exchange.times.reset();
+        if (slot >= schedule.first) missed++;
       }
     } else if (slot >= schedule.first) {
       stamps[n] = dueNs;

@@ -64,7 +64,7 @@ export function xskPoll(driver: SimNicDriver, net: NetContext, n: Napi, q: NicQu
   const work = receive(net, n, q, x, budget);
   const pending = Atomics.load(m, q.dev + NET_DEVICE.rxPending);
   // A small UMEM never fills the ring: half of it is enough, too.
-  const enough = Math.min(pending, x.frames >> 1);
+  const enough = Math.min(pending, (x.frames + 1) >> 1);
   if (work > 0) xskWake(m, x.at);
   let posted = xskRefill(net, q, x, pending);
   let again = work === budget;

@@ -13,6 +13,7 @@
 import { EBUSY, EINVAL, EOPNOTSUPP } from '../../kernel/errno.js';
 import { irqDisable, irqEnable, irqUnmask, raiseIrq } from '../../kernel/irq.js';
 import { synchronizeRcu } from '../../kernel/rcu.js';
+import { ringLength } from '../../mm/ring.js';
 import { napiDisable, napiEnable } from '../../net/core/napi_control.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
 import { DROP_DEV_READY } from '../../net/core/softnet_data.js';
@@ -78,7 +79,7 @@ function takeOver(driver: SimNicDriver, nic: number, at: number): number {
   tellNic(net, nic); // D9
   const napiAt = Atomics.load(m, at + NIC_QUEUE.napi);
   if (napiAt === 0) return 0;
-  drain(driver, at);
+  if (ringLength(m, m[at + NIC_QUEUE.rxRing]) > 0) drain(driver, at);
   const { irq } = driver.queue(at);
   irqDisable(cur, irq);
   napiDisable(net, net.napi(napiAt));

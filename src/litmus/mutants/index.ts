@@ -25,6 +25,7 @@ import { SWEEP_KERNEL_MUTANTS } from './sweep_kernel.js';
 import { SWEEP_NET_MUTANTS } from './sweep_net.js';
 import { TASKS_MUTANTS } from './tasks.js';
 import { TIMED_MUTANTS } from './timed.js';
+import { XSK_MUTANTS } from './xsk.js';
 
 export type { Mutant } from './mutant.js';
 
@@ -50,4 +51,5 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...SWEEP_KERNEL_MUTANTS,
   ...SWEEP_NET_MUTANTS,
   ...TIMED_MUTANTS,
+  ...XSK_MUTANTS,
 ]);
