@@ -186,7 +186,9 @@ export class Machine {
     if (!(device instanceof Loopback || device instanceof NetDevice) || !device.belongsTo(this)) {
       throw new OptionError('device', 'what was given', 'a device of this machine (addLoopback, addDevice)');
     }
-    const buffers = checkPowerOfTwo('buffers', options.buffers, 1024, 2, 1 << 16);
+    // By the loopback device they go all the way to the reader; a NIC has sent them when the call returns.
+    const usual = device instanceof Loopback ? 1024 : 64;
+    const buffers = checkPowerOfTwo('buffers', options.buffers, usual, 2, 1 << 16);
     const cpu = checkInt('cpu', options.cpu, 0, 0, this.cpus - 1);
     const op = { name: 'sender-open', dev: device.at, cpu, buffers } as const;
     const at = await this.control(op, 'opening a sender', 'boot with more memory (memoryBytes)');

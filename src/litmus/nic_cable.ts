@@ -284,7 +284,7 @@ interface GoneSetup extends NetTasks {
 
 function datagram(): FrameTemplate {
   const bytes = new Uint8Array(8);
-  return { bytes, header: bytes, ipSum: 0, hash: 0, headers: 0, payload: 0, ports: 0, proto: 0 };
+  return { bytes, header: bytes, hash: 0, headers: 0, payload: 0, ports: 0, proto: 0 };
 }
 
 export const udpNicGone: Litmus = litmus({

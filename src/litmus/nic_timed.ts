@@ -292,7 +292,10 @@ export const timedUp: Litmus = litmus({
     },
   },
   daemons: ['cpu'],
-  final: accounted,
+  final(arena, s) {
+    must(arena.m[s.wire + TIMED_WIRE.down] === 0, 'the wire takes the link for down');
+    accounted(arena, s);
+  },
   forbids: 'an arrival counted by the timer and by whoever brings the link up, or by neither',
   why: 'link up cancels the timer before it takes the wire over, and raises the interrupt behind that',
 });

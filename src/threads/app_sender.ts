@@ -22,7 +22,6 @@ import { PAGE_POOL, type PagePool } from '../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_IP } from '../net/core/skbuff.js';
 import {
   type FrameTemplate,
-  ipHeaderSum,
   type Payloads,
   SENDER_CLOSED,
   UDP_SENDER,
@@ -117,7 +116,6 @@ export class UdpSender {
     return {
       bytes: buffer.slice(0, len),
       header: buffer.slice(0, keys.payloadOff),
-      ipSum: ipHeaderSum(buffer, keys.l3Off),
       hash: this.rss.rssHashWord(buffer, keys),
       headers: (keys.l4Off << 16) | keys.l3Off,
       payload: (keys.payloadLen << 16) | keys.payloadOff,

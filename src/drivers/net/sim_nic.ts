@@ -81,7 +81,7 @@ export const NIC_QUEUE = struct(
     starving: word('buffers that must be back before the queue is polled again, 0: it has enough'),
   }),
   line(
-    'the hardware: NIC thread, or with a timed wire the owner of SCHED (interrupts: by atomic add), or with a cable the holder of wireLock',
+    'the hardware: NIC thread; with a cable the holder of wireLock; with a timed wire the owner of SCHED (interrupts: by atomic add)',
     {
       rxFramesTotal: word('frames put into the ring (wraps)'),
       interrupts: word('interrupts raised (wraps)'),

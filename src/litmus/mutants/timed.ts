@@ -265,7 +265,7 @@ export const TIMED_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'the link comes up, and the wire takes it for down',
     edits: [{ file: MAIN, find: 'timedLinkUp(driver, dev);', replace: '' }],
     test: 'timed-up',
-    verdict: 'livelock',
+    verdict: 'lost-wakeup',
   },
   {
     name: 'timed-echo-not-armed',

@@ -28,6 +28,7 @@ import { TASK, TASK_RUNNING, wakeUpProcess } from '../../kernel/task.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
 import { line, struct, word, words } from '../../mm/struct.js';
 import { skbDeferKick } from '../core/defer_free.js';
+import { internetChecksum } from '../core/headers/checksum.js';
 import { IPV4_HLEN, UDP_HLEN } from '../core/headers/protocols.js';
 import type { NetContext } from '../core/net_context.js';
 import { netifRxBegin, netifRxEnd } from '../core/netif_rx.js';
@@ -64,9 +65,8 @@ const FLOWS_WORDS = RPS_DEV_FLOW_TABLE.SIZE + FLOWS * RPS_PLACE.WORDS;
  */
 export interface FrameTemplate {
   readonly bytes: Uint8Array;
-  /** The bytes in front of the payload, and the sum of the IPv4 header's words without length and checksum. */
+  /** The bytes in front of the payload. */
   readonly header: Uint8Array;
-  readonly ipSum: number;
   readonly hash: number;
   readonly headers: number;
   readonly payload: number;
@@ -243,9 +243,9 @@ function writeHeader(b: Uint8Array, off: number, frame: FrameTemplate, length: n
   const ip = off + (frame.headers & 0xffff);
   const udp = off + (frame.headers >>> 16);
   const udpLen = UDP_HLEN + length;
-  const ipLen = IPV4_HLEN + udpLen;
-  put16(b, ip + 2, ipLen);
-  put16(b, ip + 10, ~fold(frame.ipSum + ipLen));
+  put16(b, ip + 2, IPV4_HLEN + udpLen);
+  put16(b, ip + 10, 0);
+  put16(b, ip + 10, internetChecksum(b, ip, IPV4_HLEN, 0));
   put16(b, udp + 4, udpLen);
   put16(b, udp + 6, 0); // none made: that is left to hardware, and valid over IPv4
   return frame.header.length;
@@ -254,19 +254,4 @@ function writeHeader(b: Uint8Array, off: number, frame: FrameTemplate, length: n
 function put16(b: Uint8Array, at: number, value: number): void {
   b[at] = value >>> 8;
   b[at + 1] = value;
-}
-
-/** Ones' complement sum in 16 bits (RFC 1071). */
-function fold(sum: number): number {
-  const once = (sum & 0xffff) + (sum >>> 16);
-  return (once & 0xffff) + (once >>> 16);
-}
-
-/** Sum of the words of the IPv4 header at `at` that do not depend on the payload. */
-export function ipHeaderSum(bytes: Uint8Array, at: number): number {
-  let sum = 0;
-  for (let i = 0; i < IPV4_HLEN; i += 2) {
-    if (i !== 2 && i !== 10) sum += (bytes[at + i] << 8) | bytes[at + i + 1];
-  }
-  return sum;
 }
