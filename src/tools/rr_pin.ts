@@ -15,7 +15,7 @@ export function pinCores(wanted: 'auto' | readonly number[]): readonly number[] 
   const allowed = coresOf(readSchedAttributes(process.pid)?.cpus ?? '');
   const cores = wanted === 'auto' ? allowed.slice(0, 2) : wanted;
   if (cores.length < 2 || cores.some((c) => !allowed.includes(c))) {
-    return `this process may use core ${allowed.join(', ')}: --pin needs two of these`;
+    return `this process may use cores ${allowed.join(', ')}: --pin needs two of these`;
   }
   return cores;
 }
