@@ -21,6 +21,7 @@ import { PARK_MUTANTS } from './park.js';
 import { PERSIST_MUTANTS } from './persist.js';
 import { QUEUE_MUTANTS } from './queues.js';
 import { SERVICE_MUTANTS } from './service.js';
+import { SWEEP_BACKLOG_MUTANTS } from './sweep_backlog.js';
 import { SWEEP_KERNEL_MUTANTS } from './sweep_kernel.js';
 import { SWEEP_NET_MUTANTS } from './sweep_net.js';
 import { TASKS_MUTANTS } from './tasks.js';
@@ -52,4 +53,5 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...SWEEP_NET_MUTANTS,
   ...TIMED_MUTANTS,
   ...XSK_MUTANTS,
+  ...SWEEP_BACKLOG_MUTANTS,
 ]);
