@@ -37,7 +37,7 @@ export interface XskStatistics {
   readonly rxPassed: number;
   /** Frames handed to the device. */
   readonly txSent: number;
-  /** Frames dropped: longer than 2048 bytes, or the socket was closed. */
+  /** Frames dropped because they were longer than 2048 bytes. */
   readonly rxDropped: number;
   readonly rxInvalidDescs: number;
   readonly txInvalidDescs: number;

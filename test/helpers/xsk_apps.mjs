@@ -10,9 +10,11 @@ export function reader(app) {
   let next = null;
   const held = [];
   for (;;) {
+    // Closed is looked at first: what came before it is still read.
+    const { closed } = xsk;
     const n = xsk.rxPeek(max);
     if (n === 0) {
-      if (xsk.closed && xsk.rxPeek(1) === 0) break;
+      if (closed) break;
       xsk.poll();
       continue;
     }

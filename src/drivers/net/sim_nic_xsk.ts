@@ -26,7 +26,6 @@ import {
   DROP_DEV_READY,
   DROP_NOMEM,
   DROP_PKT_TOO_BIG,
-  DROP_SOCKET_CLOSE,
   DROP_XSK_RX_FULL,
 } from '../../net/core/softnet_data.js';
 import {
@@ -36,7 +35,6 @@ import {
   XDP_WAKEUP_TX,
   type XdpSock,
   xdpSockView,
-  xskClosed,
   xskShutdown,
   xskWake,
 } from '../../net/xdp/xsk.js';
@@ -92,7 +90,7 @@ function receive(net: NetContext, n: Napi, q: NicQueue, x: XdpSock, budget: numb
   nic.begin();
   const work = nic.available(budget); // D2
   if (work === 0) return 0;
-  const room = xskClosed(m, x.at) ? 0 : rx.reserve(work);
+  const room = rx.reserve(work);
   let given = 0;
   for (let i = 0; i < work; i++) {
     const desc = nic.slot(i);
@@ -135,11 +133,9 @@ function isFor(net: NetContext, skb: number, len: number, port: number): boolean
 /** A frame that the socket cannot take: counted, its buffers kept. */
 function discard(net: NetContext, x: XdpSock, skb: number, len: number): void {
   const { m } = net;
-  let reason = DROP_XSK_RX_FULL;
-  if (len > SKB_DATA_BYTES) reason = DROP_PKT_TOO_BIG;
-  else if (xskClosed(m, x.at)) reason = DROP_SOCKET_CLOSE;
-  m[x.at + (reason === DROP_XSK_RX_FULL ? XDP_SOCK.rxRingFull : XDP_SOCK.rxDropped)]++;
-  countDrops(net, reason, 1);
+  const tooBig = len > SKB_DATA_BYTES;
+  m[x.at + (tooBig ? XDP_SOCK.rxDropped : XDP_SOCK.rxRingFull)]++;
+  countDrops(net, tooBig ? DROP_PKT_TOO_BIG : DROP_XSK_RX_FULL, 1);
   keep(m, x, skb, len);
 }
 
@@ -260,7 +256,7 @@ function transmit(net: NetContext, q: NicQueue, x: XdpSock): number {
     m[comp.slot(good++)] = addr;
   }
   if (good < n) m[x.at + XDP_SOCK.txInvalidDescs] += n - good;
-  if (good > 0 && !xskClosed(m, x.at)) {
+  if (good > 0) {
     const sent = nicTransmitBatch(net, q.dev, q.at, good);
     m[x.at + XDP_SOCK.txSent] += sent;
   }

@@ -56,9 +56,11 @@ export function xskBind(driver: SimNicDriver, dev: number, index: number, xs: nu
 export function xskUnbind(driver: SimNicDriver, xs: number): void {
   const { net } = driver;
   const { m } = net;
-  xskShutdown(m, xs);
   const at = m[xs + XDP_SOCK.queue];
-  if (at === 0) return;
+  if (at === 0) {
+    xskShutdown(m, xs);
+    return;
+  }
   const nic = m[m[xs + XDP_SOCK.dev] + NET_DEVICE.priv];
   const napiAt = takeOver(driver, nic, at);
   xskReclaim(driver, at, DROP_DEV_READY);
@@ -67,6 +69,8 @@ export function xskUnbind(driver: SimNicDriver, xs: number): void {
   m[xs + XDP_SOCK.dev] = 0;
   Atomics.store(m, xs + XDP_SOCK.queue, 0); // V1
   refill(net, driver.queue(at));
+  // Whoever sees that it is closed has got everything that came.
+  xskShutdown(m, xs);
   handBack(driver, nic, at, napiAt);
   synchronizeRcu(net.cur);
 }

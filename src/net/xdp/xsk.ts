@@ -11,7 +11,7 @@
  * The UMEM is an area of frames with the shape of packet buffers (skbuff.ts): a line of headroom, then the bytes; so the
  * ring of a NIC holds them as it holds those of a page pool. An address is the byte offset of a frame's data in it.
  *
- * States of a socket: unbound (`queue` is 0) ⇄ bound to a queue; closed: nothing more is put into the rx ring. States of
+ * States of a socket: unbound (`queue` is 0) ⇄ bound to a queue; closed, when it is unbound: nothing more is put into the rx ring. States of
  * a frame: with the application; in the fill ring; owned by the driver (posted, filled, or spare); in the rx ring; in the
  * tx ring; in the completion ring.
  *
@@ -99,7 +99,7 @@ export const XDP_SOCK = struct(
     rxFrames: word('frames put into the rx ring (wraps)'),
     rxPassed: word('frames that went up the stack instead (wraps)'),
     txSent: word('frames handed to the device (wraps)'),
-    rxDropped: word('frames dropped: longer than a frame of the UMEM, or the socket is closed (wraps)'),
+    rxDropped: word('frames dropped because they were longer than a frame of the UMEM (wraps)'),
     rxInvalidDescs: word('slots of the fill ring that name no frame, or one that the driver has (wraps)'),
     txInvalidDescs: word('descriptors of the tx ring that name no frame, or too many bytes of one (wraps)'),
     rxRingFull: word('frames dropped because the rx ring was full (wraps)'),
