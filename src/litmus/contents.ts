@@ -248,6 +248,15 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
   smp_calls: ['smp-call-busy', 'smp-call-cpu-down', 'smp-call-two-senders'],
   sockets: ['sock-closed', 'sock-queue-two-producers', 'sock-queue-wrap', 'sock-waiter'],
   timer_looks: ['hrtimer-put-off', 'hrtimer-not-late', 'hrtimer-cancelled-look'],
+  steering: [
+    'rfs-other-flow',
+    'rfs-move',
+    'rfs-move-busy',
+    'rfs-table-gone',
+    'rps-map-change',
+    'rps-cpu-down',
+    'rps-table-change',
+  ],
   xsk: [
     'xsk-bind',
     'xsk-close',
@@ -257,13 +266,5 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'xsk-rx-wake',
     'xsk-tx-promised',
     'xsk-unbind',
-  steering: [
-    'rfs-other-flow',
-    'rfs-move',
-    'rfs-move-busy',
-    'rfs-table-gone',
-    'rps-map-change',
-    'rps-cpu-down',
-    'rps-table-change',
   ],
 };
