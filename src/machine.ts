@@ -505,7 +505,7 @@ export class Machine {
    * Settles as `p` does, or rejects as soon as a thread has died. Promise.race would leave something behind in `died`
    * each time: a machine lives long.
    */
-  private orDied<T>(p: Promise<T>): Promise<T> {
+  orDied<T>(p: Promise<T>): Promise<T> {
     const raced = new Promise<T>((resolve, reject) => {
       this.waiting.add(reject);
       p.then(resolve, reject).finally(() => this.waiting.delete(reject));

@@ -52,6 +52,6 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...SWEEP_KERNEL_MUTANTS,
   ...SWEEP_NET_MUTANTS,
   ...TIMED_MUTANTS,
-  ...SWEEP_BACKLOG_MUTANTS,
   ...XSK_MUTANTS,
+  ...SWEEP_BACKLOG_MUTANTS,
 ]);
