@@ -247,7 +247,6 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
   ],
   smp_calls: ['smp-call-busy', 'smp-call-cpu-down', 'smp-call-two-senders'],
   sockets: ['sock-closed', 'sock-queue-two-producers', 'sock-queue-wrap', 'sock-waiter'],
-  timer_looks: ['hrtimer-put-off', 'hrtimer-not-late', 'hrtimer-cancelled-look'],
   steering: [
     'rfs-other-flow',
     'rfs-move',
@@ -257,6 +256,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'rps-cpu-down',
     'rps-table-change',
   ],
+  timer_looks: ['hrtimer-put-off', 'hrtimer-not-late', 'hrtimer-cancelled-look'],
   xsk: [
     'xsk-bind',
     'xsk-close',
