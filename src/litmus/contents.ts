@@ -209,6 +209,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'napi-watchdog-owned',
     'napi-watchdog-disable-pending',
   ],
+  netif_rxs: ['netif-rx-moves', 'netif-rx-steered'],
   nic_cable: [
     'cable-channels',
     'cable-down-netif-rx',
@@ -218,7 +219,6 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'cable-two-senders',
     'udp-nic-gone',
   ],
-  netif_rxs: ['netif-rx-moves', 'netif-rx-steered'],
   nic_service: ['nic-down-threaded', 'nic-down-up', 'nic-interrupts'],
   nic_timed: [
     'timed-attach',
