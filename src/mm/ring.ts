@@ -63,6 +63,11 @@ export class RingProducer {
     this.seenCons = Atomics.load(this.m, this.consAt);
   }
 
+  /** @returns slots published and not consumed: one look, by whoever has the role, with or without `begin` */
+  length(): number {
+    return (this.m[this.prodAt] - Atomics.load(this.m, this.consAt)) | 0;
+  }
+
   /** @returns how many slots may be written now, at most `want` */
   reserve(want: number): number {
     let room = this.capacity - ((this.head - this.seenCons) | 0);
@@ -120,6 +125,11 @@ export class RingConsumer {
   begin(): void {
     this.tail = Atomics.load(this.m, this.consAt);
     this.seenProd = Atomics.load(this.m, this.prodAt);
+  }
+
+  /** @returns true if there is nothing to read: one look, by whoever has the role, with or without `begin` */
+  empty(): boolean {
+    return Atomics.load(this.m, this.prodAt) === this.m[this.consAt];
   }
 
   /** @returns how many slots may be read now, at most `want` */

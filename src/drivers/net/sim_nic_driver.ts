@@ -9,7 +9,7 @@ import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
 import { DISSECT_OK, DISSECT_TRUNCATED, type FlowKeys } from '../../net/core/headers/flow_keys.js';
-import { NAPI, type Napi } from '../../net/core/napi.js';
+import { NAPI, NAPIF_STATE_IN_BUSY_POLL, type Napi } from '../../net/core/napi.js';
 import { napiCompleteDone, napiScheduleOn, napiSchedulePrep } from '../../net/core/napi_schedule.js';
 import type { NetContext } from '../../net/core/net_context.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
@@ -23,7 +23,14 @@ import type { NicTx } from './sim_nic_tx.js';
 function noInterrupt(): void {}
 
 /** Polls a queue that has an AF_XDP socket. */
-export type XskPoll = (driver: SimNicDriver, net: NetContext, n: Napi, q: NicQueue, budget: number) => number;
+export type XskPoll = (
+  driver: SimNicDriver,
+  net: NetContext,
+  n: Napi,
+  q: NicQueue,
+  budget: number,
+  busy: boolean,
+) => number;
 
 function noXsk(): number {
   throw new Error('this thread cannot poll a queue with an AF_XDP socket');
@@ -86,10 +93,16 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
   rcuReadLock(net.cur);
   const timed = Atomics.load(m, q.at + NIC_QUEUE.timed);
   if (timed !== 0) timedAdvance(driver, q, timed);
+  const busy = (Atomics.load(m, n.state) & NAPIF_STATE_IN_BUSY_POLL) !== 0;
   if (m[q.at + NIC_QUEUE.xsk] !== 0) {
-    const taken = driver.xskPoll(driver, net, n, q, budget);
+    const taken = driver.xskPoll(driver, net, n, q, budget, busy);
     rcuReadUnlock(net.cur);
     return taken;
+  }
+  if (busy && pollsInVain(m, q)) {
+    m[n.at + NAPI.emptyPolls]++;
+    rcuReadUnlock(net.cur);
+    return 0;
   }
   const features = Atomics.load(m, q.dev + NET_DEVICE.features);
   rx.begin();
@@ -115,6 +128,12 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
   if (work < budget && napiCompleteDone(net, n, work)) timedUnmask(driver, q);
   rcuReadUnlock(net.cur);
   return work;
+}
+
+/** @returns true if nothing has come and the ring is full of buffers: what nearly every turn of a busy loop finds */
+export function pollsInVain(m: Int32Array, q: NicQueue): boolean {
+  const posted = q.fillProducer.length(); // D6
+  return q.rxConsumer.empty() && posted >= Atomics.load(m, q.dev + NET_DEVICE.rxPending);
 }
 
 /**

@@ -40,7 +40,7 @@ import {
 } from '../../net/xdp/xsk.js';
 import { type XskRings, xskWaitReadable } from '../../net/xdp/xsk_user.js';
 import { NIC_QUEUE, type NicQueue, RX_DESC } from './sim_nic.js';
-import { readFrame, type SimNicDriver, wakeNic } from './sim_nic_driver.js';
+import { pollsInVain, readFrame, type SimNicDriver, wakeNic } from './sim_nic_driver.js';
 import { timedUnmask } from './sim_nic_timed.js';
 import { nicTransmitBatch } from './sim_nic_tx.js';
 
@@ -54,10 +54,27 @@ export function xdpSock(driver: SimNicDriver, at: number): XdpSock {
   return x;
 }
 
-/** Poll function of a queue that has a socket: receives up to `budget` frames, sends, posts, completes if it is done. */
-export function xskPoll(driver: SimNicDriver, net: NetContext, n: Napi, q: NicQueue, budget: number): number {
+/**
+ * Poll function of a queue that has a socket: receives up to `budget` frames, sends, posts, completes if it is done.
+ * @param busy its owner polls again in any case: nobody need be asked to wake it
+ */
+export function xskPoll(
+  driver: SimNicDriver,
+  net: NetContext,
+  n: Napi,
+  q: NicQueue,
+  budget: number,
+  busy: boolean,
+): number {
   const { m } = net;
   const x = xdpSock(driver, m[q.at + NIC_QUEUE.xsk]);
+  if (busy) {
+    x.promise(XDP_WAKEUP_RX | XDP_WAKEUP_TX);
+    if (xskPollsInVain(m, q, x)) {
+      m[n.at + NAPI.emptyPolls]++;
+      return 0;
+    }
+  }
   x.begin();
   const work = receive(net, n, q, x, budget);
   const pending = Atomics.load(m, q.dev + NET_DEVICE.rxPending);
@@ -67,19 +84,25 @@ export function xskPoll(driver: SimNicDriver, net: NetContext, n: Napi, q: NicQu
   let posted = xskRefill(net, q, x, pending);
   let again = work === budget;
   if (transmit(net, q, x) === TX_BATCH) again = true;
-  if (again) {
+  if (again || busy) {
     x.promise(XDP_WAKEUP_TX);
   } else if (x.askFor(XDP_WAKEUP_TX) && transmit(net, q, x) > 0) {
     x.promise(XDP_WAKEUP_TX);
     again = true;
   }
   // Few are posted, and the application has given no more: it is to say when it does.
-  if (posted * 4 < enough && x.askFor(XDP_WAKEUP_RX)) posted = xskRefill(net, q, x, pending);
+  if (!busy && posted * 4 < enough && x.askFor(XDP_WAKEUP_RX)) posted = xskRefill(net, q, x, pending);
   if (posted * 4 >= enough) x.promise(XDP_WAKEUP_RX);
   if (posted * 2 >= enough && Atomics.load(m, q.at + NIC_QUEUE.nicWaiting) === 1) wakeNic(m, q.at); // D7
   if (again) return budget;
   if (napiCompleteDone(net, n, work)) timedUnmask(driver, q);
   return work;
+}
+
+/** @returns true if nothing has come, nothing is to be sent, and nothing can be posted, or need be */
+function xskPollsInVain(m: Int32Array, q: NicQueue, x: XdpSock): boolean {
+  if (!x.tx.empty()) return false;
+  return pollsInVain(m, q) || (q.rxConsumer.empty() && x.fill.empty() && !x.hasSpare());
 }
 
 /** Takes frames from the NIC. @returns how many */

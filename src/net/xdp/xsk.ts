@@ -283,6 +283,11 @@ export class XdpSock {
     return m[this.spare + n - 1];
   }
 
+  /** @returns true if the driver keeps frames to post */
+  hasSpare(): boolean {
+    return this.m[this.spareCount] !== 0;
+  }
+
   /** Keeps a frame that the driver has, for the next time that it posts some. */
   putSpare(skb: number): void {
     const { m, spareCount } = this;
