@@ -40,6 +40,15 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'backlog-two-remote',
     'backlog-two-senders',
   ],
+  busy_sockets: [
+    'busy-poll-once',
+    'busy-poll-once-full',
+    'busy-poll-loop',
+    'busy-poll-loop2',
+    'busy-poll-deferred',
+    'busy-poll-deferred-full',
+    'busy-poll-deferred-loop',
+  ],
   cpu_hotplug: [
     'cpu-down-bh',
     'cpu-down-busy',

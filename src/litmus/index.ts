@@ -4,6 +4,7 @@
 export * from './backlog_flush.js';
 export * from './backlog_hotplug.js';
 export * from './backlog_queues.js';
+export * from './busy_sockets.js';
 export * from './cpu_hotplug.js';
 export * from './defer_frees.js';
 export * from './hrtimers.js';

@@ -4,7 +4,7 @@
  *
  * Owner: the reading thread. The options it goes by are words of the socket, read anew for each loop.
  */
-import { BUSY_POLL_BUDGET, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from './busy_poll.js';
+import { BUSY_POLL_BUDGET, type BusyLoopEnd, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from './busy_poll.js';
 import type { NetContext } from './net_context.js';
 import { SOCK, type SockReader } from './sock_queue.js';
 
@@ -30,11 +30,12 @@ export class SockBusyLoop {
   private readonly net: NetContext;
   private readonly readers: readonly SockReader[];
   private limitUs = 0;
-  private readonly loopEnd = (startUs: number): boolean => this.loopEnds(startUs);
+  private readonly loopEnd: BusyLoopEnd;
 
   constructor(net: NetContext, readers: readonly SockReader[]) {
     this.net = net;
     this.readers = readers;
+    this.loopEnd = (startUs) => this.loopEnds(startUs);
   }
 
   /**
