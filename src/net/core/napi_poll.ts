@@ -24,7 +24,12 @@
 import { condResched, irqLockCpu, irqUnlockCpu, localBhDisable, localBhEnable } from '../../kernel/bh.js';
 import { cpuOnline } from '../../kernel/cpu.js';
 import type { Current } from '../../kernel/current.js';
-import { kthreadParkme, kthreadShouldPark, kthreadShouldStop } from '../../kernel/kthread.js';
+import {
+  kthreadParkme,
+  kthreadShouldPark,
+  kthreadShouldParkOrStop,
+  kthreadShouldStop,
+} from '../../kernel/kthread.js';
 import { SPIN_FREE } from '../../kernel/locking/spinlock.js';
 import { rcuQuiescentState } from '../../kernel/rcu.js';
 import { schedule } from '../../kernel/sched.js';
@@ -221,15 +226,16 @@ function selectCpu(cur: Current): void {
 /**
  * Sleeps until this thread owns the instance that its node names (Linux: napi_thread_wait). Parks when asked to; the
  * instance may be another one afterwards.
+ * @param last what it returned before, null: nothing yet
  * @returns the instance to poll, or null to stop
  */
-export function napiThreadWait(net: NetContext, node: number): Napi | null {
+export function napiThreadWait(net: NetContext, node: number, last: Napi | null = null): Napi | null {
   const { cur } = net;
+  // One that polls without end has no state to set: the instance changes only while the thread is parked.
+  if (last !== null && ownedByThread(last) && !kthreadShouldParkOrStop(cur)) return last;
   // Parked before it first ran, and woken to be stopped, it serves nobody.
   if (kthreadShouldStop(cur)) return null;
   let n = servedBy(net, node);
-  // One that polls without end has no state to set.
-  if (ownedByThread(n) && !kthreadShouldPark(cur)) return n;
   setCurrentState(cur.task, TASK_INTERRUPTIBLE); // N4
   while (!kthreadShouldStop(cur)) {
     if (kthreadShouldPark(cur)) {
@@ -261,8 +267,9 @@ function servedBy(net: NetContext, node: number): Napi {
 
 /** Body of an instance's thread (Linux: napi_threaded_poll). @returns 0 when stopped */
 export function napiThreadedPoll(net: NetContext, node: number): number {
+  let n: Napi | null = null;
   for (;;) {
-    const n = napiThreadWait(net, node);
+    n = napiThreadWait(net, node, n);
     if (n === null) return 0;
     napiThreadedPollLoop(net, n, false, napiEnterBusyPoll(n));
   }

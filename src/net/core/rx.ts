@@ -72,6 +72,7 @@ function stage(net: NetContext, sock: SockQueue, skb: number): void {
 export function flushSockets(net: NetContext): void {
   const { dirty, unwoken } = net;
   if (net.processed !== 0) countProcessed(net);
+  if (dirty.length === 0) return; // to empty an empty array costs more than all of this
   for (let i = 0; i < dirty.length; i++) {
     const sock = dirty[i];
     flushSock(net, sock);
@@ -89,6 +90,7 @@ export function flushSockets(net: NetContext): void {
  */
 export function wakeSockets(net: NetContext): void {
   const { unwoken } = net;
+  if (unwoken.length === 0) return;
   for (let i = 0; i < unwoken.length; i++) {
     unwoken[i].wakePending = false;
     sockWake(net.m, unwoken[i].at);
