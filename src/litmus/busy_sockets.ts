@@ -3,7 +3,6 @@
 import { type Litmus, litmus, must } from '../check/index.js';
 import type { Arena } from '../mm/arena.js';
 import { type BusyLoopEnd, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from '../net/core/busy_poll.js';
-import { NAPI } from '../net/core/napi.js';
 import type { NetContext } from '../net/core/net_context.js';
 import {
   type BusyOptions,
@@ -35,10 +34,11 @@ export function overAt(net: NetContext, at: number): BusyLoopEnd {
 export function app(arena: Arena, s: BusySetup & LoopOptions, task = s.irqB): void {
   const net = busyFor(arena, s, task);
   const end = s.long === true ? overAt(net, s.over) : null;
-  napiBusyLoop(net, arena.m[s.napi + NAPI.napiId], end, s.flags ?? 0, s.budget ?? 2);
+  napiBusyLoop(net, s.id, end, s.flags ?? 0, s.budget ?? 2);
 }
 
-const STALL = 'an event nobody polls, two polls at once, or an interrupt that stays masked though nobody sees to it';
+const STALL =
+  'an event nobody polls, two polls at once, or an interrupt that stays masked though nobody sees to it';
 
 function loop(name: string, o: LoopOptions, why: string): Litmus {
   return litmus({
@@ -58,8 +58,16 @@ function loop(name: string, o: LoopOptions, why: string): Litmus {
 }
 
 export const busyLoops: readonly Litmus[] = Object.freeze([
-  loop('busy-poll-once', {}, 'who gives it up polls once more, behind MISSED; that poll completes (N11, N12)'),
-  loop('busy-poll-once-full', { budget: 1, events: 3 }, 'a last poll that used its budget leaves it scheduled'),
+  loop(
+    'busy-poll-once',
+    {},
+    'who gives it up polls once more, behind MISSED; that poll completes (N11, N12)',
+  ),
+  loop(
+    'busy-poll-once-full',
+    { budget: 1, events: 3 },
+    'a last poll that used its budget leaves it scheduled',
+  ),
   loop('busy-poll-loop', { long: true, events: 2 }, 'an interrupt that comes during the loop leaves MISSED'),
 ]);
 

@@ -5,8 +5,8 @@
  */
 import type { Label } from '../check/index.js';
 import { must } from '../check/index.js';
-import type { Platform } from '../kernel/platform.js';
 import { hrtimerRunQueues } from '../kernel/hrtimer.js';
+import type { Platform } from '../kernel/platform.js';
 import { rcuQuiescentState } from '../kernel/rcu.js';
 import { schedule } from '../kernel/sched.js';
 import { doSoftirq } from '../kernel/softirq.js';
@@ -31,6 +31,8 @@ export interface BusyOptions {
 }
 
 export interface BusySetup extends NetSetup {
+  /** The instance's id, by which sockets know it. */
+  readonly id: number;
   /** 1 while the interrupt is masked. */
   readonly masked: number;
   /** Tells loops that their time is up. */
@@ -49,7 +51,12 @@ export function busySetup(arena: Arena, label: Label, o: BusyOptions = {}): Busy
   const s = netSetup(arena, label, o.threaded ?? false, o.weight ?? 4, o.counting ?? true, o.persist);
   m[s.napi + NAPI.deferHardIrqs] = o.defer ?? 0;
   if (o.defer !== undefined) m[s.napi + NAPI.groFlushTimeoutNs] = SHORT_NS;
-  return { ...s, masked: addWord(m, label, 'masked'), over: addWord(m, label, 'over') };
+  return {
+    ...s,
+    id: m[s.napi + NAPI.napiId],
+    masked: addWord(m, label, 'masked'),
+    over: addWord(m, label, 'over'),
+  };
 }
 
 /** The interrupt: masked by its handler, which schedules the instance. */

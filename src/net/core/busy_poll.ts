@@ -175,7 +175,7 @@ export function napiSuspendIrqs(net: NetContext, napiId: number): void {
   const { m, cur } = net;
   rcuReadLock(cur);
   const at = napiById(net, napiId);
-  const timeoutNs = at === 0 ? 0 : m[at + NAPI.irqSuspendTimeoutNs];
+  const timeoutNs = at === 0 ? 0 : Atomics.load(m, at + NAPI.irqSuspendTimeoutNs);
   if (timeoutNs > 0) hrtimerStart(cur, at + NAPI.timer, Math.ceil(timeoutNs / 1000)); // N13
   rcuReadUnlock(cur);
 }
@@ -185,7 +185,7 @@ export function napiResumeIrqs(net: NetContext, napiId: number): void {
   const { m, cur } = net;
   rcuReadLock(cur);
   const at = napiById(net, napiId);
-  if (at !== 0 && m[at + NAPI.irqSuspendTimeoutNs] > 0) {
+  if (at !== 0 && Atomics.load(m, at + NAPI.irqSuspendTimeoutNs) > 0) {
     localBhDisable(cur);
     napiSchedule(net, net.napi(at));
     localBhEnableSoftirq(cur);
