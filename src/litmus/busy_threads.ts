@@ -94,7 +94,8 @@ export const busyThreadSocket: Litmus = litmus({
     },
     napi: busyThread,
   },
-  goal: polledOn(2),
+  daemons: ['napi'],
+  goal: ({ m }, s) => m[s.ring] === 0 && m[s.polled] === 2,
   forbids: 'a socket and a busy thread that poll at once, or a thread that leaves its instance to a socket',
   why: 'IN_BUSY_POLL belongs to the owner of SCHED; while it is set complete does nothing',
 });
@@ -224,6 +225,7 @@ export const busyThreadDisableFull: Litmus = litmus({
       napiThreadedPoll(net, nodeOf(arena, s));
     },
   },
+  daemons: ['napi'],
   goal: ({ m }, s, threads) => m[s.over] === 1 && threads.asleep('napi'),
   forbids: 'a disable that never ends because traffic does not',
   why: 'a poll that used its whole weight looks at DISABLE, too, and the busy loop ends there',

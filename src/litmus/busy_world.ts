@@ -40,11 +40,11 @@ export interface BusySetup extends NetSetup {
 }
 
 /** A clock that is ahead: a timer of microseconds may fire as soon as it is started, or at any time after. */
-export const LATER: Platform = Object.freeze({ ...STILL, nowUs: () => 10 });
+export const LATER: Platform = Object.freeze({ ...STILL, nowUs: () => 10_000 });
 
 /** Timers of this length fire on a CPU whose clock is LATER; those of LONG_NS do not. */
 export const SHORT_NS = 1000;
-export const LONG_NS = 1_000_000;
+export const LONG_NS = 1_000_000_000;
 
 export function busySetup(arena: Arena, label: Label, o: BusyOptions = {}): BusySetup {
   const { m } = arena;

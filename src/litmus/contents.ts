@@ -50,6 +50,15 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'busy-suspend-delete',
     'busy-suspend-disable',
   ],
+  busy_modes: [
+    'busy-thread-hand-over',
+    'busy-thread-off',
+    'busy-thread-on',
+    'busy-thread-readd',
+    'busy-thread-stop',
+    'busy-thread-stop-disabled',
+    'busy-thread-mode-bits',
+  ],
   busy_sockets: [
     'busy-poll-deferred',
     'busy-poll-deferred-full',
@@ -61,6 +70,15 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'busy-poll-loop',
     'busy-poll-threaded',
     'busy-poll-two',
+  ],
+  busy_stop: [
+    'busy-epoll-options',
+    'busy-epoll-prefer-options',
+    'busy-poll-gapless-counted',
+    'busy-poll-gapless-linux',
+    'busy-sock-options',
+    'busy-poll-stop-values',
+    'busy-suspend-steps',
   ],
   busy_threads: [
     'busy-thread-disable',
@@ -74,6 +92,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'busy-thread-socket',
     'busy-thread-watchdog',
   ],
+  busy_waits: ['busy-thread-frames', 'busy-epoll', 'busy-epoll-prefer', 'busy-sock-frames'],
   cpu_hotplug: [
     'cpu-down-bh',
     'cpu-down-busy',

@@ -105,7 +105,8 @@ export class EventPoll {
   }
 
   private available(): boolean {
-    for (const r of this.readers) if (isReady(r)) return true;
+    const { readers } = this;
+    for (let i = 0; i < readers.length; i++) if (isReady(readers[i])) return true;
     return false;
   }
 
