@@ -16,7 +16,7 @@ import { NAPI, NAPIF_STATE_DISABLE, NAPIF_STATE_SCHED } from '../net/core/napi.j
 import { napiDisable, napiEnable, netifNapiDel } from '../net/core/napi_control.js';
 import { napiSchedule } from '../net/core/napi_schedule.js';
 import { app, overAt } from './busy_sockets.js';
-import { busyCpu, busyFor, busySetup, LATER, LONG_NS, restful, take } from './busy_world.js';
+import { busyCpu, busyFor, busySetup, LATER, LONG_NS, restful } from './busy_world.js';
 import { listTasks, netMemory } from './net_world.js';
 import { addWord } from './world.js';
 
@@ -24,7 +24,7 @@ export const busyDisable: Litmus = litmus({
   name: 'busy-poll-disable',
   memory: netMemory,
   setup(arena, label) {
-    const s = busySetup(arena, label);
+    const s = busySetup(arena, label, { ownCpu: true });
     arena.m[s.ring] = 2;
     arena.m[s.masked] = 1;
     return { ...s, long: true, budget: 1 };
@@ -149,13 +149,14 @@ function givesWay(name: string, flags: number, why: string): Litmus {
     threads: {
       app(arena, s) {
         const net = busyFor(arena, s, s.irqB);
+        const poll = net.napiPollFns[0];
         let polls = 0;
         net.napiPollFns[0] = (c, n, budget) => {
           if (c.cur.yields !== 0) polls = 0;
           c.cur.yields = 0;
           // One in the loop, and the one that gives the instance up.
           must(++polls <= 2, 'it polls on though others want the CPU');
-          return take(c, n, budget, s);
+          return poll(c, n, budget);
         };
         if (flags !== 0) {
           napiBusyLoop(net, s.id, () => false, flags, BUSY_POLL_BUDGET);
@@ -163,6 +164,7 @@ function givesWay(name: string, flags: number, why: string): Litmus {
           return;
         }
         napiBusyLoop(net, s.id, overAt(net, s.over), flags, BUSY_POLL_BUDGET);
+        must(Atomics.load(arena.m, s.over) === 1, 'the loop ends before its time');
       },
       time({ m }, s) {
         if (flags === 0) Atomics.store(m, s.over, 1);

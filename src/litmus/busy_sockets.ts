@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of sockets that busy poll an instance (net/core/busy_poll.ts), against whoever else may poll it. */
 import { type Litmus, litmus, must } from '../check/index.js';
+import { doSoftirq } from '../kernel/softirq.js';
 import type { Arena } from '../mm/arena.js';
 import { type BusyLoopEnd, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from '../net/core/busy_poll.js';
 import type { NetContext } from '../net/core/net_context.js';
@@ -14,7 +15,8 @@ import {
   device,
   restful,
 } from './busy_world.js';
-import { netMemory } from './net_world.js';
+import { event, netFor, netMemory } from './net_world.js';
+import { STILL } from './world.js';
 
 interface LoopOptions extends BusyOptions {
   readonly flags?: number;
@@ -31,8 +33,14 @@ export function overAt(net: NetContext, at: number): BusyLoopEnd {
 }
 
 /** Body of an application that busy polls: one loop. */
-export function app(arena: Arena, s: BusySetup & LoopOptions, task = s.irqB): void {
-  const net = busyFor(arena, s, task);
+export function app(arena: Arena, s: BusySetup & LoopOptions): void {
+  const net = busyFor(arena, s, s.irqB, STILL, s.appCpu);
+  busyLoop(net, s);
+}
+
+/** One loop, in a thread that runs the softirqs of its CPU itself. */
+function busyLoop(net: NetContext, s: BusySetup & LoopOptions): void {
+  net.cur.runsSoftirqs = true;
   const end = s.long === true ? overAt(net, s.over) : null;
   napiBusyLoop(net, s.id, end, s.flags ?? 0, s.budget ?? 2);
 }
@@ -45,7 +53,7 @@ function loop(name: string, o: LoopOptions, why: string): Litmus {
     name,
     memory: netMemory,
     setup(arena, label) {
-      const s = busySetup(arena, label, o);
+      const s = busySetup(arena, label, { ownCpu: true, ...o });
       arena.m[s.ring] = o.events ?? 1;
       return { ...s, ...o };
     },
@@ -70,6 +78,27 @@ export const busyLoops: readonly Litmus[] = Object.freeze([
   ),
   loop('busy-poll-loop', { long: true, events: 2 }, 'an interrupt that comes during the loop leaves MISSED'),
 ]);
+
+export const busyShared: Litmus = litmus({
+  name: 'busy-poll-shared-interrupt',
+  memory: netMemory,
+  setup: (arena, label) => busySetup(arena, label, { ownCpu: true }),
+  threads: {
+    // Nobody masks it: it may come at any time, and only once. It runs its softirqs itself.
+    device(arena, s) {
+      const net = netFor(arena, s, s.irqA);
+      event(net, s);
+      doSoftirq(net.cur);
+    },
+    appA: (arena, s) => busyLoop(netFor(arena, s, s.irqB, STILL, s.appCpu), s),
+    appB: (arena, s) => busyLoop(netFor(arena, s, s.cpu), s),
+  },
+  final({ m }, s) {
+    must(m[s.ring] === 0 && m[s.polled] === 1, `${m[s.polled]} events of 1 were polled`);
+  },
+  forbids: 'an event that is forgotten while two sockets take turns',
+  why: 'MISSED is cleared only while the instance is owned, and before a poll (N11)',
+});
 
 /** Timers that may fire at any time, on an instance whose interrupt is masked already. */
 function deferred(name: string, o: LoopOptions, why: string): Litmus {
@@ -121,14 +150,14 @@ export const busyTwo: Litmus = litmus({
   name: 'busy-poll-two',
   memory: netMemory,
   setup(arena, label) {
-    const s = busySetup(arena, label);
+    const s = busySetup(arena, label, { ownCpu: true });
     arena.m[s.ring] = 2;
     arena.m[s.masked] = 1;
-    return { ...s, budget: 1, other: s.irqA };
+    return { ...s, budget: 1 };
   },
   threads: {
     appA: app,
-    appB: (arena, s) => app(arena, s, s.other),
+    appB: (arena, s) => busyLoop(busyFor(arena, s, s.irqA), s),
     cpu: busyCpu,
   },
   daemons: ['cpu'],
@@ -144,7 +173,7 @@ export const busyThreaded: Litmus = litmus({
   name: 'busy-poll-threaded',
   memory: netMemory,
   setup(arena, label) {
-    const s = busySetup(arena, label, { threaded: true });
+    const s = busySetup(arena, label, { threaded: true, ownCpu: true });
     arena.m[s.ring] = 2;
     return { ...s, budget: 1 };
   },

@@ -9,6 +9,7 @@ import { HRTIMER } from '../kernel/hrtimer.js';
 import type { Platform } from '../kernel/platform.js';
 import type { Arena } from '../mm/arena.js';
 import {
+  NAPI_F_END_ON_RESCHED,
   NAPI_F_PREFER_BUSY_POLL,
   napiBusyLoop,
   napiResumeIrqs,
@@ -136,7 +137,7 @@ export const stopValues: Litmus = litmus({
       const n = net.napi(s.napi);
       must(napiSchedulePrep(n), 'owned by nobody, it cannot be had');
       m[s.ring] = 1;
-      napiBusyLoop(net, s.id, null, 0, 1);
+      napiBusyLoop(net, s.id, null, NAPI_F_END_ON_RESCHED, 1);
       must((Atomics.load(m, n.state) & NAPIF_STATE_PREFER_BUSY_POLL) === 0, 'a wish that nobody has');
       napiBusyLoop(net, s.id, null, NAPI_F_PREFER_BUSY_POLL, 1);
       must((Atomics.load(m, n.state) & NAPIF_STATE_PREFER_BUSY_POLL) !== 0, 'the wish is not told');

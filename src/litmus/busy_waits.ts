@@ -155,7 +155,6 @@ export const epollPrefer: Litmus = litmus({
     const s = waiting(arena, label, busySetup(arena, label, { defer: 1 }));
     const { m } = arena;
     queued(arena, s);
-    m[s.ring] = 1;
     m[s.masked] = 1;
     m[s.napi + NAPI.groFlushTimeoutNs] = LONG_NS;
     m[s.napi + NAPI.irqSuspendTimeoutNs] = LONG_NS;
@@ -163,7 +162,10 @@ export const epollPrefer: Litmus = litmus({
   },
   threads: { reader: (arena, s) => epollReader(arena, s, PREFER), cpu },
   daemons: ['reader', 'cpu'],
-  final: allRead,
+  final({ m }, s) {
+    must(m[s.got] === 1, 'a frame is left');
+    must(m[s.masked] === 0, 'the interrupt is masked at rest');
+  },
   forbids: 'a reader asleep behind interrupts that were suspended, until the watchdog comes',
   why: 'a loop that found nothing resumes them before it sleeps',
 });

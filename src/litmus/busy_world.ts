@@ -5,6 +5,8 @@
  */
 import type { Label } from '../check/index.js';
 import { must } from '../check/index.js';
+import { CPU } from '../kernel/cpu.js';
+import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { hrtimerRunQueues } from '../kernel/hrtimer.js';
 import type { Platform } from '../kernel/platform.js';
 import { rcuQuiescentState } from '../kernel/rcu.js';
@@ -12,6 +14,7 @@ import { schedule } from '../kernel/sched.js';
 import { doSoftirq } from '../kernel/softirq.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
+import { perCpuPtr } from '../mm/percpu.js';
 import { NAPI, type Napi } from '../net/core/napi.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
 import { napiCompleteDone, napiSchedule } from '../net/core/napi_schedule.js';
@@ -28,9 +31,13 @@ export interface BusyOptions {
   readonly persist?: number;
   /** Count what is polled; off where traffic never ends. */
   readonly counting?: boolean;
+  /** The application has a CPU of its own, whose timers nobody runs: two polls at once share no BH lock. */
+  readonly ownCpu?: boolean;
 }
 
 export interface BusySetup extends NetSetup {
+  /** CPU that the application counts as running on. */
+  readonly appCpu: number;
   /** The instance's id, by which sockets know it. */
   readonly id: number;
   /** 1 while the interrupt is masked. */
@@ -48,11 +55,22 @@ export const LONG_NS = 1_000_000_000;
 
 export function busySetup(arena: Arena, label: Label, o: BusyOptions = {}): BusySetup {
   const { m } = arena;
-  const s = netSetup(arena, label, o.threaded ?? false, o.weight ?? 4, o.counting ?? true, o.persist);
+  const s = netSetup(
+    arena,
+    label,
+    o.threaded ?? false,
+    o.weight ?? 4,
+    o.counting ?? true,
+    o.persist,
+    o.ownCpu === true ? 2 : 1,
+  );
+  // It runs the softirqs of its CPU itself.
+  if (o.ownCpu === true) m[perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, 1) + CPU.task] = s.irqB;
   m[s.napi + NAPI.deferHardIrqs] = o.defer ?? 0;
   if (o.defer !== undefined) m[s.napi + NAPI.groFlushTimeoutNs] = SHORT_NS;
   return {
     ...s,
+    appCpu: o.ownCpu === true ? 1 : 0,
     id: m[s.napi + NAPI.napiId],
     masked: addWord(m, label, 'masked'),
     over: addWord(m, label, 'over'),
@@ -94,9 +112,17 @@ function poll(net: NetContext, n: Napi, budget: number, s: BusySetup): number {
 }
 
 /** A thread's context, with the driver. */
-export function busyFor(arena: Arena, s: BusySetup, task: number, platform: Platform = STILL): NetContext {
-  const net = netFor(arena, s, task, platform);
+export function busyFor(
+  arena: Arena,
+  s: BusySetup,
+  task: number,
+  platform: Platform = STILL,
+  cpu = 0,
+): NetContext {
+  const net = netFor(arena, s, task, platform, cpu);
   net.napiPollFns[0] = (c, n, budget) => poll(c, n, budget, s);
+  // As applications do.
+  net.cur.runsSoftirqs = task === s.irqB;
   return net;
 }
 

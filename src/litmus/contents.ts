@@ -68,6 +68,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'busy-poll-once',
     'busy-poll-once-full',
     'busy-poll-loop',
+    'busy-poll-shared-interrupt',
     'busy-poll-threaded',
     'busy-poll-two',
   ],

@@ -58,21 +58,28 @@ export function netMemory(): Arena {
   return new Arena(new SharedArrayBuffer(ARENA_WORDS * 4));
 }
 
-/** Boots the network layer on one CPU, without a device. */
-export function netBoot({ m }: Arena, label: Label, persist = NAPI_KTHREAD_PERSIST_OFF): NetTasks {
-  boot(m, label, 1);
+/** Boots the network layer, without a device. */
+export function netBoot(
+  { m }: Arena,
+  label: Label,
+  persist = NAPI_KTHREAD_PERSIST_OFF,
+  nrCpus = 1,
+): NetTasks {
+  boot(m, label, nrCpus);
   const at = kmalloc(m, NET.SIZE);
   m[KERNEL_AT + KERNEL.net] = at;
-  m[at + NET.softnetData] = allocPercpu(m, SOFTNET_DATA, 1);
-  const sd = perCpuPtr(m[at + NET.softnetData], SOFTNET_DATA, 0);
-  for (const list of [SOFTNET_DATA.pollList, SOFTNET_DATA.roundList, SOFTNET_DATA.repollList])
-    initListHead(m, sd + list);
+  m[at + NET.softnetData] = allocPercpu(m, SOFTNET_DATA, nrCpus);
+  for (let i = 0; i < nrCpus; i++) {
+    const sd = perCpuPtr(m[at + NET.softnetData], SOFTNET_DATA, i);
+    for (const list of [SOFTNET_DATA.pollList, SOFTNET_DATA.roundList, SOFTNET_DATA.repollList])
+      initListHead(m, sd + list);
+    label(m, sd, SOFTNET_DATA, `softnet_data${i}`);
+  }
   m[at + NET.netdevBudget] = NETDEV_BUDGET;
   m[at + NET.netdevBudgetUsecs] = NETDEV_BUDGET_USECS;
   m[at + NET.groNormalBatch] = GRO_NORMAL_BATCH;
   m[at + NET.napiKthreadPersist] = persist;
   label(m, at, NET);
-  label(m, sd, SOFTNET_DATA, 'softnet_data0');
   const tasks = {
     cpu: addRunningTask(m, label, 'cpu/0'),
     thread: addTask(m, label, 'napi'),
@@ -96,9 +103,10 @@ export function netSetup(
   weight: number,
   counting = true,
   persist = NAPI_KTHREAD_PERSIST_OFF,
+  nrCpus = 1,
 ): NetSetup {
   const { m } = arena;
-  const tasks = netBoot(arena, label, persist);
+  const tasks = netBoot(arena, label, persist, nrCpus);
   const net = netContext(currentOf(m, tasks.control), arena);
   const dev = allocNetdev(m, 'eth0', 0, 2);
   label(m, dev, NET_DEVICE, 'dev');
@@ -135,8 +143,14 @@ function pollRing(net: NetContext, n: Napi, budget: number, s: NetSetup): number
 }
 
 /** Makes a thread's context, with the poll function and the softirq in their tables. */
-export function netFor(arena: Arena, s: NetSetup, task: number, platform: Platform = STILL): NetContext {
-  const net = netContext(currentOf(arena.m, task, 0, platform), arena);
+export function netFor(
+  arena: Arena,
+  s: NetSetup,
+  task: number,
+  platform: Platform = STILL,
+  cpu = 0,
+): NetContext {
+  const net = netContext(currentOf(arena.m, task, cpu, platform), arena);
   net.napiPollFns.push((c, n, budget) => pollRing(c, n, budget, s));
   net.cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   net.cur.hrtimerFns.push((_cur, at) => napiWatchdog(net, net.napi(at)));
