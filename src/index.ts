@@ -2,14 +2,16 @@
 /** softnet: the library's face. */
 import { type BootOptions, Machine } from './machine.js';
 
+export type { Cable } from './cable.js';
 export { CaptureError, CaptureOpenError } from './drivers/net/capture/capture_error.js';
 export { OptionError, SoftnetError } from './errors.js';
 export type { App, AppOptions, BootOptions, Machine, ThreadStats } from './machine.js';
 export type { BusyPollOptions } from './net/core/sock_busy.js';
-export type { NetDevice, NetDeviceOptions, QueueStats, WireResult } from './net_device.js';
+export type { NetDevice, NetDeviceOptions, QueueStats, TxStats, WireResult } from './net_device.js';
 export type { Socket, SocketOptions } from './socket.js';
 export type { NapiInfo, NapiMode } from './threads/control_ops.js';
 export type { Pace } from './threads/feeds.js';
+export type { TimedOptions, TimedResult, TimedSchedule, TimedWire } from './timed_wire.js';
 export type { SoftnetStat } from './uapi/softnet_stat.js';
 
 /**

@@ -4,6 +4,7 @@
  * of it all: every operation is a promise here and blocking code in a control worker.
  */
 import { type BootOptions, bootParams, threadsOfBoot } from './boot_options.js';
+import { Cable } from './cable.js';
 import { checkGivenInt, checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
 import { ENOMEM } from './kernel/errno.js';
 import { allocTask, putTaskStruct } from './kernel/kthread.js';
@@ -153,19 +154,50 @@ export class Machine {
     return loopback;
   }
 
-  /** Opens a sender of UDP datagrams by the loopback device. */
-  async openSender(device: Loopback, options: { buffers?: number; cpu?: number } = {}): Promise<Sender> {
+  /**
+   * Joins two devices by a cable: what one sends the other receives, as fast as it is sent; what finds no posted buffer is
+   * dropped (rx_missed). Rejects with EBUSY if one of them has a cable, or is fed.
+   */
+  async connect(a: NetDevice, b: NetDevice): Promise<Cable> {
     this.throwIfEnding();
-    if (!(device instanceof Loopback) || !device.belongsTo(this)) {
-      throw new OptionError('device', 'what was given', 'the loopback device of this machine (addLoopback)');
+    for (const device of [a, b]) {
+      if (!(device instanceof NetDevice) || !device.belongsTo(this))
+        throw new OptionError('device', 'what was given', 'two devices of this machine (addDevice)');
     }
-    const buffers = checkPowerOfTwo('buffers', options.buffers, 1024, 2, 1 << 16);
+    if (a === b) throw new OptionError('device', `${a.name} twice`, 'two devices');
+    return new Cable(this, a, b).ready();
+  }
+
+  /**
+   * Opens a sender of UDP datagrams by the loopback device or by a NIC. What is sent by a NIC goes to the other end of its
+   * cable (connect); without one it is counted and gone.
+   */
+  async openSender(
+    device: Loopback | NetDevice,
+    options: { buffers?: number; cpu?: number } = {},
+  ): Promise<Sender> {
+    this.throwIfEnding();
+    if (!(device instanceof Loopback || device instanceof NetDevice) || !device.belongsTo(this)) {
+      throw new OptionError('device', 'what was given', 'a device of this machine (addLoopback, addDevice)');
+    }
+    // By the loopback device they go all the way to the reader; a NIC has sent them when the call returns.
+    const usual = device instanceof Loopback ? 1024 : 64;
+    const buffers = checkPowerOfTwo('buffers', options.buffers, usual, 2, 1 << 16);
     const cpu = checkInt('cpu', options.cpu, 0, 0, this.cpus - 1);
-    const op: ControlOp = { name: 'sender-open', dev: device.at, cpu, buffers };
+    const op = { name: 'sender-open', dev: device.at, cpu, buffers } as const;
     const at = await this.control(op, 'opening a sender', 'boot with more memory (memoryBytes)');
-    const sender = new Sender(this, at as number);
+    const sender = new Sender(this, at as number, op.dev);
     this.senders.add(sender);
+    if (device instanceof NetDevice && device.isGoing()) {
+      await sender.close();
+      throw new Error('the device is being removed; add another one');
+    }
     return sender;
+  }
+
+  /** Closes every sender by a device. For NetDevice. */
+  async closeSenders(dev: number): Promise<void> {
+    await Promise.all([...this.senders].filter((s) => s.dev === dev).map((s) => s.close()));
   }
 
   /** Takes a sender off the list of those that shutdown closes. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A network device, as the main thread sees it: control operations, and the wire that feeds it. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Cable } from './cable.js';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
 import { NIC_QUEUE, NIC_STOP, nicQueueAt, SIM_NIC } from './drivers/net/sim_nic.js';
+import type { TimedParams } from './drivers/net/sim_nic_timed_make.js';
 import { checkGivenInt, checkInt, OptionError, SoftnetError } from './errors.js';
 import { EBUSY, ENOMEM } from './kernel/errno.js';
 import { IRQ_DESC } from './kernel/irq.js';
@@ -28,6 +30,8 @@ import {
   type Pace,
 } from './threads/feeds.js';
 import { newRecord } from './threads/kthreadd.js';
+import { type TimedOptions, TimedWire, timedParams } from './timed_wire.js';
+import { txCounters } from './uapi/devices.js';
 
 /** What feeding a device came to. */
 export interface WireResult {
@@ -50,6 +54,15 @@ export interface QueueStats {
   readonly buffersFree: number;
 }
 
+/** What a device sent. */
+export interface TxStats {
+  /** Frames that left (wraps at 2^32), and their bytes. */
+  readonly frames: number;
+  readonly bytes: number;
+  /** Frames that did not: the link was down. */
+  readonly dropped: number;
+}
+
 const REMOVED = 'the device was removed; add another one';
 
 export type { NetDeviceOptions } from './net_device_options.js';
@@ -63,8 +76,11 @@ export class NetDevice {
   private removed = false;
   private removing: Promise<void> | null = null;
   private feeding: Promise<unknown> | null = null;
+  private cable: Cable | null = null;
   /** What `drained` saw of instances that are polled without end. */
   private readonly looks = new Map<number, { readonly work: number; readonly emptyPolls: number }>();
+  /** The timed wire that is plugged in or about to be. */
+  private timed: Promise<TimedWire> | null = null;
 
   constructor(machine: Machine, params: NetdevParams, at: number) {
     this.machine = machine;
@@ -192,7 +208,7 @@ export class NetDevice {
   }
 
   /**
-   * Takes the device away: its wire ends, its instances are deleted, its frames in backlogs are dropped (dev_ready). What
+   * Takes the device away: its wire ends or its cable is taken out, what sends by it is closed, its instances are deleted, its frames in backlogs are dropped (dev_ready). What
    * waits in sockets can still be read.
    */
   remove(): Promise<void> {
@@ -203,6 +219,8 @@ export class NetDevice {
   private async doRemove(): Promise<void> {
     const { name } = this;
     await this.stopWire();
+    await this.cable?.disconnect().catch(() => {});
+    await this.machine.closeSenders(this.where);
     const gone = this.machine.change({ name: 'netdev-del', dev: this.at }, `removing ${name}`);
     this.removed = true;
     await gone;
@@ -310,6 +328,38 @@ export class NetDevice {
     return this.feed(feed, options.whenFull ?? 'wait');
   }
 
+  /**
+   * Plugs a timed wire in: the time of each arrival is fixed beforehand, and no thread is needed for it. Resolves when it is
+   * plugged in; its `done` when every arrival was taken or missed.
+   */
+  async startTimed(options: TimedOptions): Promise<TimedWire> {
+    this.throwIfFed();
+    const timed = this.plugIn(timedParams(options, this.queues));
+    this.timed = timed;
+    this.feeding = timed.then((wire) => wire.done);
+    this.feeding.catch(() => {});
+    return timed;
+  }
+
+  private async plugIn(params: TimedParams): Promise<TimedWire> {
+    const ended = (): void => {
+      this.timed = null;
+      this.feeding = null;
+    };
+    const { name, at } = this;
+    try {
+      const begun = (await this.machine.control(
+        { name: 'wire-attach', dev: at, params },
+        `plugging a timed wire into ${name}`,
+        this.remedy('feed it by one wire at a time, or boot with more memory (memoryBytes)'),
+      )) as { at: number; startNs: number };
+      return new TimedWire(this.machine, at, name, begun.at, begun.startNs, ended);
+    } catch (error) {
+      ended();
+      throw error;
+    }
+  }
+
   /** Frames the source of the run under way has given so far. */
   get progress(): number {
     return (
@@ -321,6 +371,10 @@ export class NetDevice {
   /** Ends a run that is under way; resolves when its thread has ended. */
   async stopWire(): Promise<void> {
     if (this.feeding === null) return;
+    if (this.timed !== null) {
+      await this.timed.then((wire) => wire.stop()).catch(() => {});
+      return;
+    }
     const word = this.machine.arena.m[this.at + NET_DEVICE.priv] + SIM_NIC.doorbell;
     Atomics.or(this.machine.arena.m, word, NIC_STOP);
     Atomics.notify(this.machine.arena.m, word);
@@ -359,6 +413,45 @@ export class NetDevice {
     return this.machine.backlogsIdle();
   }
 
+  /** What it sent. */
+  txStats(): TxStats {
+    const { packets, bytes, dropped } = txCounters(this.machine.arena.m, this.at);
+    return { frames: packets, bytes, dropped };
+  }
+
+  /** A cable is plugged in. For Cable. Throws if the device is being removed, or has a wire or a cable (EBUSY). */
+  plug(cable: Cable, what: string): void {
+    this.checkUnplugged(what);
+    this.cable = cable;
+  }
+
+  /** The cable is out. For Cable. */
+  unplug(): void {
+    this.cable = null;
+  }
+
+  /** @returns true from the call of remove on. For Machine. */
+  isGoing(): boolean {
+    return this.removing !== null;
+  }
+
+  /** Throws if the device is being removed, or something feeds it. */
+  private checkUnplugged(what: string): void {
+    if (this.removing !== null) throw new Error(REMOVED);
+    if (this.feeding !== null) {
+      throw new SoftnetError(what, EBUSY, 'wait for the run under way, or stop it (stopWire)');
+    }
+    if (this.cable !== null) {
+      const [a, b] = this.cable.ends;
+      const other = a === this ? b : a;
+      throw new SoftnetError(
+        what,
+        EBUSY,
+        `${this.name} has a cable to ${other.name}: take it out (disconnect)`,
+      );
+    }
+  }
+
   /** One that is polled without end never rests: @returns true if it took nothing since the look before, in two polls */
   private pollsInVain(napi: number): boolean {
     const { m } = this.machine.arena;
@@ -386,18 +479,20 @@ export class NetDevice {
   }
 
   private async feed(source: NicSource, whenFull: 'wait' | 'drop'): Promise<WireResult> {
-    this.machine.throwIfEnding();
-    if (this.removing !== null) throw new Error(REMOVED);
-    if (this.feeding !== null) {
-      throw new SoftnetError(
-        `feeding ${this.name}`,
-        EBUSY,
-        'wait for the run under way, or stop it (stopWire)',
-      );
-    }
+    this.throwIfFed();
     if (!this.machine.hasRoom()) {
       throw new SoftnetError(`feeding ${this.name}`, ENOMEM, 'allow more threads (maxThreads)');
     }
+    return this.feedBy(source, whenFull);
+  }
+
+  /** Throws why nothing can be plugged in. */
+  private throwIfFed(): void {
+    this.machine.throwIfEnding();
+    this.checkUnplugged(`feeding ${this.name}`);
+  }
+
+  private async feedBy(source: NicSource, whenFull: 'wait' | 'drop'): Promise<WireResult> {
     const { arena } = this.machine;
     const nic = arena.m[this.at + NET_DEVICE.priv];
     Atomics.and(arena.m, nic + SIM_NIC.doorbell, ~NIC_STOP);

@@ -8,15 +8,18 @@ import { UDP_SENDER } from './net/ipv4/udp_send.js';
 export class Sender {
   /** Word index of its struct. */
   readonly at: number;
+  /** Word index of the net_device it sends by. */
+  readonly dev: number;
   private readonly machine: Machine;
   private taken = false;
   private freed = false;
   private lastSent = 0;
   private closing: Promise<void> | null = null;
 
-  constructor(machine: Machine, at: number) {
+  constructor(machine: Machine, at: number, dev: number) {
     this.machine = machine;
     this.at = at;
+    this.dev = dev;
   }
 
   /** Datagrams sent so far (wraps at 2^32). */

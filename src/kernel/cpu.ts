@@ -26,6 +26,11 @@ export const CPU = struct(
   line('timerLock', {
     timerFirst: word('hrtimer that expires first, 0: none'),
   }),
+  line('the CPU’s own thread', {
+    timerLook: word(
+      'when it looks at its timers again at the latest (wrapping us, lowest bit set); 0: not by itself',
+    ),
+  }),
   line('holder of the CPU hotplug mutex; `online` also under the CPU’s bhLock', {
     online: word('1 while it takes interrupts, timers and softirqs'),
     task: word('task_struct of the CPU’s own thread'),
@@ -56,6 +61,7 @@ export class Cpu {
   readonly irqLock: number;
   readonly timerLock: number;
   readonly timerFirst: number;
+  readonly timerLook: number;
   readonly online: number;
 
   constructor(m: Int32Array, at: number, id: number) {
@@ -67,6 +73,7 @@ export class Cpu {
     this.irqLock = at + CPU.irqLock;
     this.timerLock = at + CPU.timerLock;
     this.timerFirst = at + CPU.timerFirst;
+    this.timerLook = at + CPU.timerLook;
     this.online = at + CPU.online;
   }
 }

@@ -11,14 +11,22 @@
  *   base list, enqueued, expiresUs, next, base   holder of the base's timerLock
  *   running                                      the CPU thread that calls the function: 1 under its base's timerLock
  *   fn, data                                     whoever set the timer up, before it is first started
+ *   timerLook                                    the CPU's own thread
  *
  * Invariants: a timer that is running is in the base of the CPU that runs it, or in none; after hrtimerCancel returned the timer is neither enqueued nor running, unless its owner starts it again.
+ * A timer is not late: the thread of its CPU is woken when it becomes the first, unless that thread has promised in
+ * timerLook to look at the list by itself before the timer expires. It keeps a promise by sleeping no longer, or by looking
+ * earlier; before it sleeps without a limit it takes the promise back and looks once more. One that rests offline has no
+ * timers, and looks when it is back.
  *
  * Ordering
  *   H1 CPU thread: running = 0, then notify        pairs with  H2
  *   H2 canceller: wait while running               pairs with  H1
  *   H3 starter: insert (under timerLock), then wake the CPU's thread        pairs with  H4
  *   H4 CPU thread: sleeping state, then look at the list (under timerLock)  pairs with  H3
+ *   H7 CPU thread: timerLook of the first timer, then unlocks timerLock; none: timerLook = 0, then looks at the list
+ *      again   pairs with  H8
+ *   H8 starter: insert, then load of timerLook (both under timerLock)       pairs with  H7
  *   H5 starter: holds the base’s timerLock, then loads its CPU’s online     pairs with  H6
  *   H6 hotplug: online = 0 (cpu_hotplug.ts), then moves the list under timerLock   pairs with  H5
  */
@@ -52,14 +60,22 @@ export function hrtimerSetup(m: Int32Array, timer: number, fn: number, data: num
 }
 
 /**
- * Starts the timer on this CPU, `delayUs` microseconds from now; one already started is moved
- * (Linux: hrtimer_start with HRTIMER_MODE_REL_PINNED).
+ * Starts the timer `delayUs` microseconds from now; one already started is moved (Linux: hrtimer_start with
+ * HRTIMER_MODE_REL_PINNED).
+ * @param on the CPU whose thread runs it: by default the one this thread counts as running on
  */
-export function hrtimerStart(cur: Current, timer: number, delayUs: number): void {
-  const { m } = cur;
-  let { cpu } = cur;
+export function hrtimerStart(cur: Current, timer: number, delayUs: number, on: Cpu = cur.cpu): void {
   const delay = Math.min(delayUs, HRTIMER_MAX_US);
-  const expires = (cur.platform.nowUs() + delay) | 0;
+  hrtimerStartAt(cur, timer, (cur.platform.nowUs() + delay) | 0, on);
+}
+
+/**
+ * The same with the time at which it expires, in wrapping microseconds, at most HRTIMER_MAX_US ahead (Linux:
+ * HRTIMER_MODE_ABS_PINNED): whatever holds this thread up meanwhile does not make the timer late.
+ */
+export function hrtimerStartAt(cur: Current, timer: number, expires: number, on: Cpu): void {
+  const { m } = cur;
+  let cpu = cur.cpus[on.id];
   lockBase(cur, timer);
   if (m[timer + HRTIMER.enqueued] !== 0) dequeue(cur, timer);
   // A timer whose function is being called stays with that CPU: else another could call it a second time.
@@ -78,7 +94,9 @@ export function hrtimerStart(cur: Current, timer: number, delayUs: number): void
   m[timer + HRTIMER.expiresUs] = expires;
   const first = enqueue(cur, timer);
   const base = cur.cpus[m[timer + HRTIMER.base]];
+  const look = Atomics.load(m, base.timerLook); // H8
   spinUnlock(m, base.timerLock);
+  if (look !== 0 && ((expires - look) | 0) >= 0) return;
   const t = m[base.at + CPU.task];
   if (first && t !== cur.task.at) wakeUpProcess(m, t); // H3
 }
@@ -112,15 +130,23 @@ export function hrtimerRunQueues(cur: Current): number {
   const { m, cpu } = cur;
   let ran = false;
   for (;;) {
-    if (Atomics.load(m, cpu.timerFirst) === 0) return ran ? 0 : -1; // H4
+    if (Atomics.load(m, cpu.timerFirst) === 0) {
+      // H4
+      if (m[cpu.timerLook] === 0) return ran ? 0 : -1;
+      Atomics.store(m, cpu.timerLook, 0); // H7
+      continue;
+    }
     spinLock(m, cpu.timerLock);
     const timer = m[cpu.timerFirst];
     if (timer === 0) {
       spinUnlock(m, cpu.timerLock);
-      return ran ? 0 : -1;
+      continue;
     }
-    const leftUs = (m[timer + HRTIMER.expiresUs] - cur.platform.nowUs()) | 0;
+    const expires = m[timer + HRTIMER.expiresUs];
+    const leftUs = (expires - cur.platform.nowUs()) | 0;
     if (leftUs > 0) {
+      // Rounded up: a timer that expires no earlier than this is seen in time.
+      if (m[cpu.timerLook] !== (expires | 1)) Atomics.store(m, cpu.timerLook, expires | 1); // H7
       spinUnlock(m, cpu.timerLock);
       return ran ? 0 : leftUs;
     }

@@ -31,14 +31,18 @@ export function schedule(cur: Current): void {
  * @returns true if it was woken, false if the time was up
  */
 export function scheduleTimeout(cur: Current, timeoutUs: number): boolean {
+  return scheduleUntil(cur, (cur.platform.nowUs() + timeoutUs) | 0);
+}
+
+/** The same until the clock shows `deadlineUs` (wrapping microseconds; Linux: schedule_hrtimeout). */
+export function scheduleUntil(cur: Current, deadlineUs: number): boolean {
   const { m, task } = cur;
   const state = Atomics.load(m, task.state);
   if (state === TASK_RUNNING) return true;
   rcuIdleEnter(cur);
   cur.nvcsw++;
   m[task.at + TASK.nvcsw] = cur.nvcsw;
-  const deadlineUs = (cur.platform.nowUs() + timeoutUs) | 0;
-  let leftUs = timeoutUs;
+  let leftUs = (deadlineUs - cur.platform.nowUs()) | 0;
   // A notification meant for an earlier sleep may come late: only the state, or the clock, ends this one.
   while (leftUs > 0 && Atomics.wait(m, task.state, state, leftUs / 1e3) === 'ok') {
     if (Atomics.load(m, task.state) !== state) break;

@@ -29,7 +29,7 @@ import type { Current } from './current.js';
 import { hrtimerRunQueues } from './hrtimer.js';
 import { kthreadShouldStop } from './kthread.js';
 import { rcuQuiescentState } from './rcu.js';
-import { schedule, scheduleTimeout } from './sched.js';
+import { schedule, scheduleUntil } from './sched.js';
 import type { SmpHotplugThread } from './smpboot.js';
 import { setCurrentState, TASK, TASK_INTERRUPTIBLE, TASK_RUNNING, wakeUpProcess } from './task.js';
 
@@ -142,7 +142,8 @@ export function cpuIdleLoop(cur: Current): number {
     }
     const nextUs = hrtimerRunQueues(cur);
     if (nextUs < 0) schedule(cur);
-    else if (nextUs > 0) scheduleTimeout(cur, nextUs);
+    // As promised: whatever holds this thread up before it sleeps does not make the sleep end later.
+    else if (nextUs > 0) scheduleUntil(cur, m[cpu.timerLook]);
   }
   setCurrentState(task, TASK_RUNNING);
   return 0;

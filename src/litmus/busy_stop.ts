@@ -148,10 +148,16 @@ export const stopValues: Litmus = litmus({
   why: 'flags and budget are the caller’s',
 });
 
-/** A clock that goes on by a microsecond with each look. */
+/** A clock that goes on by a microsecond with each look, and comes round: a loop without end is seen to be one. */
 function ticking(): Platform {
   let nowUs = 0;
-  return { ...STILL, nowUs: () => ++nowUs };
+  return {
+    ...STILL,
+    nowUs() {
+      nowUs = (nowUs + 1) & 0xff;
+      return nowUs;
+    },
+  };
 }
 
 /** Counts polls; the frames stay where they are. */

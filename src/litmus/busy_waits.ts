@@ -6,6 +6,7 @@ import { schedule } from '../kernel/sched.js';
 import { doSoftirq } from '../kernel/softirq.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
+import { BUSY_POLL_BUDGET, napiBusyLoop } from '../net/core/busy_poll.js';
 import { type EpollParams, EventPoll } from '../net/core/eventpoll.js';
 import { NAPI, type Napi } from '../net/core/napi.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
@@ -221,4 +222,38 @@ export const sockBusyFrames: Litmus = litmus({
   },
   forbids: 'a frame that a busy loop took and keeps, or a loop that does not see it',
   why: 'what a poll took goes up before the loop looks at the queue, whoever polled',
+});
+
+export const busyOthersFrames: Litmus = litmus({
+  name: 'busy-poll-others-frames',
+  memory: netMemory,
+  setup(arena, label) {
+    const s = waiting(arena, label, busySetup(arena, label));
+    arena.m[s.ring] = 1;
+    arena.m[s.masked] = 1;
+    return s;
+  },
+  threads: {
+    app(arena, s) {
+      const net = waitFor(arena, s, s.irqB);
+      napiBusyLoop(net, s.id, () => Atomics.load(arena.m, s.got) !== 0, 0, BUSY_POLL_BUDGET);
+    },
+    reader(arena, s) {
+      const { m } = arena;
+      const { cur } = waitFor(arena, s, s.reader);
+      const r = sockReaderView(m, s.sock);
+      for (;;) {
+        setCurrentState(cur.task, TASK_INTERRUPTIBLE); // Y2
+        if (r.consumer.available(1) !== 0) break;
+        schedule(cur);
+      }
+      setCurrentState(cur.task, TASK_RUNNING);
+      Atomics.store(m, s.got, 1);
+    },
+  },
+  final({ m }, s) {
+    must(m[s.ring] === 0 && m[s.masked] === 0, 'a frame is left, or the interrupt is masked at rest');
+  },
+  forbids: 'a reader that sleeps on for as long as another one busy polls its instance',
+  why: 'each turn of the loop wakes the readers of what it took',
 });

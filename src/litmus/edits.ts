@@ -21,12 +21,17 @@ export const EDITS: readonly Edit[] = Object.freeze([
   ),
   counter(
     'kernel/sched.js',
-    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    const deadlineUs',
-    'm[task.at + TASK.nvcsw] = 0;\n    const deadlineUs',
+    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    let leftUs',
+    'm[task.at + TASK.nvcsw] = 0;\n    let leftUs',
   ),
   counter('kernel/softirq.js', 'm[cpu.at + CPU.softirqRuns]++', 'm[cpu.at + CPU.softirqRuns] = 0'),
   counter('kernel/softirq.js', 'm[cpu.at + CPU.softirqHandovers]++', 'm[cpu.at + CPU.softirqHandovers] = 0'),
   counter('kernel/irq.js', 'm[at + IRQ_DESC.count]++', 'm[at + IRQ_DESC.count] = 0'),
+  counter(
+    'drivers/net/sim_nic_timed.js',
+    'Atomics.add(m, q.at + NIC_QUEUE.interrupts, 1)',
+    'Atomics.add(m, q.at + NIC_QUEUE.interrupts, 0)',
+  ),
   counter('net/core/napi_poll.js', 'm[at + NAPI.polls]++', 'm[at + NAPI.polls] = 0'),
   counter('net/core/napi_poll.js', 'm[at + NAPI.work] += work', 'm[at + NAPI.work] = 0'),
   counter(
@@ -43,6 +48,7 @@ export const EDITS: readonly Edit[] = Object.freeze([
   counter('net/core/napi_schedule.js', 'm[at + NAPI.completions]++', 'm[at + NAPI.completions] = 0'),
   counter('net/core/napi_schedule.js', 'm[at + NAPI.emptyPolls]++', 'm[at + NAPI.emptyPolls] = 0'),
   counter('net/core/busy_poll.js', 'm[at + NAPI.work] += work', 'm[at + NAPI.work] = 0'),
+  counter('net/core/busy_poll.js', 'net.m[n.at + NAPI.work] += work', 'net.m[n.at + NAPI.work] = 0'),
   // Whether it gave way is told, how often is not.
   counter('kernel/bh.js', 'cur.yields++', 'cur.yields = 1'),
   // Readers are woken behind every poll, not every fourth.

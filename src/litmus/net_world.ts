@@ -58,12 +58,12 @@ export function netMemory(): Arena {
   return new Arena(new SharedArrayBuffer(ARENA_WORDS * 4));
 }
 
-/** Boots the network layer, without a device. */
+/** Boots the network layer, without a device. A second CPU's own thread is `irqA`. */
 export function netBoot(
   { m }: Arena,
   label: Label,
   persist = NAPI_KTHREAD_PERSIST_OFF,
-  nrCpus = 1,
+  nrCpus: 1 | 2 = 1,
 ): NetTasks {
   boot(m, label, nrCpus);
   const at = kmalloc(m, NET.SIZE);
@@ -83,11 +83,12 @@ export function netBoot(
   const tasks = {
     cpu: addRunningTask(m, label, 'cpu/0'),
     thread: addTask(m, label, 'napi'),
-    irqA: addRunningTask(m, label, 'irqA'),
+    irqA: addRunningTask(m, label, 'irqA', nrCpus - 1),
     irqB: addRunningTask(m, label, 'irqB'),
     control: addRunningTask(m, label, 'control'),
   };
   m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = tasks.cpu;
+  if (nrCpus === 2) m[perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, 1) + CPU.task] = tasks.irqA;
   return tasks;
 }
 
@@ -103,7 +104,7 @@ export function netSetup(
   weight: number,
   counting = true,
   persist = NAPI_KTHREAD_PERSIST_OFF,
-  nrCpus = 1,
+  nrCpus: 1 | 2 = 1,
 ): NetSetup {
   const { m } = arena;
   const tasks = netBoot(arena, label, persist, nrCpus);

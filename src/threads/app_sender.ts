@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * What an application thread sends UDP datagrams with, by the loopback device. A call of `send` is a system call: what it
- * raises is done within it, as in Linux.
+ * What an application thread sends UDP datagrams with, by the loopback device or by a NIC. A call of `send`, or of
+ * `sendPayloads`, is a system call: what it raises is done within it, as in Linux.
  */
 import { writeUdp4 } from '../drivers/net/frame_builder.js';
 import { loopbackCount, loopbackXmit } from '../drivers/net/loopback.js';
+import { nicQueueAt } from '../drivers/net/sim_nic.js';
+import { nicTransmitBatch } from '../drivers/net/sim_nic_tx.js';
 import { Toeplitz } from '../drivers/net/toeplitz.js';
 import { checkGivenInt, OptionError } from '../errors.js';
 import { condResched } from '../kernel/bh.js';
@@ -14,20 +16,32 @@ import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/tas
 import { ringLength } from '../mm/ring.js';
 import { dissect } from '../net/core/flow_dissector.js';
 import { FlowKeys } from '../net/core/headers/flow_keys.js';
+import { TX_BATCH } from '../net/core/net_context.js';
+import { NET_DEVICE } from '../net/core/net_device.js';
 import { PAGE_POOL, type PagePool } from '../net/core/page_pool.js';
-import { SKB_DATA_BYTES, SKB_F_IP } from '../net/core/skbuff.js';
-import { type FrameTemplate, SENDER_CLOSED, UDP_SENDER, udpSend, type Xmit } from '../net/ipv4/udp_send.js';
+import { SKB, SKB_DATA_BYTES, SKB_F_IP } from '../net/core/skbuff.js';
+import {
+  type FrameTemplate,
+  type Payloads,
+  SENDER_CLOSED,
+  UDP_SENDER,
+  udpSend,
+  udpSendByNic,
+  type Xmit,
+  type XmitBatch,
+} from '../net/ipv4/udp_send.js';
 import type { ThreadContext } from './context.js';
 
 const ETH_IP_UDP_BYTES = 42;
 /** Most bytes of payload: one buffer a frame. */
 export const MAX_PAYLOAD_BYTES = SKB_DATA_BYTES - ETH_IP_UDP_BYTES;
-/** Most frames of one system call. */
-const MAX_BATCH = 64;
 /** Looks at the pool before a sleep. */
 const SPIN_LOOKS = 200;
 
-/** A datagram to be sent again and again. */
+/** The template's own payload, for each datagram. */
+const OWN: Payloads = Object.freeze({ list: null, first: 0 });
+
+/** A datagram to be sent again and again, or the flow of datagrams with payloads of their own. */
 export interface FlowOptions {
   readonly srcPort: number;
   readonly dstPort: number;
@@ -52,15 +66,20 @@ export class UdpSender {
   private readonly ctx: ThreadContext;
   private readonly at: number;
   private readonly dev: number;
+  private readonly byNic: boolean;
   private readonly pool: PagePool;
   private readonly rss = new Toeplitz();
+  private readonly payloads: Payloads = { list: null, first: 0 };
+  private readonly single: Uint8Array[] = [];
   private dropped = 0;
+  private bytes = 0;
 
   constructor(ctx: ThreadContext, at: number) {
     const { m } = ctx.arena;
     this.ctx = ctx;
     this.at = at;
     this.dev = m[at + UDP_SENDER.dev];
+    this.byNic = m[at + UDP_SENDER.byNic] !== 0;
     this.pool = ctx.net.pool(m[at + UDP_SENDER.pool]);
   }
 
@@ -95,6 +114,7 @@ export class UdpSender {
     dissect(buffer, 0, len, keys);
     return {
       bytes: buffer.slice(0, len),
+      header: buffer.slice(0, keys.payloadOff),
       hash: this.rss.rssHashWord(buffer, keys),
       headers: (keys.l4Off << 16) | keys.l3Off,
       payload: (keys.payloadLen << 16) | keys.payloadOff,
@@ -109,34 +129,59 @@ export class UdpSender {
    * @returns how many were sent: fewer than `n` once the sender is closed
    */
   send(frame: FrameTemplate, n = 1): number {
+    return this.sendAll(frame, OWN, Math.max(0, Math.trunc(n) || 0));
+  }
+
+  /** Sends up to `n` copies, at most 64, as many as there are buffers. @returns how many */
+  trySend(frame: FrameTemplate, n = 1): number {
+    return this.trySome(frame, OWN, Math.max(0, Math.trunc(n) || 0));
+  }
+
+  /**
+   * Sends datagrams of a flow with payloads of their own, waiting for buffers: up to 64 a system call (Linux: sendmmsg).
+   * The payloads are copied: they are the caller's again when it returns.
+   * @param n how many of them, from the first on
+   * @returns how many were sent: fewer than `n` once the sender is closed
+   * @throws OptionError for a payload that no frame holds
+   */
+  sendPayloads(frame: FrameTemplate, payloads: readonly Uint8Array[], n = payloads.length): number {
+    const all = Math.max(0, Math.min(Math.trunc(n) || 0, payloads.length));
+    for (let i = 0; i < all; i++) {
+      if (payloads[i].length > MAX_PAYLOAD_BYTES) payloadOf(payloads[i]);
+    }
+    this.payloads.list = payloads;
+    this.payloads.first = 0;
+    return this.sendAll(frame, this.payloads, all);
+  }
+
+  /** Sends one datagram of a flow with a payload of its own. @returns false once the sender is closed */
+  sendPayload(frame: FrameTemplate, payload: Uint8Array): boolean {
+    this.single[0] = payload;
+    return this.sendPayloads(frame, this.single) === 1;
+  }
+
+  private sendAll(frame: FrameTemplate, payloads: Payloads, all: number): number {
     const { cur } = this.ctx;
-    const all = Math.max(0, Math.trunc(n) || 0);
     let sent = 0;
     while (sent < all) {
-      const got = this.trySend(frame, all - sent);
+      const got = this.trySome(frame, payloads, all - sent);
       sent += got;
+      if (payloads.list !== null) payloads.first += got;
       if (got === 0 && !this.waitForBuffers()) break;
       condResched(cur);
     }
     return sent;
   }
 
-  /** Sends up to `n` copies, at most 64, as many as there are buffers. @returns how many */
-  trySend(frame: FrameTemplate, n = 1): number {
-    const { ctx, dev } = this;
+  private trySome(frame: FrameTemplate, payloads: Payloads, n: number): number {
+    const { ctx, at, pool } = this;
     if (this.closed) return 0;
+    const want = Math.min(n, TX_BATCH);
+    if (this.byNic) return udpSendByNic(ctx.net, at, pool, frame, payloads, want, this.xmitBatch);
     this.dropped = 0;
-    const want = Math.max(0, Math.min(Math.trunc(n) || 0, MAX_BATCH));
-    const now = ctx.cur.platform.nowNs();
-    const got = udpSend(ctx.net, this.at, this.pool, frame, want, now, this.xmit);
-    if (got > 0)
-      loopbackCount(
-        ctx.net,
-        dev,
-        got - this.dropped,
-        (got - this.dropped) * frame.bytes.length,
-        this.dropped,
-      );
+    this.bytes = 0;
+    const got = udpSend(ctx.net, at, pool, frame, payloads, want, ctx.cur.platform.nowNs(), this.xmit);
+    if (got > 0) loopbackCount(ctx.net, this.dev, got - this.dropped, this.bytes, this.dropped);
     return got;
   }
 
@@ -146,9 +191,18 @@ export class UdpSender {
   }
 
   private readonly xmit: Xmit = (net, dev, skb, place, flows) => {
+    const len = net.m[skb + SKB.len];
     const sent = loopbackXmit(net, dev, skb, place, flows);
-    if (!sent) this.dropped++;
+    if (sent) this.bytes += len;
+    else this.dropped++;
     return sent;
+  };
+
+  private readonly xmitBatch: XmitBatch = (net, dev, hash, n) => {
+    const { m } = net;
+    // A flow leaves by one queue.
+    const queue = (hash >>> 0) % m[dev + NET_DEVICE.queues];
+    nicTransmitBatch(net, dev, nicQueueAt(m, m[dev + NET_DEVICE.priv], queue), n);
   };
 
   /** @returns false once the sender is closed */

@@ -7,16 +7,20 @@ import { LOOPBACK_OPS } from '../drivers/net/loopback.js';
 import { buffersFreed, SimNicDriver, simNicInterrupt, simNicPoll } from '../drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../drivers/net/sim_nic_main.js';
 import { simNicInterruptNetifRx } from '../drivers/net/sim_nic_netif_rx.js';
+import { timedTimer } from '../drivers/net/sim_nic_timed.js';
+import { Toeplitz } from '../drivers/net/toeplitz.js';
 import { Current, cpuViews } from '../kernel/current.js';
 import { NodePlatform } from '../kernel/platform.js';
 import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
 import { TASK } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
 import { processBacklog } from '../net/core/backlog.js';
+import type { FlowKeys } from '../net/core/headers/flow_keys.js';
 import {
   DRIVER_LOOPBACK,
   DRIVER_SIM_NIC,
   HRTIMER_NAPI_WATCHDOG,
+  HRTIMER_TIMED_WIRE,
   IRQ_SIM_NIC_RX,
   POLL_BACKLOG,
   POLL_SIM_NIC,
@@ -40,6 +44,15 @@ export interface ThreadContext {
 /** The clock of this worker: made once, it measures its distance to the monotonic clock. */
 const platform = new NodePlatform(setComm);
 
+/** The hash function of this thread's transmitters; its tables are made when it is first called. */
+function receiveHash(): (b: Uint8Array, keys: FlowKeys) => number {
+  let rss: Toeplitz | null = null;
+  return (b, keys) => {
+    rss ??= new Toeplitz();
+    return rss.rssHashWord(b, keys);
+  };
+}
+
 /**
  * Makes the context of the running thread.
  * @param sab the machine's arena
@@ -52,8 +65,10 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   const net = netContext(cur, arena);
   const driver = new SimNicDriver(net);
   driver.netifRxInterrupt = simNicInterruptNetifRx;
+  driver.receiveHash = receiveHash();
   cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
+  cur.hrtimerFns[HRTIMER_TIMED_WIRE] = (c, wireAt) => timedTimer(driver, c, wireAt);
   cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
   net.napiPollFns[POLL_BACKLOG] = processBacklog;
   net.poolFreed = (nc, pool) => {

@@ -3,6 +3,7 @@
 import { LOOPBACK, loopbackCreate } from '../drivers/net/loopback.js';
 import { NIC_QUEUE, nicQueueAt, SIM_NIC, simNicCreate, simNicDiscard } from '../drivers/net/sim_nic.js';
 import { simNicProbe } from '../drivers/net/sim_nic_main.js';
+import { timedModerated } from '../drivers/net/sim_nic_timed_main.js';
 import { EBUSY, EINVAL, ENOENT, ENOMEM } from '../kernel/errno.js';
 import { irqSetAffinity } from '../kernel/irq.js';
 import { synchronizeRcu } from '../kernel/rcu.js';
@@ -181,6 +182,7 @@ function changeLocked(ctx: ThreadContext, dev: number, op: ControlOp): number {
         Atomics.store(m, nicQueueAt(m, nic, i) + NIC_QUEUE.rxUsecs, op.rxUsecs);
         Atomics.store(m, nicQueueAt(m, nic, i) + NIC_QUEUE.rxFrames, op.rxFrames);
       }
+      timedModerated(driver, dev);
       return 0;
     }
     case 'irq-affinity': {

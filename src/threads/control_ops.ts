@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Control operations as plain data: what the main thread asks a control worker to carry out. */
 
+import type { TimedParams } from '../drivers/net/sim_nic_timed_make.js';
 import type { UapiRequest } from '../uapi/request.js';
 
 /** Parameters of a simulated NIC. */
@@ -79,9 +80,13 @@ export type ControlOp =
     }
   | { readonly name: 'rps-flow-cnt'; readonly dev: number; readonly index: number; readonly entries: number }
   | { readonly name: 'loopback-add'; readonly device: string }
+  | { readonly name: 'cable-connect'; readonly dev: number; readonly peer: number }
+  | { readonly name: 'cable-disconnect'; readonly dev: number; readonly peer: number }
   | { readonly name: 'sender-open'; readonly dev: number; readonly cpu: number; readonly buffers: number }
   | { readonly name: 'sender-shutdown'; readonly sender: number }
   | { readonly name: 'sender-free'; readonly sender: number }
+  | { readonly name: 'wire-attach'; readonly dev: number; readonly params: TimedParams }
+  | { readonly name: 'wire-detach'; readonly dev: number }
   | { readonly name: 'uapi'; readonly request: UapiRequest }
   /** An operation that changes a device in place. The value is what it took, ns. */
   | { readonly name: 'timed'; readonly op: ControlOp };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Opening and closing senders of UDP datagrams, in process context. */
-import { EINVAL, ENOMEM } from '../kernel/errno.js';
+import { ENOMEM } from '../kernel/errno.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
 import { DRIVER_LOOPBACK } from '../net/core/ids.js';
 import { NET_DEVICE } from '../net/core/net_device.js';
@@ -16,8 +16,8 @@ export function openSender(
   op: Extract<ControlOp, { name: 'sender-open' }>,
 ): ControlResult {
   const { m } = ctx.cur;
-  if (m[op.dev + NET_DEVICE.driver] !== DRIVER_LOOPBACK) return { err: -EINVAL, value: null };
-  const at = udpSenderCreate(m, op.dev, op.cpu, op.buffers);
+  const byNic = m[op.dev + NET_DEVICE.driver] !== DRIVER_LOOPBACK;
+  const at = udpSenderCreate(m, op.dev, byNic, op.cpu, op.buffers);
   return at === 0 ? { err: -ENOMEM, value: null } : { err: 0, value: at };
 }
 

@@ -5,11 +5,13 @@ import { setCurrentState, TASK_RUNNING } from '../kernel/task.js';
 import { setBacklogThreaded, setRpsSockFlowEntries } from '../net/core/rps_config.js';
 import { udpSenderShutdown } from '../net/ipv4/udp_send.js';
 import { type ThreadContext, threadContext } from './context.js';
+import { plugCable } from './control_cable.js';
 import { bootCpus, setCpuOnline, shutdownCpus } from './control_cpus.js';
 import { addLoopback, addNetdev, changeNetdev, delNetdev, napiGet } from './control_netdev.js';
 import type { ControlOp, ControlResult } from './control_ops.js';
 import { freeSender, openSender } from './control_sender.js';
 import { freeSock, openSock, shutdownSock } from './control_sock.js';
+import { attachWire, detachWire } from './control_timed.js';
 import { uapi } from './control_uapi.js';
 import type { ControlTask } from './tasks.js';
 
@@ -60,6 +62,10 @@ export function runControlThread(task: ControlTask): ControlResult {
     case 'loopback-add':
       result = addLoopback(ctx, op.device);
       break;
+    case 'cable-connect':
+    case 'cable-disconnect':
+      result = { err: plugCable(ctx, op.dev, op.peer, op.name === 'cable-connect'), value: null };
+      break;
     case 'sender-open':
       result = openSender(ctx, op);
       break;
@@ -69,6 +75,12 @@ export function runControlThread(task: ControlTask): ControlResult {
       break;
     case 'sender-free':
       result = { err: freeSender(ctx, op.sender), value: null };
+      break;
+    case 'wire-attach':
+      result = attachWire(ctx, op);
+      break;
+    case 'wire-detach':
+      result = detachWire(ctx, op.dev);
       break;
     case 'uapi':
       result = { err: 0, value: uapi(ctx, op.request) };

@@ -117,6 +117,29 @@ export function deviceCounters(net: NetContext, dev: number): Counters & { reado
   return { ...sum, dropped: m[m[dev + NET_DEVICE.priv] + SIM_NIC.rxDropped] >>> 0 };
 }
 
+/** What a device sent; packets and `dropped` wrap at 2^32. */
+export interface TxCounters {
+  readonly packets: number;
+  readonly bytes: number;
+  /** Frames not sent: the link was down, or no buffer could hold them. */
+  readonly dropped: number;
+}
+
+/** Reads a device's counters of the sending side. What the loopback device received it had sent. */
+export function txCounters(m: Int32Array, dev: number): TxCounters {
+  const priv = m[dev + NET_DEVICE.priv];
+  if (isLoopback(m, dev)) {
+    const { packets, bytes } = loopbackCounters(m, priv);
+    return { packets, bytes, dropped: 0 };
+  }
+  const count = (word: number): number => Atomics.load(m, priv + word) >>> 0;
+  return {
+    packets: count(SIM_NIC.txPackets),
+    bytes: count(SIM_NIC.txKib) * 1024 + count(SIM_NIC.txRestBytes),
+    dropped: count(SIM_NIC.txDropped),
+  };
+}
+
 function loopbackCounters(m: Int32Array, priv: number): Counters & { readonly dropped: number } {
   const count = (word: number): number => Atomics.load(m, priv + word) >>> 0;
   return {

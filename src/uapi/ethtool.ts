@@ -10,7 +10,15 @@ import { netdevSetChannels, netdevSetRing } from '../net/core/dev.js';
 import { NAPI } from '../net/core/napi.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { NET_DEVICE } from '../net/core/net_device.js';
-import { deviceByName, deviceCounters, isLoopback, queueCounters, queuesOf, withDevice } from './devices.js';
+import {
+  deviceByName,
+  deviceCounters,
+  isLoopback,
+  queueCounters,
+  queuesOf,
+  txCounters,
+  withDevice,
+} from './devices.js';
 import { Refusal } from './refuse.js';
 import type { Attributes } from './request.js';
 
@@ -162,12 +170,16 @@ function setCoalesce(net: NetContext, dev: number, values: Values, header: numbe
 function stats(net: NetContext, dev: number): object {
   const { m } = net;
   const sum = deviceCounters(net, dev);
+  const sent = txCounters(m, dev);
   const out: { [name: string]: number } = {
     rx_packets: sum.packets,
     rx_bytes: sum.bytes,
     rx_missed: sum.missed,
     rx_dropped: sum.dropped,
     rx_interrupts: sum.interrupts,
+    tx_packets: sent.packets,
+    tx_bytes: sent.bytes,
+    tx_dropped: sent.dropped,
   };
   queuesOf(m, dev, 'used').forEach((q, i) => {
     const c = queueCounters(net, q);

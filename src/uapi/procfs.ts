@@ -6,7 +6,7 @@ import { IRQ_DESC } from '../kernel/irq.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { netdevName } from '../net/core/net_device.js';
 import { cpuNumbers } from './cpumask.js';
-import { allDevices, deviceCounters, irqNumber, isLoopback, queuesOf } from './devices.js';
+import { allDevices, deviceCounters, irqNumber, queuesOf, txCounters } from './devices.js';
 import { softnetStatLine, softnetStatOf } from './softnet_stat.js';
 import { sysctlNode } from './sysctl.js';
 import { directory, file, type VfsNode } from './vfs_node.js';
@@ -95,8 +95,8 @@ function netDev(net: NetContext): string {
     const c = deviceCounters(net, dev);
     const receive = [c.bytes, c.packets, 0, c.dropped + c.missed, 0, 0, 0, 0];
     const widths = [7, 7, 4, 4, 4, 5, 10, 9, 8, 7, 4, 4, 4, 5, 7, 10];
-    const sent = isLoopback(net.m, dev) ? [c.bytes, c.packets] : [0, 0];
-    const columns = [...receive, ...sent, 0, 0, 0, 0, 0, 0];
+    const sent = txCounters(net.m, dev);
+    const columns = [...receive, sent.bytes, sent.packets, 0, sent.dropped, 0, 0, 0, 0];
     text += `${netdevName(net.m, dev).padStart(6)}: ${columns.map((n, i) => String(n).padStart(widths[i])).join(' ')}\n`;
   }
   return text;

@@ -19,6 +19,7 @@ import {
   hasCarrier,
   isLoopback,
   isUp,
+  txCounters,
   withDevice,
 } from './devices.js';
 import type { UapiHost } from './host.js';
@@ -96,8 +97,7 @@ function writeFlags(net: NetContext, dev: number, value: bigint): number {
 /** What the device counts; the others are there, and 0. */
 function statistics(net: NetContext, dev: number): { readonly [name: string]: number } {
   const c = deviceCounters(net, dev);
-  // What the loopback device received it had sent.
-  const sent = isLoopback(net.m, dev) ? c : { bytes: 0, packets: 0 };
+  const sent = txCounters(net.m, dev);
   return {
     collisions: 0,
     multicast: 0,
@@ -117,7 +117,7 @@ function statistics(net: NetContext, dev: number): { readonly [name: string]: nu
     tx_bytes: sent.bytes,
     tx_carrier_errors: 0,
     tx_compressed: 0,
-    tx_dropped: 0,
+    tx_dropped: sent.dropped,
     tx_errors: 0,
     tx_fifo_errors: 0,
     tx_heartbeat_errors: 0,

@@ -72,7 +72,10 @@ async function run({ mode, options = {}, rfs = false, count = 60_000, meanwhile 
   }
   expect(out + sum(machine.drops())).toBe(frames);
   expect(out).toBeGreaterThan(0);
-  for (const sd of machine.softnetStat()) expect(sd.processed).toBeGreaterThan(0);
+  // Run-time threads are bound to no CPU: those of a busy host may all count as running on one.
+  if (mode !== 'threaded') {
+    for (const sd of machine.softnetStat()) expect(sd.processed).toBeGreaterThan(0);
+  }
   await machine.shutdown();
   return turns;
 }

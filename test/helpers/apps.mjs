@@ -104,3 +104,19 @@ export function sendBadly(app) {
   }
   return said;
 }
+
+/** Reads everything from a timed wire: the number in each payload, and how late each frame was, ns. */
+export function timedReader(app) {
+  const numbers = [];
+  const lateNs = [];
+  for (let batch = app.recv(256); batch !== null; batch = app.recv(256)) {
+    const nowNs = app.nowNs();
+    for (let i = 0; i < batch.count; i++) {
+      const at = batch.offset(i) + batch.payloadOffset(i);
+      const { bytes } = batch;
+      numbers.push((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]);
+      lateNs.push([batch.tstampNs(i), nowNs - batch.tstampNs(i)]);
+    }
+  }
+  return { numbers, lateNs };
+}

@@ -12,6 +12,8 @@ import {
   simNicPoll,
 } from '../../dist/drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../../dist/drivers/net/sim_nic_main.js';
+import { timedTimer } from '../../dist/drivers/net/sim_nic_timed.js';
+import { Toeplitz } from '../../dist/drivers/net/toeplitz.js';
 import { CPU } from '../../dist/kernel/cpu.js';
 import { Current, cpuViews, KERNEL, KERNEL_AT } from '../../dist/kernel/current.js';
 import { allocTask } from '../../dist/kernel/kthread.js';
@@ -27,6 +29,7 @@ import { backlogInit } from '../../dist/net/core/backlog_threads.js';
 import {
   DRIVER_SIM_NIC,
   HRTIMER_NAPI_WATCHDOG,
+  HRTIMER_TIMED_WIRE,
   IRQ_SIM_NIC_RX,
   POLL_SIM_NIC,
   TASK_KIND_CPU,
@@ -143,8 +146,11 @@ export class BareMachine {
     const cur = new Current(m, this.clock, task, cpuViews(m), cpu);
     const net = netContext(cur, arena);
     const driver = new SimNicDriver(net);
+    const rss = new Toeplitz();
+    driver.receiveHash = (b, keys) => rss.rssHashWord(b, keys);
     cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
     cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
+    cur.hrtimerFns[HRTIMER_TIMED_WIRE] = (c, wireAt) => timedTimer(driver, c, wireAt);
     cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
     net.netDevOps[DRIVER_SIM_NIC] = simNicOps(driver);
     net.poolFreed = (nc, pool) => buffersFreed(driver, nc, pool);

@@ -10,8 +10,10 @@ import {
   hrtimerRunQueues,
   hrtimerSetup,
   hrtimerStart,
+  hrtimerStartAt,
 } from '../../dist/kernel/hrtimer.js';
 import type { Platform } from '../../dist/kernel/platform.js';
+import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../../dist/kernel/task.js';
 import { kmalloc } from '../../dist/mm/slab.js';
 import { STATE_WORDS } from '../helpers/hrtimer_scenarios.mjs';
 import { endWorkers, KernelLab, layOutKernel, loneCurrent, stopLabs } from '../helpers/kernel_lab.js';
@@ -148,6 +150,42 @@ describe('timers, in one thread', () => {
     clock.us += 5;
     runAll();
     expect(calledData()).toEqual([1, 3, 2]);
+  });
+
+  it('wake the thread of their CPU when it would look too late by itself, and only then', () => {
+    const [a, b] = [newTimer(1), newTimer(2)];
+    const [{ task }, other] = curs;
+    /** Whether the start wakes the CPU, which has looked at its timers and sleeps. */
+    const wakes = (timer: number, delayUs: number): boolean => {
+      while (hrtimerRunQueues(cur) === 0);
+      setCurrentState(task, TASK_INTERRUPTIBLE);
+      hrtimerStart(other, timer, delayUs, cur.cpu);
+      return Atomics.load(task.m, task.state) === TASK_RUNNING;
+    };
+    expect(wakes(a, 100)).toBe(true); // it slept without a limit
+    expect(wakes(b, 50)).toBe(true); // earlier than the first
+    expect(wakes(b, 200)).toBe(false); // it looks for b at 50, and finds a
+    expect(wakes(b, 100)).toBe(false);
+    expect(wakes(a, 99)).toBe(true);
+    clock.us += 99;
+    expect(wakes(a, 10)).toBe(false); // behind b
+    clock.us += 10;
+    expect(wakes(b, 0)).toBe(true); // none is left: it sleeps without a limit again
+    expect(calledData()).toEqual([1, 2, 1]);
+  });
+
+  it('run on the CPU that is asked for, and stay where their function is being called', () => {
+    const timer = newTimer(7);
+    hrtimerStart(cur, timer, 10, curs[1].cpu);
+    clock.us += 10;
+    runAll();
+    hrtimerStartAt(curs[1], timer, (clock.us + 5) | 0, cur.cpu);
+    clock.us += 5;
+    runAll();
+    expect(called.map(({ cpu, us }) => [cpu, us])).toEqual([
+      [1, 1_000_010],
+      [0, 1_000_015],
+    ]);
   });
 
   it('may start themselves and others from their functions', () => {

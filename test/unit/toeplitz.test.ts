@@ -12,10 +12,9 @@ import {
 import {
   ethtoolRxfhIndirDefault,
   RSS_INDIRECTION_SIZE,
-  RSS_KEY,
   RssIndirection,
-  Toeplitz,
-} from '../../dist/drivers/net/toeplitz.js';
+} from '../../dist/drivers/net/rss_indirection.js';
+import { RSS_KEY, Toeplitz } from '../../dist/drivers/net/toeplitz.js';
 import {
   built,
   counting,

@@ -5,6 +5,8 @@
  * A queue has two rings, as NICs do: the driver posts empty buffers in the fill ring; the hardware takes them, writes
  * frames, and reports them in the receive ring. An interrupt a queue, masked while its NAPI instance is scheduled.
  *
+ * Fed by a timed wire (sim_nic_timed.ts) a NIC has no thread: whoever owns SCHED plays the hardware, too.
+ *
  * Owners
  *   fill ring      producer: owner of SCHED (the driver); consumer: the NIC thread
  *   receive ring   producer: the NIC thread; consumer: owner of SCHED; its stamps likewise
@@ -12,6 +14,7 @@
  *   nicWaiting     set by the NIC thread before it sleeps for buffers; taken by the driver, by CAS
  *   starving       set by the driver when the pool was empty; taken by whoever frees enough buffers, by CAS
  *   counters       the NIC thread
+ * With a cable there is no NIC thread: who transmits at the other end does its part, under wireLock (sim_nic_tx.ts).
  *   rxActive, linkUp   holder of the device mutex, who then rings the doorbell; the NIC thread acts on them and says so
  *
  * Invariants: a buffer is in the pool, in the fill ring, with the NIC, in the receive ring, or further up. Buffers
@@ -38,6 +41,7 @@ import { kfree, kmalloc } from '../../mm/slab.js';
 import { f64, line, struct, word, words } from '../../mm/struct.js';
 import { PAGE_POOL, pagePoolCreate, pagePoolDestroy } from '../../net/core/page_pool.js';
 import { RPS_PLACE } from '../../net/core/rps_map.js';
+import type { TimedWire } from './sim_nic_timed.js';
 
 /** Words of a receive descriptor: 16 bytes. */
 export const RX_DESC = Object.freeze({ skb: 0, len: 1, hash: 2, seq: 3, WORDS: 4 });
@@ -60,6 +64,7 @@ export const NIC_QUEUE = struct(
     rxUsecs: word('moderation: interrupt at the latest this long after a frame, us'),
     rxFrames: word('moderation: interrupt at the latest after this many frames'),
     service: word('a driver without NAPI: 1 while the link is up'),
+    timed: word('struct timed_wire that feeds it (sim_nic_timed.ts), 0: none; read under RCU'),
   }),
   line('whoever runs the handler of a driver without NAPI', {
     place: words(RPS_PLACE.WORDS, 'struct rps_place: where its latest frame went that was not steered'),
@@ -67,15 +72,19 @@ export const NIC_QUEUE = struct(
   line('driver (CAS to 0), NIC thread (store 1)', {
     nicWaiting: word('1 while the NIC thread sleeps for buffers'),
   }),
+  line('lock holders', { wireLock: word('spin lock of those who do the NIC thread’s part over a cable') }),
   line('driver (store), any thread that frees (CAS to 0)', {
     starving: word('buffers that must be back before the queue is polled again, 0: it has enough'),
   }),
-  line('NIC thread', {
-    rxFramesTotal: word('frames put into the ring (wraps)'),
-    interrupts: word('interrupts raised (wraps)'),
-    rxMissed: word('frames dropped for want of a posted buffer (wraps)'),
-    rxBytes: f64('bytes put into the ring'),
-  }),
+  line(
+    'the hardware: NIC thread; with a cable the holder of wireLock; with a timed wire the owner of SCHED (interrupts: by atomic add)',
+    {
+      rxFramesTotal: word('frames put into the ring (wraps)'),
+      interrupts: word('interrupts raised (wraps)'),
+      rxMissed: word('frames dropped for want of a posted buffer (wraps)'),
+      rxBytes: f64('bytes put into the ring'),
+    },
+  ),
 );
 
 /** Bit of the doorbell: end the run now. */
@@ -90,11 +99,20 @@ export const SIM_NIC = struct(
     netifRx: word('1: its driver has no NAPI'),
     queues: word('nic_queue of queue 0; the others follow'),
   }),
-  line('holder of the device mutex; read by the NIC thread', {
+  line('holder of the device mutex; read by the NIC thread, or under wireLock', {
     rxActive: word('queues that frames are spread over'),
     linkUp: word('0: frames are dropped at the wire'),
   }),
-  line('NIC thread', {
+  line('holder of rtnl and of the device mutexes of both ends; read under RCU', {
+    peer: word('net_device at the other end of the cable, 0: no cable'),
+  }),
+  line('any thread that transmits, atomic add', {
+    txPackets: word('frames sent (wraps)'),
+    txKib: word('1024s of their bytes (wraps)'),
+    txRestBytes: word('and the bytes that make no 1024 yet'),
+    txDropped: word('frames not sent: the link was down, or no buffer could hold them (wraps)'),
+  }),
+  line('NIC thread; with a cable, any thread that transmits, atomic add', {
     seq: word('frames that came over the wire so far (wraps): the number each one carries'),
     frames: word('frames read from the source in this run'),
     rxDropped: word('frames dropped because the link was down or no ring could hold them (wraps)'),
@@ -123,6 +141,8 @@ export class NicQueue {
   readonly dev: number;
   /** Index of the stamps in the Float64Array. */
   readonly stamps: number;
+  /** This thread's view of the timed wire that fed the queue when it last looked. */
+  timed: TimedWire | null = null;
 
   /** The numbers are the words of the same names, read by the caller. */
   constructor(

@@ -3,11 +3,12 @@
  * The simulated NIC's driver, the data path: interrupt handler, poll, refill. Who owns what is said in sim_nic.ts.
  */
 import type { Current } from '../../kernel/current.js';
-import { irqMask, irqUnmask, raiseIrq } from '../../kernel/irq.js';
+import { irqMask, raiseIrq } from '../../kernel/irq.js';
+import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
-import { DISSECT_OK, DISSECT_TRUNCATED } from '../../net/core/headers/flow_keys.js';
+import { DISSECT_OK, DISSECT_TRUNCATED, type FlowKeys } from '../../net/core/headers/flow_keys.js';
 import { NAPI, type Napi } from '../../net/core/napi.js';
 import { napiCompleteDone, napiScheduleOn, napiSchedulePrep } from '../../net/core/napi_schedule.js';
 import type { NetContext } from '../../net/core/net_context.js';
@@ -15,14 +16,24 @@ import { NET_DEVICE } from '../../net/core/net_device.js';
 import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
 import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
+import { timedAdvance, timedUnmask } from './sim_nic_timed.js';
+import type { NicTx } from './sim_nic_tx.js';
 
 function noInterrupt(): void {}
+
+function noHash(): number {
+  return 0;
+}
 
 /** The driver's part of a thread: its queue views. */
 export class SimNicDriver {
   readonly net: NetContext;
   /** Handler of queues whose driver has no NAPI (sim_nic_netif_rx.ts). */
   netifRxInterrupt: (driver: SimNicDriver, queueAt: number) => void = noInterrupt;
+  /** The receive hash of a frame that was dissected, int32 (toeplitz.ts), as a cable's transmitter makes it. */
+  receiveHash: (b: Uint8Array, keys: FlowKeys) => number = noHash;
+  /** What transmitting works with (sim_nic_tx.ts); made when first needed. */
+  tx: NicTx | null = null;
   /** Keeps the loads of prefetch from being dropped as unused. */
   touched = 0;
   private readonly queues = new Map<number, NicQueue>();
@@ -61,6 +72,9 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
   const q = driver.queue(m[n.at + NAPI.priv]);
   const rx = q.rxConsumer;
   net.ownPool = q.pool;
+  rcuReadLock(net.cur);
+  const timed = Atomics.load(m, q.at + NIC_QUEUE.timed);
+  if (timed !== 0) timedAdvance(driver, q, timed);
   const features = Atomics.load(m, q.dev + NET_DEVICE.features);
   rx.begin();
   const work = rx.available(budget); // D2
@@ -82,7 +96,8 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
     done += piece;
   }
   refill(net, q);
-  if (work < budget && napiCompleteDone(net, n, work)) irqUnmask(net.cur, q.irq);
+  if (work < budget && napiCompleteDone(net, n, work)) timedUnmask(driver, q);
+  rcuReadUnlock(net.cur);
   return work;
 }
 

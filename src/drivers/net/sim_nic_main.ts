@@ -7,7 +7,7 @@
  * only the difference; add the new ones before the old ones are deleted. In each of them frames are first steered away
  * from queues that go, and what these still hold is polled: a change of channels loses nothing but what overruns a ring.
  */
-import { ENOMEM, EOPNOTSUPP } from '../../kernel/errno.js';
+import { EBUSY, ENOMEM, EOPNOTSUPP } from '../../kernel/errno.js';
 import { IRQ_DESC, irqDisable, irqEnable, irqUnmask, raiseIrq, requestIrq } from '../../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
@@ -38,6 +38,9 @@ import { DROP_DEV_READY, NET } from '../../net/core/softnet_data.js';
 import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, RX_DESC, SIM_NIC, simNicDestroy } from './sim_nic.js';
 import { refill, type SimNicDriver } from './sim_nic_driver.js';
 import { openNetifRx, stopNetifRx } from './sim_nic_netif_rx.js';
+import { TIMED_WIRE } from './sim_nic_timed.js';
+import { timedDetach, timedLinkDown, timedLinkUp, timedWireOf } from './sim_nic_timed_main.js';
+import { simNicXmit, waitForTransmitters } from './sim_nic_tx.js';
 
 /** Sleep between two looks at a word that the NIC or a poll changes, us. */
 const LOOK_US = 50;
@@ -49,6 +52,7 @@ export function simNicOps(driver: SimNicDriver): NetDevOps {
     stop: (_net, dev) => simNicStop(driver, dev),
     setChannels: (_net, dev, combined) => simNicSetChannels(driver, dev, combined),
     setRing: (_net, dev, rx) => simNicSetRing(driver, dev, rx),
+    xmit: (_net, dev, queueAt, n) => simNicXmit(driver, dev, queueAt, n),
     uninit: (_net, dev) => simNicUninit(driver, dev),
   };
 }
@@ -83,6 +87,7 @@ export function simNicOpen(driver: SimNicDriver, dev: number): number {
   }
   const added = addInstances(driver, dev, 0, queues);
   if (added === null) return -ENOMEM;
+  timedLinkUp(driver, dev);
   enableInstances(driver, dev, 0, added);
   steer(net, nic, queues, 1);
   return 0;
@@ -96,17 +101,20 @@ export function simNicStop(driver: SimNicDriver, dev: number): void {
   steer(net, nic, m[dev + NET_DEVICE.queues], 0);
   if (m[nic + SIM_NIC.netifRx] !== 0) stopNetifRx(driver, dev);
   else closeInstances(driver, dev, 0, m[dev + NET_DEVICE.queues]);
+  timedLinkDown(driver, dev);
 }
 
 /**
  * ethtool -L. @returns 0; -ENOMEM: then the channels are as before, or the link is down; -EOPNOTSUPP: a driver without
- * NAPI, which cannot
+ * NAPI, which cannot; -EBUSY: a timed wire feeds a queue that would go
  */
 function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number): number {
   const { net } = driver;
   const { m } = net;
   const nic = m[dev + NET_DEVICE.priv];
   if (m[nic + SIM_NIC.netifRx] !== 0) return -EOPNOTSUPP;
+  const timed = timedWireOf(m, dev);
+  if (timed !== 0 && m[m[timed + TIMED_WIRE.queue] + NIC_QUEUE.index] >= combined) return -EBUSY;
   const old = m[dev + NET_DEVICE.queues];
   if (m[dev + NET_DEVICE.napiFirst] === 0) {
     m[dev + NET_DEVICE.queues] = combined;
@@ -137,11 +145,13 @@ function simNicSetRing(driver: SimNicDriver, dev: number, rx: number): number {
 }
 
 /** Neither the instances wanted nor those there were could be had: the link is down. */
-function lostAll(net: NetContext, dev: number): void {
+function lostAll(driver: SimNicDriver, dev: number): void {
+  const { net } = driver;
   const { m } = net;
   m[dev + NET_DEVICE.flags] &= ~IFF_UP;
   m[dev + NET_DEVICE.carrier] = 0;
   steer(net, m[dev + NET_DEVICE.priv], m[dev + NET_DEVICE.queues], 0);
+  timedLinkDown(driver, dev);
 }
 
 /** Goes from `old` to `now` instances in the device's own way. @returns 0 or -ENOMEM: then there are `old`, or none */
@@ -159,7 +169,7 @@ function reopen(driver: SimNicDriver, dev: number, old: number, now: number): nu
       closeInstances(driver, dev, 0, old);
       const added = addInstances(driver, dev, 0, now);
       const there = added ?? addInstances(driver, dev, 0, old);
-      if (there === null) lostAll(driver.net, dev);
+      if (there === null) lostAll(driver, dev);
       else enableInstances(driver, dev, 0, there);
       return added === null ? -ENOMEM : 0;
     }
@@ -241,11 +251,15 @@ function deleteInstances(net: NetContext, list: readonly number[]): void {
   for (const at of list) netifNapiFree(net, net.napi(at));
 }
 
-/** Tells the NIC over how many queues to spread frames, and whether the link is up; returns when it does so. */
+/**
+ * Tells the NIC, and who sends to it over a cable, over how many queues to spread frames, and whether the link is up;
+ * returns when they do so.
+ */
 function steer(net: NetContext, nic: number, rxActive: number, linkUp: number): void {
   const { m, cur } = net;
   Atomics.store(m, nic + SIM_NIC.rxActive, rxActive);
   Atomics.store(m, nic + SIM_NIC.linkUp, linkUp);
+  waitForTransmitters(m, nic); // C1 of sim_nic_tx.ts
   const bell = Atomics.add(m, nic + SIM_NIC.doorbell, NIC_CHANGE) + NIC_CHANGE; // D9
   Atomics.notify(m, nic + SIM_NIC.doorbell);
   while (Atomics.load(m, nic + SIM_NIC.running) !== 0) {
@@ -281,6 +295,7 @@ function simNicUninit(driver: SimNicDriver, dev: number): void {
   const { net } = driver;
   const { m } = net;
   const nic = m[dev + NET_DEVICE.priv];
+  timedDetach(driver, dev);
   for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
     const at = nicQueueAt(m, nic, i);
     purge(driver, at);

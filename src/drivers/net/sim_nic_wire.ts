@@ -14,16 +14,15 @@ import { NET_DEVICE } from '../../net/core/net_device.js';
 import { countDrops } from '../../net/core/skb_free.js';
 import { SKB, SKB_DATA_BYTES, skbBuffersFor, skbData } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, DROP_PKT_TOO_BIG, DROP_RX_MISSED } from '../../net/core/softnet_data.js';
+import { copyFrame } from './copy_frame.js';
+import { RssIndirection } from './rss_indirection.js';
 import { NIC_QUEUE, NIC_STOP, type NicQueue, nicQueueAt, nicQueueView, RX_DESC, SIM_NIC } from './sim_nic.js';
-import { RssIndirection, Toeplitz } from './toeplitz.js';
+import { Toeplitz } from './toeplitz.js';
 
 /** Frames of a queue that are published at once at most. */
 const BATCH = 64;
 /** A NIC without buffers looks again this often, whoever may have forgotten it. */
 const WAIT_MS = 1;
-
-/** Frames up to this long are copied word by word where they are aligned. */
-const WORD_COPY_BYTES = 256;
 
 /** What to do with a frame when no buffer is posted. */
 export type WhenFull = 'wait' | 'drop';
@@ -219,15 +218,7 @@ export class Wire {
     const fill = wq.q.fillConsumer;
     const head = m[fill.slot(wq.used++)];
     if (need === 1) {
-      if (len <= WORD_COPY_BYTES && (off & 3) === 0) {
-        // Short and aligned: words are faster than a call. The buffer has room for the last one.
-        const to = head + SKB.SIZE;
-        const from = off >> 2;
-        const words = (len + 3) >> 2;
-        for (let i = 0; i < words; i++) m[to + i] = m[from + i];
-      } else {
-        b.copyWithin(skbData(head), off, off + len);
-      }
+      copyFrame(m, b, head, off, len);
       return head;
     }
     b.copyWithin(skbData(head), off, off + SKB_DATA_BYTES);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * Receive-side scaling: the Toeplitz hash over addresses and ports, and the indirection table that turns it
- * into a queue ("Receive-Side Scaling Hash Calculations", Microsoft; Linux:
- * Documentation/networking/scaling.rst).
+ * Receive-side scaling: the Toeplitz hash over addresses and ports ("Receive-Side Scaling Hash Calculations", Microsoft;
+ * Linux: Documentation/networking/scaling.rst). What turns it into a queue: rss_indirection.ts.
  *
  * The hash of n bytes is the exclusive or, over every bit that is set in them, of the 32 key bits that begin
  * at that bit's position. For each byte position and byte value that exclusive or is worked out beforehand,
@@ -17,9 +16,6 @@ export const RSS_KEY: Uint8Array = Uint8Array.from([
   0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b,
   0xbe, 0xac, 0x01, 0xfa,
 ]);
-
-/** Entries of an indirection table: a power of two. */
-export const RSS_INDIRECTION_SIZE = 128;
 
 /** Bytes of the longest input: two IPv6 addresses and two ports. */
 const INPUT_MAX = 36;
@@ -140,51 +136,5 @@ function fillTable(tables: Int32Array, pos: number, key: Uint8Array): void {
     const shift = Math.clz32(lowest) - 24;
     const window = shift === 0 ? high : (high << shift) | (key[pos + 4] >>> (8 - shift));
     tables[base + value] = tables[base + value - lowest] ^ window;
-  }
-}
-
-/** The queue that entry `index` of a fresh indirection table names (Linux: `ethtool_rxfh_indir_default`). */
-export function ethtoolRxfhIndirDefault(index: number, rxRings: number): number {
-  return index % rxRings;
-}
-
-/** Indirection table of 128 entries: from the hash's low seven bits to a queue. */
-export class RssIndirection {
-  private readonly table: Int32Array;
-
-  /**
-   * @param queues receive queues, at least 1; the table is filled round robin
-   * @param table its 128 words; for a table that threads share, a view of the arena's
-   * @throws RangeError for another length, or without a queue
-   */
-  constructor(queues: number, table: Int32Array = new Int32Array(RSS_INDIRECTION_SIZE)) {
-    if (table.length !== RSS_INDIRECTION_SIZE) {
-      throw new RangeError(
-        `RssIndirection: the table has ${table.length} words; give ${RSS_INDIRECTION_SIZE}`,
-      );
-    }
-    this.table = table;
-    this.setDefault(queues);
-  }
-
-  /**
-   * Spreads the entries over `queues` queues round robin (`ethtool -X DEV default`). Throws RangeError below
-   * 1.
-   */
-  setDefault(queues: number): void {
-    if (!Number.isInteger(queues) || queues < 1) {
-      throw new RangeError(`RssIndirection: ${queues} queues given; give a whole number from 1 up`);
-    }
-    for (let i = 0; i < RSS_INDIRECTION_SIZE; i++) this.table[i] = ethtoolRxfhIndirDefault(i, queues);
-  }
-
-  /** Points one entry (0 to 127) at a queue (`ethtool -X DEV equal|weight` set many). */
-  set(index: number, queue: number): void {
-    this.table[index & (RSS_INDIRECTION_SIZE - 1)] = queue;
-  }
-
-  /** The queue for a hash, given as 0 to 2^32 - 1 or as int32. */
-  queue(hash: number): number {
-    return this.table[hash & (RSS_INDIRECTION_SIZE - 1)];
   }
 }

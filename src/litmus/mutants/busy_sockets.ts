@@ -466,4 +466,18 @@ export const BUSY_SOCKET_MUTANTS: readonly Mutant[] = Object.freeze([
     test: 'busy-epoll-prefer-options',
     verdict: 'assertion',
   },
+  {
+    name: 'loop-wakes-nobody',
+    commit: 'own',
+    why: 'readers of what a loop took are woken when it ends',
+    edits: [
+      {
+        file: BUSY_POLL,
+        find: ['endRound(net);', '        localBhEnableSoftirq(cur);', '        if (loopEnd'].join('\n'),
+        replace: ['localBhEnableSoftirq(cur);', '        if (loopEnd'].join('\n'),
+      },
+    ],
+    test: 'busy-poll-others-frames',
+    verdict: 'livelock',
+  },
 ]);

@@ -15,6 +15,7 @@ import type { Mutant } from './mutant.js';
 import { NAPI_MUTANTS } from './napi.js';
 import { NAPI_CONTROL_MUTANTS } from './napi_control.js';
 import { NIC_MUTANTS } from './nic.js';
+import { NIC_CABLE_MUTANTS } from './nic_cable.js';
 import { ORDER_CPU_MUTANTS } from './order_cpu.js';
 import { ORDER_NET_MUTANTS } from './order_net.js';
 import { ORDER_TASKS_MUTANTS } from './order_tasks.js';
@@ -25,6 +26,7 @@ import { SERVICE_MUTANTS } from './service.js';
 import { SWEEP_KERNEL_MUTANTS } from './sweep_kernel.js';
 import { SWEEP_NET_MUTANTS } from './sweep_net.js';
 import { TASKS_MUTANTS } from './tasks.js';
+import { TIMED_MUTANTS } from './timed.js';
 
 export type { Mutant } from './mutant.js';
 
@@ -43,6 +45,7 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...ADOPT_MUTANTS,
   ...LOOKUP_MUTANTS,
   ...NIC_MUTANTS,
+  ...NIC_CABLE_MUTANTS,
   ...QUEUE_MUTANTS,
   ...BACKLOG_MUTANTS,
   ...HOTPLUG_MUTANTS,
@@ -50,4 +53,5 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...BUSY_SOCKET_MUTANTS,
   ...SWEEP_KERNEL_MUTANTS,
   ...SWEEP_NET_MUTANTS,
+  ...TIMED_MUTANTS,
 ]);

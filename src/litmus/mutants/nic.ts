@@ -15,7 +15,7 @@ export const NIC_MUTANTS: readonly Mutant[] = Object.freeze([
         file: DRIVER,
         find: [
           'if (work < budget && napiCompleteDone(net, n, work))',
-          '        irqUnmask(net.cur, q.irq);',
+          '        timedUnmask(driver, q);',
         ].join('\n'),
         replace: 'napiCompleteDone(net, n, work);',
       },

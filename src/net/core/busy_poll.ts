@@ -102,7 +102,10 @@ function busyLoopOn(
     net.sendsIpis = true;
     if (!owned) owned = busyPollTake(n, flags);
     if (owned) {
-      if (napiCallPoll(net, n, budget) > 0) found = true;
+      const work = napiCallPoll(net, n, budget);
+      if (work > 0) found = true;
+      // What is less was counted by the poll's attempt to complete.
+      if (work === budget) net.m[n.at + NAPI.work] += work;
       // It does not complete: what it took goes up now, what GRO holds when it is old enough.
       groFlushNormal(net, n, true);
     }

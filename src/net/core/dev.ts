@@ -34,6 +34,13 @@ export interface NetDevOps {
   setChannels(net: NetContext, dev: number, combined: number): number;
   /** Another number of descriptors a receive ring, from 1 to rxMax. @returns 0 or a negative errno */
   setRing(net: NetContext, dev: number, rx: number): number;
+  /**
+   * Sends the first `n` frames of `txOff`, `txLen` (Linux: ndo_start_xmit, ndo_xdp_xmit). Not under the device mutex: in
+   * an RCU read section, bottom halves disabled; the bytes are the caller's again when it returns.
+   * @param queueAt the driver's own struct of the queue they leave by
+   * @returns how many left
+   */
+  xmit(net: NetContext, dev: number, queueAt: number, n: number): number;
   /** The device goes away: it is down and in no list, and nothing of it is under way. Frees what the driver has. rtnl held. */
   uninit(net: NetContext, dev: number): void;
 }

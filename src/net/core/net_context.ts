@@ -42,6 +42,9 @@ function nobodyWaits(): void {}
 /** Entries of a receive list: it is handed up once it holds gro_normal_batch frames. */
 export const RX_LIST_SLOTS = 256;
 
+/** Frames that are transmitted at once at most. */
+export const TX_BATCH = 64;
+
 export class NetContext {
   readonly cur: Current;
   readonly m: Int32Array;
@@ -88,6 +91,9 @@ export class NetContext {
   readonly deferredTo: SoftnetData[] = [];
   /** Handler of the interrupt that has a remote backlog run; made when first needed. */
   rpsTriggerSoftirq: SmpCallFunc | null = null;
+  /** Frames about to be transmitted: where each one begins, a byte of the arena, and its bytes. */
+  readonly txOff = new Int32Array(TX_BATCH);
+  readonly txLen = new Int32Array(TX_BATCH);
   /** Buffers on their way back to a pool. */
   readonly freeBatch = new Int32Array(256);
   /** Called after buffers came back to a pool, under RCU: a driver may wait for them. */

@@ -8,12 +8,17 @@
  *   pool, consumer's end    the application thread that sends
  *   place                   the same
  *   flags                   any thread, atomically
- * Buffers go round: sender → backlog → socket → its reader → back to the sender's pool. A sender without buffers waits
- * for those, as a process waits for room in its send buffer.
+ * By the loopback device buffers go round: sender → backlog → socket → its reader → back to the sender's pool. A sender
+ * without buffers waits for those, as a process waits for room in its send buffer. A NIC has sent a frame when the call
+ * returns, and the buffer is the sender's again.
+ * A sender is closed before its device goes, and a grace period lies between: until the read section ends in which a
+ * sender was found open, its device is there.
  *
  * Ordering
  *   Z1 freer: buffer published in the recycle ring, then load of the waiter's state   pairs with  Z2
  *   Z2 sender: store its sleeping state, then load of the recycle ring                pairs with  Z1
+ *   Z3 closing: or of SENDER_CLOSED, then a grace period, then the device is freed    pairs with  Z4
+ *   Z4 sender: in a read section, load of flags, then the device                      pairs with  Z3
  */
 import { localBhDisable } from '../../kernel/bh.js';
 import type { Current } from '../../kernel/current.js';
@@ -23,6 +28,8 @@ import { TASK, TASK_RUNNING, wakeUpProcess } from '../../kernel/task.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
 import { line, struct, word, words } from '../../mm/struct.js';
 import { skbDeferKick } from '../core/defer_free.js';
+import { internetChecksum } from '../core/headers/checksum.js';
+import { IPV4_HLEN, UDP_HLEN } from '../core/headers/protocols.js';
 import type { NetContext } from '../core/net_context.js';
 import { netifRxBegin, netifRxEnd } from '../core/netif_rx.js';
 import { PAGE_POOL, type PagePool, pagePoolCreate } from '../core/page_pool.js';
@@ -36,6 +43,7 @@ export const UDP_SENDER = struct(
   'udp_sender',
   line('creator', {
     dev: word('net_device it sends by'),
+    byNic: word('1: that is a NIC; 0: the loopback device'),
     pool: word('page pool of its buffers'),
     flows: word('struct rps_dev_flow_table of its flows; the entries are the application thread’s'),
   }),
@@ -51,9 +59,14 @@ export const UDP_SENDER = struct(
 const FLOWS = 256;
 const FLOWS_WORDS = RPS_DEV_FLOW_TABLE.SIZE + FLOWS * RPS_PLACE.WORDS;
 
-/** A datagram as it is sent again and again: its bytes, and what the stack wants to know of them. */
+/**
+ * A datagram as it is sent again and again: its bytes, and what the stack wants to know of them. Its headers serve
+ * datagrams of the same flow with payloads of their own, too.
+ */
 export interface FrameTemplate {
   readonly bytes: Uint8Array;
+  /** The bytes in front of the payload. */
+  readonly header: Uint8Array;
   readonly hash: number;
   readonly headers: number;
   readonly payload: number;
@@ -61,8 +74,20 @@ export interface FrameTemplate {
   readonly proto: number;
 }
 
+/** Payloads of datagrams of one flow, from entry `first` on; null: each is the template's own. */
+export interface Payloads {
+  list: readonly Uint8Array[] | null;
+  first: number;
+}
+
 /** Makes a sender with `buffers` (a power of two) buffers. @returns its word index, or 0 (ENOMEM) */
-export function udpSenderCreate(m: Int32Array, dev: number, cpu: number, buffers: number): number {
+export function udpSenderCreate(
+  m: Int32Array,
+  dev: number,
+  byNic: boolean,
+  cpu: number,
+  buffers: number,
+): number {
   const at = kmalloc(m, UDP_SENDER.SIZE);
   const flows = kmalloc(m, FLOWS_WORDS);
   const pool = at === 0 || flows === 0 ? 0 : pagePoolCreate(m, buffers);
@@ -73,9 +98,10 @@ export function udpSenderCreate(m: Int32Array, dev: number, cpu: number, buffers
   }
   m[flows + RPS_DEV_FLOW_TABLE.mask] = FLOWS - 1;
   m[at + UDP_SENDER.flows] = flows;
-  m[pool + PAGE_POOL.dev] = dev;
+  m[pool + PAGE_POOL.dev] = byNic ? 0 : dev; // no frame in these buffers goes up the stack
   m[pool + PAGE_POOL.cpu] = cpu;
   m[at + UDP_SENDER.dev] = dev;
+  m[at + UDP_SENDER.byNic] = byNic ? 1 : 0;
   m[at + UDP_SENDER.pool] = pool;
   return at;
 }
@@ -103,9 +129,12 @@ export function poolWake(m: Int32Array, pool: number): void {
 /** Hands one frame to a device. @returns true if it was sent */
 export type Xmit = (net: NetContext, dev: number, skb: number, place: number, flows: number) => boolean;
 
+/** Has the first `n` frames of txOff, txLen, all of the flow with this hash, leave by a NIC. */
+export type XmitBatch = (net: NetContext, dev: number, hash: number, n: number) => void;
+
 /**
- * Sends up to `n` copies of a datagram, as many as there are buffers, in one system call: softirqs that this raises run
- * before it returns.
+ * Sends up to `n` datagrams of a flow by the loopback device, as many as there are buffers, in one system call: softirqs
+ * that this raises run before it returns.
  * @param tstampNs when they are sent, CLOCK_MONOTONIC
  * @returns how many had a buffer
  */
@@ -114,11 +143,12 @@ export function udpSend(
   at: number,
   pool: PagePool,
   frame: FrameTemplate,
+  payloads: Payloads,
   n: number,
   tstampNs: number,
   xmit: Xmit,
 ): number {
-  const { m, cur } = net;
+  const { m, f, cur } = net;
   const dev = m[at + UDP_SENDER.dev];
   const flows = m[at + UDP_SENDER.flows];
   rcuReadLock(cur);
@@ -129,7 +159,9 @@ export function udpSend(
   net.ownPool = pool.at;
   for (let i = 0; i < got; i++) {
     const skb = m[first + i];
-    fill(net, skb, frame, m[at + UDP_SENDER.seq]++, tstampNs);
+    fill(net, skb, frame, payloads, i);
+    m[skb + SKB.seq] = m[at + UDP_SENDER.seq]++;
+    f[(skb + SKB.tstampNs) >> 1] = tstampNs;
     xmit(net, dev, skb, at + UDP_SENDER.place, flows);
   }
   m[at + UDP_SENDER.sent] += got;
@@ -140,21 +172,86 @@ export function udpSend(
   return got;
 }
 
+/**
+ * Sends up to `n` datagrams of a flow, at most TX_BATCH, by a NIC, in one system call: softirqs that this raises run before
+ * it returns.
+ * @returns how many were handed to the NIC: fewer than `n` if there are fewer buffers; 0 if the sender is closed
+ */
+export function udpSendByNic(
+  net: NetContext,
+  at: number,
+  pool: PagePool,
+  frame: FrameTemplate,
+  payloads: Payloads,
+  n: number,
+  xmit: XmitBatch,
+): number {
+  const { m, cur, txOff, txLen } = net;
+  rcuReadLock(cur);
+  localBhDisable(cur);
+  let sent = 0;
+  // Z4
+  if (n > 0 && (Atomics.load(m, at + UDP_SENDER.flags) & SENDER_CLOSED) === 0) {
+    // Copies of one datagram leave from one buffer.
+    const got = pool.take(payloads.list === null ? 1 : n);
+    const first = pool.taken;
+    for (let i = 0; i < got; i++) fill(net, m[first + i], frame, payloads, i);
+    sent = payloads.list === null ? n : got;
+    for (let i = 0; i < sent; i++) {
+      const skb = m[first + (payloads.list === null ? 0 : i)];
+      txOff[i] = skbData(skb);
+      txLen[i] = m[skb + SKB.len];
+    }
+    xmit(net, m[at + UDP_SENDER.dev], frame.hash, sent);
+    m[at + UDP_SENDER.sent] += sent;
+    for (let i = 0; i < got; i++) pool.recycleDirect(m[first + i]);
+    if (net.deferredTo.length > 0) skbDeferKick(net);
+  }
+  leaveKernel(cur);
+  return sent;
+}
+
 function leaveKernel(cur: Current): void {
   localBhEnableSoftirq(cur);
   rcuReadUnlock(cur);
 }
 
-function fill(net: NetContext, skb: number, frame: FrameTemplate, seq: number, tstampNs: number): void {
-  const { m, b, f } = net;
-  b.set(frame.bytes, skbData(skb));
-  m[skb + SKB.len] = frame.bytes.length;
+/** Writes the `i`th datagram of a call into a buffer. */
+function fill(net: NetContext, skb: number, frame: FrameTemplate, payloads: Payloads, i: number): void {
+  const { m, b } = net;
+  const { list } = payloads;
+  if (list === null) {
+    b.set(frame.bytes, skbData(skb));
+    m[skb + SKB.len] = frame.bytes.length;
+    m[skb + SKB.payload] = frame.payload;
+  } else {
+    const payload = list[payloads.first + i];
+    b.set(payload, skbData(skb) + writeHeader(b, skbData(skb), frame, payload.length));
+    m[skb + SKB.len] = frame.header.length + payload.length;
+    m[skb + SKB.payload] = (payload.length << 16) | frame.header.length;
+  }
   m[skb + SKB.hash] = frame.hash;
-  m[skb + SKB.seq] = seq;
-  f[(skb + SKB.tstampNs) >> 1] = tstampNs;
   m[skb + SKB.headers] = frame.headers;
-  m[skb + SKB.payload] = frame.payload;
   m[skb + SKB.ports] = frame.ports;
   m[skb + SKB.proto] = frame.proto;
   m[skb + SKB.vlan] = 0;
+}
+
+/** The template's headers in front of `length` bytes of payload. @returns their bytes */
+function writeHeader(b: Uint8Array, off: number, frame: FrameTemplate, length: number): number {
+  b.set(frame.header, off);
+  const ip = off + (frame.headers & 0xffff);
+  const udp = off + (frame.headers >>> 16);
+  const udpLen = UDP_HLEN + length;
+  put16(b, ip + 2, IPV4_HLEN + udpLen);
+  put16(b, ip + 10, 0);
+  put16(b, ip + 10, internetChecksum(b, ip, IPV4_HLEN, 0));
+  put16(b, udp + 4, udpLen);
+  put16(b, udp + 6, 0); // none made: that is left to hardware, and valid over IPv4
+  return frame.header.length;
+}
+
+function put16(b: Uint8Array, at: number, value: number): void {
+  b[at] = value >>> 8;
+  b[at + 1] = value;
 }

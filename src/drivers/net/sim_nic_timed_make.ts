@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Makes timed wires: schedule, frames, receive hashes. Who owns what afterwards is said in sim_nic_timed.ts. */
+import { newObjectId } from '../../kernel/current.js';
+import { hrtimerSetup } from '../../kernel/hrtimer.js';
+import { kmalloc } from '../../mm/slab.js';
+import { dissect, FlowKeys } from '../../net/core/flow_dissector.js';
+import { HRTIMER_TIMED_WIRE } from '../../net/core/ids.js';
+import type { NetContext } from '../../net/core/net_context.js';
+import { NET_DEVICE } from '../../net/core/net_device.js';
+import { payloadOffset, writeUdp4 } from './frame_builder.js';
+import { nicQueueAt } from './sim_nic.js';
+import { ECHO_SLOTS, SCHEDULE_ECHO, SCHEDULE_PERIODIC, SCHEDULE_TIMES, TIMED_WIRE } from './sim_nic_timed.js';
+import { timedFree } from './sim_nic_timed_main.js';
+import { Toeplitz } from './toeplitz.js';
+
+/** What a timed wire brings. */
+export interface TimedParams {
+  /** The queue it feeds. */
+  readonly queue: number;
+  /** Length of each frame, bytes: 60 to 2048. */
+  readonly frameBytes: number;
+  /** Frames in turn: addresses and ports of each. */
+  readonly flows: readonly { readonly srcIp: Uint8Array; readonly srcPort: number }[];
+  readonly dstIp: Uint8Array;
+  readonly dstPort: number;
+  /** The schedule begins so long from now, ns. */
+  readonly startInNs: number;
+  /** Arrivals; of an echo 0: without end. */
+  readonly count: number;
+  /** The first of them that is there: distance of arrivals, ns; time of each from the start, ns; an echo's turnaround, ns. */
+  readonly periodNs?: number;
+  readonly timesNs?: Float64Array;
+  readonly turnaroundNs?: number;
+}
+
+/** Words between the templates of two flows: whole lines. */
+function strideOf(frameBytes: number): number {
+  return ((frameBytes + 63) & ~63) >> 2;
+}
+
+/** Makes a wire for a queue of the device; nobody knows it yet. @returns its word index, or 0 (ENOMEM) */
+export function timedCreate(net: NetContext, dev: number, p: TimedParams): number {
+  const { m, f } = net;
+  const nic = m[dev + NET_DEVICE.priv];
+  const schedule = p.periodNs !== undefined ? SCHEDULE_PERIODIC : p.timesNs ? SCHEDULE_TIMES : SCHEDULE_ECHO;
+  const stride = strideOf(p.frameBytes);
+  const times = schedule === SCHEDULE_PERIODIC ? 0 : (p.timesNs?.length ?? ECHO_SLOTS);
+  const at = kmalloc(m, TIMED_WIRE.SIZE);
+  if (at === 0) return 0;
+  m[at + TIMED_WIRE.id] = newObjectId(m);
+  m[at + TIMED_WIRE.nic] = nic;
+  m[at + TIMED_WIRE.queue] = nicQueueAt(m, nic, p.queue);
+  m[at + TIMED_WIRE.schedule] = schedule;
+  m[at + TIMED_WIRE.count] = p.count;
+  f[(at + TIMED_WIRE.periodNs) >> 1] = p.periodNs ?? p.turnaroundNs ?? 0;
+  m[at + TIMED_WIRE.timesWords] = 2 * times;
+  m[at + TIMED_WIRE.times] = times === 0 ? 0 : kmalloc(m, 2 * times);
+  m[at + TIMED_WIRE.stride] = stride;
+  m[at + TIMED_WIRE.frameBytes] = p.frameBytes;
+  m[at + TIMED_WIRE.flows] = p.flows.length;
+  m[at + TIMED_WIRE.template] = kmalloc(m, stride * p.flows.length);
+  m[at + TIMED_WIRE.hashes] = kmalloc(m, p.flows.length);
+  if (
+    (times > 0 && m[at + TIMED_WIRE.times] === 0) ||
+    m[at + TIMED_WIRE.template] === 0 ||
+    m[at + TIMED_WIRE.hashes] === 0
+  ) {
+    timedFree(m, at);
+    return 0;
+  }
+  if (p.timesNs !== undefined && schedule === SCHEDULE_TIMES) f.set(p.timesNs, m[at + TIMED_WIRE.times] >> 1);
+  hrtimerSetup(m, at + TIMED_WIRE.timer, HRTIMER_TIMED_WIRE, at);
+  writeTemplates(net, at, p);
+  return at;
+}
+
+function writeTemplates(net: NetContext, at: number, p: TimedParams): void {
+  const { m, b } = net;
+  const rss = new Toeplitz();
+  const keys = new FlowKeys();
+  const link = { srcMac: Uint8Array.of(2, 0, 0, 0, 0, 1), dstMac: Uint8Array.of(2, 0, 0, 0, 0, 2) };
+  const header = payloadOffset(link, 4, 8);
+  for (let i = 0; i < p.flows.length; i++) {
+    const off = (m[at + TIMED_WIRE.template] + i * m[at + TIMED_WIRE.stride]) << 2;
+    const payloadLen = p.frameBytes - header;
+    const { srcIp, srcPort } = p.flows[i];
+    const { dstIp, dstPort } = p;
+    const len = writeUdp4(b, off, { ...link, srcIp, dstIp, srcPort, dstPort, payloadLen });
+    dissect(b, off, len, keys);
+    m[m[at + TIMED_WIRE.hashes] + i] = rss.rssHashWord(b, keys);
+  }
+  m[at + TIMED_WIRE.seqOff] = p.frameBytes >= header + 4 ? header : 0;
+}
