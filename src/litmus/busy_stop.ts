@@ -7,6 +7,7 @@ import { type Label, type Litmus, litmus, must } from '../check/index.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { HRTIMER } from '../kernel/hrtimer.js';
 import type { Platform } from '../kernel/platform.js';
+import { TASK, TASK_RUNNING } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
 import {
   NAPI_F_END_ON_RESCHED,
@@ -173,6 +174,16 @@ function counted(arena: Arena, s: WaitSetup) {
   return { net, seen };
 }
 
+/** Whoever sets options: at any time, here to what they are. */
+function others({ m }: Arena, s: WaitSetup): void {
+  Atomics.or(m, s.sock + SOCK.napiId, 0);
+  Atomics.or(m, s.sock + SOCK.llUsec, 0);
+  Atomics.or(m, s.sock + SOCK.preferBusyPoll, 0);
+  Atomics.or(m, s.sock + SOCK.busyPollBudget, 0);
+  Atomics.or(m, s.napi + NAPI.irqSuspendTimeoutNs, 0);
+  Atomics.or(m, m[KERNEL_AT + KERNEL.net] + NET.busyPoll, 0);
+}
+
 export const sockOptions: Litmus = litmus({
   name: 'busy-sock-options',
   memory: netMemory,
@@ -185,14 +196,14 @@ export const sockOptions: Litmus = litmus({
       const loop = new SockBusyLoop(net, [r]);
       must(!loop.run(false) && seen.polls === 0, 'it busy polls without SO_BUSY_POLL');
       setSockBusyPoll(m, s.sock, { busyPollUs: 4 });
-      m[s.sock + SOCK.napiId] = 0;
+      Atomics.store(m, s.sock + SOCK.napiId, 0);
       must(!loop.run(false) && seen.polls === 0, 'it busy polls without an instance');
-      m[s.sock + SOCK.napiId] = s.id;
+      Atomics.store(m, s.sock + SOCK.napiId, s.id);
       must(loop.run(true) && seen.polls === 2, 'a call that may not block polls once, and once to stop');
       must(seen.budget === 8, 'the budget is not the usual one');
       must(loop.run(false) && seen.polls === 8, 'the loop ends early or late');
       setSockBusyPoll(m, s.sock, { busyPollBudget: 3, preferBusyPoll: true });
-      must(m[s.sock + SOCK.llUsec] === 4, 'what is not given changes');
+      must(Atomics.load(m, s.sock + SOCK.llUsec) === 4, 'what is not given changes');
       must(loop.run(true) && seen.budget === 3, 'the budget is not that of the socket');
       must(napiSchedulePrep(net.napi(s.napi)), 'owned by nobody, it cannot be had');
       seen.polls = 0;
@@ -207,6 +218,7 @@ export const sockOptions: Litmus = litmus({
       must(loop.run(false) && seen.polls === 2, 'a closed socket does not end the loop');
       must((Atomics.load(m, s.napi) & NAPIF_STATE_PREFER_BUSY_POLL) === 0, 'SO_PREFER_BUSY_POLL stays set');
     },
+    others,
   },
   forbids: 'a loop that goes by other values than those of the socket',
   why: 'they are read anew for each loop',
@@ -229,17 +241,22 @@ export const epollOptions: Litmus = litmus({
       r.consumer.release(r.consumer.available(1));
       must(ep.wait(0) === 0 && seen.polls === 0, 'it polls though it is not to wait');
       must(ep.wait(1) === 0 && seen.polls === 0, 'it busy polls though nobody said so');
-      m[busyPoll] = 4;
+      Atomics.store(m, busyPoll, 4);
       must(ep.wait(1) === 0 && seen.polls === 0, 'it busy polls an instance of which it got nothing');
       // Suspended when there are frames, only if interrupts are to be left to it.
-      m[s.napi + NAPI.irqSuspendTimeoutNs] = LONG_NS;
+      Atomics.store(m, s.napi + NAPI.irqSuspendTimeoutNs, LONG_NS);
       queued(arena, s);
       must(ep.wait(1) === 1 && timerUs(arena, s) === -1, 'interrupts are suspended though it is not to');
+      // A socket that learned of no instance leaves what is known.
+      Atomics.store(m, s.sock + SOCK.napiId, 0);
+      must(ep.wait(0) === 1, 'a socket with a frame is not ready');
       r.consumer.release(r.consumer.available(1));
       must(ep.wait(1) === 0 && seen.polls === 6 && seen.budget === 8, 'it does not go by net.core.busy_poll');
       must(ep.wait(1) === 0 && seen.polls === 6, 'it busy polls again though nothing came');
+      must(Atomics.load(m, s.reader + TASK.state) === TASK_RUNNING, 'it returns as one that sleeps');
       ep.close();
     },
+    others,
   },
   forbids: 'a wait that goes by other values than its own, or else those of the system',
   why: 'which instance to poll is learned from the latest ready socket, and forgotten when a loop found nothing',
@@ -254,7 +271,7 @@ export const epollPreferOptions: Litmus = litmus({
       const { m } = arena;
       const { net, seen } = counted(arena, s);
       const r = sockReaderView(m, s.sock);
-      m[s.napi + NAPI.irqSuspendTimeoutNs] = LONG_NS;
+      Atomics.store(m, s.napi + NAPI.irqSuspendTimeoutNs, LONG_NS);
       const ep = new EventPoll(net, [r], { busyPollUsecs: 2, busyPollBudget: 3, preferBusyPoll: true });
       queued(arena, s);
       must(ep.wait(0) === 1 && timerUs(arena, s) >= LONG_NS / 1000, 'interrupts are not suspended');
@@ -272,6 +289,7 @@ export const epollPreferOptions: Litmus = litmus({
       r.consumer.release(r.consumer.available(1));
       must(ep.wait(-1) === 1, 'a closed socket is not ready');
     },
+    others,
   },
   forbids: 'interrupts that are suspended or resumed at the wrong time',
   why: 'suspended while frames are worked on, resumed by a loop that found nothing, and by the end of the instance',

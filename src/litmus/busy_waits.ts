@@ -4,7 +4,7 @@ import { type Label, type Litmus, litmus, must } from '../check/index.js';
 import type { Platform } from '../kernel/platform.js';
 import { schedule } from '../kernel/sched.js';
 import { doSoftirq } from '../kernel/softirq.js';
-import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
+import { setCurrentState, TASK, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
 import { BUSY_POLL_BUDGET, napiBusyLoop } from '../net/core/busy_poll.js';
 import { type EpollParams, EventPoll } from '../net/core/eventpoll.js';
@@ -120,6 +120,7 @@ function epollReader(arena: Arena, s: WaitSetup, params: EpollParams): void {
   const ep = new EventPoll(net, [r], params);
   for (;;) {
     must(ep.wait(-1) === 1, 'it ends before its time');
+    must(Atomics.load(arena.m, s.reader + TASK.state) === TASK_RUNNING, 'it returns as one that sleeps');
     must(ep.ready[0] === 0 && read(arena.m, r, s) > 0, 'a socket is ready that is not');
   }
 }
