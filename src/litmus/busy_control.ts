@@ -137,6 +137,7 @@ export const busyGone: Litmus = litmus({
 
 /** A thread that waits for the BH lock longer than a tick asks loops to give way; here it never gets what it wants. */
 function givesWay(name: string, flags: number, why: string): Litmus {
+  const ends = (flags & NAPI_F_END_ON_RESCHED) !== 0;
   return litmus({
     name,
     memory: netMemory,
@@ -158,7 +159,7 @@ function givesWay(name: string, flags: number, why: string): Litmus {
           must(++polls <= 2, 'it polls on though others want the CPU');
           return poll(c, n, budget);
         };
-        if (flags !== 0) {
+        if (ends) {
           napiBusyLoop(net, s.id, () => false, flags, BUSY_POLL_BUDGET);
           Atomics.store(arena.m, s.over, 1);
           return;
@@ -167,7 +168,7 @@ function givesWay(name: string, flags: number, why: string): Litmus {
         must(Atomics.load(arena.m, s.over) === 1, 'the loop ends before its time');
       },
       time({ m }, s) {
-        if (flags === 0) Atomics.store(m, s.over, 1);
+        if (!ends) Atomics.store(m, s.over, 1);
       },
     },
     final({ m }, s) {
@@ -179,7 +180,11 @@ function givesWay(name: string, flags: number, why: string): Litmus {
 }
 
 export const busyGivesWay: readonly Litmus[] = Object.freeze([
-  givesWay('busy-poll-gives-way', 0, 'it gives the instance up, lets others run, and begins again'),
+  givesWay(
+    'busy-poll-gives-way',
+    NAPI_F_PREFER_BUSY_POLL,
+    'it gives the instance up, lets others run, and begins again',
+  ),
   givesWay('busy-poll-end-on-resched', NAPI_F_END_ON_RESCHED, 'a loop within a read section ends instead'),
 ]);
 

@@ -6,6 +6,7 @@ import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { sleepOnCompletion } from '../kernel/sched.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
+import { NAPI_F_PREFER_BUSY_POLL } from '../net/core/busy_poll.js';
 import {
   NAPI,
   NAPIF_STATE_IN_BUSY_POLL,
@@ -23,6 +24,7 @@ import {
   NETDEV_NAPI_THREADED_ENABLED,
 } from '../net/core/net_device.js';
 import { NAPI_KTHREAD_PERSIST_FIXED } from '../net/core/softnet_data.js';
+import { app } from './busy_sockets.js';
 import { busyPolled } from './busy_threads.js';
 import {
   type BusySetup,
@@ -280,4 +282,31 @@ export const busyStopKeepsBit: Litmus = litmus({
   },
   forbids: 'a mode that outlives the one given behind it',
   why: 'disable takes the bits, enable brings those of the config',
+});
+
+export const busyPolledMode: Litmus = litmus({
+  name: 'busy-poll-mode',
+  memory: netMemory,
+  setup(arena, label) {
+    const s = busySetup(arena, label, { threaded: true, defer: 1, ownCpu: true });
+    arena.m[s.ring] = 2;
+    arena.m[s.masked] = 1;
+    return { ...s, flags: NAPI_F_PREFER_BUSY_POLL, budget: 1 };
+  },
+  threads: {
+    app,
+    control(arena, s) {
+      const net = busyFor(arena, s, s.control);
+      must(
+        napiSetThreaded(net, net.napi(s.napi), NETDEV_NAPI_THREADED_BUSY_POLL) === 0,
+        'the mode is refused',
+      );
+    },
+  },
+  final(arena, s) {
+    must(mode(arena, s) === NETDEV_NAPI_THREADED_BUSY_POLL, 'the mode is overwritten');
+    must((arena.m[s.napi + NAPI.state] & BUSY_BITS) === 0, 'still owned at rest');
+  },
+  forbids: 'a mode that is lost because a socket gives the instance up',
+  why: 'bits of the state are set and cleared one by one, whoever owns it',
 });

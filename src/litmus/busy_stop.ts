@@ -130,7 +130,14 @@ export const stopValues: Litmus = litmus({
         'a loop that may not block polls once, and once more to stop',
       );
       must(m[s.masked] === 0 && timerUs(arena, s) === -1, 'deferred, though nobody prefers that');
+      // Preferred: what the last poll leaves is the watchdog's, or, with nothing to defer, a softirq's.
+      m[s.ring] = 3;
+      napiBusyLoop(net, s.id, null, NAPI_F_PREFER_BUSY_POLL, 1);
+      must(m[s.ring] === 1 && timerUs(arena, s) === SHORT_NS / 1000, 'it is not left to the watchdog');
       m[s.napi + NAPI.deferHardIrqs] = 0;
+      m[s.ring] = 3;
+      napiBusyLoop(net, s.id, null, NAPI_F_PREFER_BUSY_POLL, 1);
+      must(m[s.ring] === 0, 'it is not left to a softirq');
       m[s.ring] = 1;
       napiBusyLoop(net, s.id, null, NAPI_F_PREFER_BUSY_POLL, 2);
       must(m[s.masked] === 0, 'masked, though nothing is to be deferred');
@@ -164,10 +171,12 @@ function ticking(): Platform {
 /** Counts polls; the frames stay where they are. */
 function counted(arena: Arena, s: WaitSetup) {
   const net = busyFor(arena, s, s.reader, ticking());
-  const seen = { polls: 0, budget: 0 };
+  const seen = { polls: 0, budget: 0, arrives: false };
   net.napiPollFns[0] = (_c, n, budget) => {
     seen.polls++;
     seen.budget = budget;
+    if (seen.arrives) queued(arena, s);
+    seen.arrives = false;
     Atomics.and(n.m, n.state, ~NAPIF_STATE_SCHED);
     return 0;
   };
@@ -213,10 +222,12 @@ export const sockOptions: Litmus = litmus({
         'SO_PREFER_BUSY_POLL is not heeded',
       );
       setSockBusyPoll(m, s.sock, { preferBusyPoll: false });
-      Atomics.and(m, s.napi, ~(NAPIF_STATE_SCHED | NAPIF_STATE_PREFER_BUSY_POLL));
+      Atomics.and(m, s.napi, ~NAPIF_STATE_PREFER_BUSY_POLL);
+      must(loop.run(true) && seen.polls === 0, 'polled, though another one owns it');
+      must((Atomics.load(m, s.napi) & NAPIF_STATE_PREFER_BUSY_POLL) === 0, 'SO_PREFER_BUSY_POLL stays set');
+      Atomics.and(m, s.napi, ~NAPIF_STATE_SCHED);
       sockShutdown(m, s.sock);
       must(loop.run(false) && seen.polls === 2, 'a closed socket does not end the loop');
-      must((Atomics.load(m, s.napi) & NAPIF_STATE_PREFER_BUSY_POLL) === 0, 'SO_PREFER_BUSY_POLL stays set');
     },
     others,
   },
@@ -253,6 +264,12 @@ export const epollOptions: Litmus = litmus({
       r.consumer.release(r.consumer.available(1));
       must(ep.wait(1) === 0 && seen.polls === 6 && seen.budget === 8, 'it does not go by net.core.busy_poll');
       must(ep.wait(1) === 0 && seen.polls === 6, 'it busy polls again though nothing came');
+      Atomics.store(m, s.sock + SOCK.napiId, s.id);
+      queued(arena, s);
+      must(ep.wait(0) === 1, 'a socket with a frame is not ready');
+      r.consumer.release(r.consumer.available(1));
+      seen.arrives = true;
+      must(ep.wait(-1) === 1 && seen.polls === 8, 'a frame does not end the loop');
       must(Atomics.load(m, s.reader + TASK.state) === TASK_RUNNING, 'it returns as one that sleeps');
       ep.close();
     },
@@ -279,6 +296,13 @@ export const epollPreferOptions: Litmus = litmus({
       must(ep.wait(1) === 0 && seen.budget === 4, 'what was resumed is not scheduled');
       // The loop of two microseconds and its stop, then the poll of the softirq.
       must(seen.polls === 5, 'the loop ends early or late');
+      queued(arena, s);
+      must(ep.wait(0) === 1, 'a socket with a frame is not ready');
+      r.consumer.release(r.consumer.available(1));
+      seen.arrives = true;
+      must(ep.wait(-1) === 1 && seen.polls === 7, 'interrupts are resumed though there is a frame');
+      r.consumer.release(r.consumer.available(1));
+      seen.polls = 5;
       queued(arena, s);
       must(ep.wait(0) === 1, 'a socket with a frame is not ready');
       ep.close();

@@ -6,7 +6,7 @@ import { schedule } from '../kernel/sched.js';
 import { doSoftirq } from '../kernel/softirq.js';
 import { setCurrentState, TASK, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
-import { BUSY_POLL_BUDGET, napiBusyLoop } from '../net/core/busy_poll.js';
+import { BUSY_POLL_BUDGET, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from '../net/core/busy_poll.js';
 import { type EpollParams, EventPoll } from '../net/core/eventpoll.js';
 import { NAPI, type Napi } from '../net/core/napi.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
@@ -22,6 +22,8 @@ import { netMemory, nodeOf } from './net_world.js';
 import { addRunningTask, addWord, STILL } from './world.js';
 
 const FRAMES = 2;
+/** Room for them, and for those of the tests that send more. */
+const ROOM = 4;
 
 export interface WaitSetup extends BusySetup {
   readonly pool: number;
@@ -33,10 +35,11 @@ export interface WaitSetup extends BusySetup {
 
 export function waiting(arena: Arena, label: Label, s: BusySetup): WaitSetup {
   const { m } = arena;
-  const pool = pagePoolCreate(m, FRAMES);
+  const pool = pagePoolCreate(m, ROOM);
+  must(pool !== 0, 'the arena is too small for the pool');
   label(m, pool, PAGE_POOL, 'pool');
   m[pool + PAGE_POOL.napiId] = s.id;
-  const sock = sockCreate(m, AF_INET, 7, FRAMES, FRAMES);
+  const sock = sockCreate(m, AF_INET, 7, ROOM, ROOM);
   label(m, sock, SOCK);
   const reader = addRunningTask(m, label, 'reader');
   m[sock + SOCK.waiter] = reader;
@@ -257,4 +260,33 @@ export const busyOthersFrames: Litmus = litmus({
   },
   forbids: 'a reader that sleeps on for as long as another one busy polls its instance',
   why: 'each turn of the loop wakes the readers of what it took',
+});
+
+export const busyFullFrames: Litmus = litmus({
+  name: 'busy-poll-full-frames',
+  memory: netMemory,
+  setup(arena, label) {
+    const s = waiting(arena, label, busySetup(arena, label, { defer: 1 }));
+    arena.m[s.ring] = 2;
+    arena.m[s.masked] = 1;
+    return s;
+  },
+  threads: {
+    app(arena, s) {
+      const { m } = arena;
+      const net = waitFor(arena, s, s.irqB);
+      const poll = net.napiPollFns[0];
+      let polls = 0;
+      net.napiPollFns[0] = (c, n, budget) => {
+        // The reader sleeps again before the last poll.
+        if (++polls === 2) Atomics.store(m, s.reader + TASK.state, TASK_INTERRUPTIBLE);
+        return poll(c, n, budget);
+      };
+      napiBusyLoop(net, s.id, null, NAPI_F_PREFER_BUSY_POLL, 1);
+      must(sockReaderView(m, s.sock).consumer.available(2) === 2, 'a frame of the last poll is kept');
+      must(Atomics.load(m, s.reader + TASK.state) === TASK_RUNNING, 'its reader is not woken');
+    },
+  },
+  forbids: 'frames that the last poll took and keeps, or whose reader sleeps on',
+  why: 'a last poll that used its budget did not complete: what it took is sent up behind it',
 });

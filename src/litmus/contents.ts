@@ -54,6 +54,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'busy-thread-hand-over',
     'busy-thread-off',
     'busy-thread-on',
+    'busy-poll-mode',
     'busy-thread-readd',
     'busy-thread-stop',
     'busy-thread-stop-disabled',
@@ -95,6 +96,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
   ],
   busy_waits: [
     'busy-thread-frames',
+    'busy-poll-full-frames',
     'busy-poll-others-frames',
     'busy-epoll',
     'busy-epoll-prefer',
