@@ -40,6 +40,8 @@ export interface BootOptions {
    * begins anew, so one that polls without a gap never has interrupts again. 'counted': only when packets were found.
    */
   readonly busyPollStop?: keyof typeof BUSY_POLL_STOP;
+  /** What each call of a socket costs on top of its work, nanoseconds: a system call's boundary; 0. */
+  readonly syscallNs?: number;
   /** Fault injection: this request for a kernel thread is refused, counted from 1. */
   readonly failKthread?: number;
 }
@@ -68,6 +70,7 @@ export interface BootParams {
   readonly warmThreads: number;
   readonly controlWorkers: number;
   readonly failKthread: number;
+  readonly syscallNs: number;
   readonly netdevBudget: number;
   readonly netdevBudgetUsecs: number;
   readonly napiKthreadPersist: number;
@@ -84,6 +87,7 @@ export function bootParams(o: BootOptions): BootParams {
     warmThreads: checkInt('warmThreads', o.warmThreads, 4, 0, 4096),
     controlWorkers: checkInt('controlWorkers', o.controlWorkers, 1, 1, 64),
     failKthread: checkInt('failKthread', o.failKthread, 0, 0, 1 << 30),
+    syscallNs: checkInt('syscallNs', o.syscallNs, 0, 0, 1_000_000),
     netdevBudget: checkInt('netdevBudget', o.netdevBudget, NETDEV_BUDGET, 1, 1 << 30),
     netdevBudgetUsecs: checkInt('netdevBudgetUsecs', o.netdevBudgetUsecs, NETDEV_BUDGET_USECS, 1, 1 << 30),
     napiKthreadPersist:

@@ -13,6 +13,7 @@ import type { AddCommand, Done } from './tools/commands/command.js';
 import { addPahole } from './tools/commands/pahole.js';
 import { addReconfig } from './tools/commands/reconfig.js';
 import { addReplay } from './tools/commands/replay.js';
+import { addRr } from './tools/commands/rr.js';
 import { addUp } from './tools/commands/up.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_USAGE } from './tools/exit_codes.js';
 
@@ -24,6 +25,7 @@ const COMMANDS: readonly AddCommand[] = [
   addUp,
   addReconfig,
   addBacklog,
+  addRr,
   addClients,
 ];
 

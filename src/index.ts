@@ -13,6 +13,7 @@ export type { NapiInfo, NapiMode } from './threads/control_ops.js';
 export type { Pace } from './threads/feeds.js';
 export type { TimedOptions, TimedResult, TimedSchedule, TimedWire } from './timed_wire.js';
 export type { SoftnetStat } from './uapi/softnet_stat.js';
+export type { Xsk, XskOptions, XskStatistics } from './xsk.js';
 
 /**
  * Boots a machine: its CPUs' threads run when the promise resolves.

@@ -43,6 +43,7 @@ export function layOut(m: Int32Array, boot: BootParams): number {
   m[net + NET.udpTable] = udpTable;
   m[net + NET.netdevBudget] = boot.netdevBudget;
   m[net + NET.netdevBudgetUsecs] = boot.netdevBudgetUsecs;
+  m[net + NET.syscallNs] = boot.syscallNs;
   m[net + NET.groNormalBatch] = GRO_NORMAL_BATCH;
   m[net + NET.devWeight] = DEV_WEIGHT;
   m[net + NET.devWeightRxBias] = 1;

@@ -25,6 +25,7 @@ import { ControlQueue } from './threads/control_queue.js';
 import { Kthreadd, newRecord, type ThreadRecord, threadDied } from './threads/kthreadd.js';
 import { cpumaskText } from './uapi/cpumask.js';
 import type { UapiReply, UapiRequest } from './uapi/request.js';
+import { Xsk, type XskOptions, xskParams } from './xsk.js';
 
 export type { BootOptions } from './boot_options.js';
 export type { ThreadStats } from './statistics.js';
@@ -41,6 +42,10 @@ export interface AppOptions {
   readonly sockets?: readonly Socket[];
   /** What it sends by. */
   readonly senders?: readonly Sender[];
+  /** AF_XDP sockets it uses, each with its rings. */
+  readonly xsks?: readonly Xsk[];
+  /** Those of which it only makes the system calls: their rings are another thread's, or nobody's. */
+  readonly xskPollers?: readonly Xsk[];
   /** The simulated CPU it counts as running on; the applications in turn. */
   readonly cpu?: number;
 }
@@ -74,6 +79,7 @@ export class Machine {
   private readonly net: number;
   private readonly sockets = new Set<Socket>();
   private readonly senders = new Set<Sender>();
+  private readonly xsks = new Set<Xsk>();
   private readonly devices = new Set<NetDevice>();
   private readonly loopbacks = new Set<Loopback>();
   private readonly apps = new Set<Promise<unknown>>();
@@ -244,6 +250,28 @@ export class Machine {
     return socket;
   }
 
+  /** Opens an AF_XDP socket at a queue of a device: what that receives goes to the application without a copy. */
+  async openXsk(device: NetDevice, options: XskOptions = {}): Promise<Xsk> {
+    this.throwIfEnding();
+    if (!device.belongsTo(this))
+      throw new OptionError('device', 'one of another machine', 'one of this machine');
+    const queue = checkInt('queue', options.queue, 0, 0, device.maxQueues - 1);
+    const op: ControlOp = { name: 'xsk-open', dev: device.at, queue, params: xskParams(options) };
+    const at = await this.control(
+      op,
+      `opening an AF_XDP socket at queue ${queue} of ${device.name}`,
+      'close the socket that it has, take a queue that is in use of a device with NAPI, or boot with more memory',
+    );
+    const xsk = new Xsk(this, at as number);
+    this.xsks.add(xsk);
+    return xsk;
+  }
+
+  /** Takes an AF_XDP socket off the list of those that shutdown closes. */
+  forgetXsk(xsk: Xsk): void {
+    this.xsks.delete(xsk);
+  }
+
   /** Takes a socket off the list of those that shutdown closes. */
   forgetSocket(socket: Socket): void {
     this.sockets.delete(socket);
@@ -273,12 +301,20 @@ export class Machine {
     senders.forEach((s, i) => {
       s.checkFreeFor(this, senders.indexOf(s) !== i);
     });
+    const xsks = options.xsks ?? [];
+    const xskPollers = options.xskPollers ?? [];
+    xsks.forEach((x, i) => {
+      x.checkFreeFor(this, true, xsks.indexOf(x) !== i);
+    });
+    for (const x of xskPollers) x.checkFreeFor(this, false, false);
     const name = `app/${options.name}`;
     const cpu = checkInt('cpu', options.cpu, this.apps.size % this.cpus, 0, this.cpus - 1);
     const taskAt = this.newTask(TASK_KIND_APP, name, cpu);
     for (const s of senders) s.take();
     const record = newRecord(name, TASK_KIND_APP, taskAt);
     for (const s of sockets) s.addReader();
+    for (const x of xsks) x.addUser(true);
+    for (const x of xskPollers) x.addUser(false);
     const exit = this.kthreadd.run(
       {
         kind: 'app',
@@ -289,13 +325,22 @@ export class Machine {
         args: options.args,
         sockets: sockets.map((s) => s.at),
         senders: senders.map((s) => s.at),
+        xsks: xsks.map((x) => x.at),
+        xskPollers: xskPollers.map((x) => x.at),
         name: options.name,
       },
       record,
     );
     const result = this.orDied(this.lossIsFatal(record, exit)).then((e) => e.value as T);
     const ended = result
-      .then(() => Promise.all([...sockets.map((s) => s.readerGone()), ...senders.map((s) => s.gone())]))
+      .then(() =>
+        Promise.all([
+          ...sockets.map((s) => s.readerGone()),
+          ...senders.map((s) => s.gone()),
+          ...xsks.map((x) => x.userGone(true)),
+          ...xskPollers.map((x) => x.userGone(false)),
+        ]),
+      )
       // Its sockets are gone, with a grace period: nobody can be about to wake it.
       .then(() => putTaskStruct(this.arena.m, taskAt))
       .catch(() => {})
@@ -460,7 +505,7 @@ export class Machine {
    * Settles as `p` does, or rejects as soon as a thread has died. Promise.race would leave something behind in `died`
    * each time: a machine lives long.
    */
-  private orDied<T>(p: Promise<T>): Promise<T> {
+  orDied<T>(p: Promise<T>): Promise<T> {
     const raced = new Promise<T>((resolve, reject) => {
       this.waiting.add(reject);
       p.then(resolve, reject).finally(() => this.waiting.delete(reject));
@@ -501,6 +546,7 @@ export class Machine {
         await Promise.all([...this.devices].map((d) => d.stopWire()));
         for (const s of [...this.senders]) await s.close();
         for (const s of [...this.sockets]) await s.close();
+        for (const x of [...this.xsks]) await x.close();
         await this.appsEnded();
         for (const lo of this.loopbacks) lo.keepCounters();
         const stopped = this.control({ name: 'shutdown' }, 'stopping the CPUs');

@@ -20,5 +20,6 @@ import { ring } from '../rows/ring.js';
 import { scale } from '../rows/scale.js';
 import { state } from '../rows/state.js';
 import { wake } from '../rows/wake.js';
+import { xdp } from '../rows/xdp.js';
 
-export const rows = [state, ring, wake, kthread, reconfig, path, backlog, busy, memory, scale];
+export const rows = [state, ring, wake, kthread, reconfig, path, xdp, backlog, busy, memory, scale];

@@ -3,13 +3,22 @@
 import { mutantsOf, SWEPT } from '../../dist/litmus/sweep/modules.js';
 import { reachOf, runSweepMutant } from '../../dist/litmus/sweep/run.js';
 
-/** Which tests take part: told by their states alone, so that it is the same on a machine that has other things to do. */
-const REACH_LIMITS = { maxStates: 350_000, maxSeconds: 120 };
-const LIMITS = { maxStates: 700_000, maxSeconds: 6 };
+/** How often the parent hears that a search goes on. */
+const ALIVE_MS = 2_000;
 
 const mutants = new Map(SWEPT.flatMap((file) => mutantsOf(file).map((m) => [m.key, m])));
 
+let saidMs = 0;
+
+/** Tells the parent that the search goes on. */
+async function alive() {
+  if (performance.now() < saidMs + ALIVE_MS) return;
+  saidMs = performance.now();
+  await new Promise((resolve) => process.send({ alive: true }, resolve));
+}
+
 process.on('message', async (job) => {
-  if (job.key === undefined) process.send(await reachOf(REACH_LIMITS));
-  else process.send(await runSweepMutant(mutants.get(job.key), job.tests, LIMITS));
+  saidMs = performance.now();
+  if (job.key === undefined) process.send(await reachOf(alive));
+  else process.send(await runSweepMutant(mutants.get(job.key), job.tests, alive));
 });

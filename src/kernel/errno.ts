@@ -3,6 +3,7 @@
 export const EPERM = 1;
 export const ENOENT = 2;
 export const EINTR = 4;
+export const ENXIO = 6;
 export const ENOMEM = 12;
 export const EACCES = 13;
 export const EBUSY = 16;
@@ -22,6 +23,7 @@ const NAMES: { readonly [errno: number]: string } = {
   [EPERM]: 'EPERM',
   [ENOENT]: 'ENOENT',
   [EINTR]: 'EINTR',
+  [ENXIO]: 'ENXIO',
   [ENOMEM]: 'ENOMEM',
   [EACCES]: 'EACCES',
   [EBUSY]: 'EBUSY',

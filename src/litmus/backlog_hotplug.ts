@@ -20,6 +20,7 @@ import {
   type BacklogSetup,
   BY_INTERRUPT,
   BY_THREAD_BOOT_TIME,
+  BY_THREAD_RUN_TIME,
   backlogMemory,
   backlogNet,
   backlogSetup,
@@ -31,6 +32,7 @@ import {
   mustBeLeftToCpu,
   mustHaveReceived,
   received,
+  runTimeThread,
   sendFromIrq,
   sendFromPoll,
   sendUnderRcu,
@@ -153,6 +155,23 @@ export const offlineThreadBusy: Litmus = litmus({
   final: ({ m }, s) => mustHaveReceived(m, s, 2, NAPIF_STATE_THREADED),
   forbids: 'a backlog that a thread and another CPU’s softirq run at once, or that nobody goes on with',
   why: 'the thread parks between two polls, and a softirq goes on with its process queue',
+});
+
+export const offlineRunTime: Litmus = litmus({
+  name: 'cpu-down-run-time-thread',
+  memory: backlogMemory,
+  setup(arena, label) {
+    const { m } = arena;
+    const s = setup(arena, label, BY_THREAD_RUN_TIME);
+    m[s.cpu1 + TASK.state] = TASK_INTERRUPTIBLE;
+    complete(m, cpuArea(m, 1) + CPU.idleDead);
+    return s;
+  },
+  threads: { irqA: sendToCpu1, control: takeDown, thread: runTimeThread },
+  daemons: ['thread'],
+  final: ({ m }, s) => mustHaveReceived(m, s, 1, NAPIF_STATE_THREADED),
+  forbids: 'a backlog that is taken from a thread which goes on although the CPU has gone',
+  why: 'run-time threads are bound to no CPU: they are left alone',
 });
 
 export const downUpThread: Litmus = litmus({

@@ -22,6 +22,7 @@ import { napiThreadedPoll, netRxAction } from '../net/core/napi_poll.js';
 import { napiCompleteDone } from '../net/core/napi_schedule.js';
 import { type NetContext, netContext } from '../net/core/net_context.js';
 import { PAGE_POOL, pagePoolCreate, pagePoolView } from '../net/core/page_pool.js';
+import { RPS_PLACE } from '../net/core/rps_map.js';
 import { SKB, SKB_STRIDE } from '../net/core/skbuff.js';
 import { AF_INET, SOCK, sockCreate, sockReaderView } from '../net/core/sock_queue.js';
 import {
@@ -247,6 +248,15 @@ export function mustHaveReceived(
   const mine = seqs.filter((seq) => seq <= ordered);
   for (let i = 0; i < ordered; i++) must(mine[i] === i + 1, `the socket has frames ${seqs.join(', ')}`);
   mustBeIdle(m, s, state, state0);
+}
+
+/** For `final`: all frames that went to a place are through, so the next one may go elsewhere. */
+export function mustBeFree(m: Int32Array, s: BacklogSetup, place: number): void {
+  must(m[place + RPS_PLACE.staged] === 0, 'a frame is staged for ever: its flow can never move');
+  const cpu = m[place + RPS_PLACE.cpu];
+  if (cpu === 0) return;
+  const head = m[(cpu === 1 ? s.sd0 : s.sd1) + SOFTNET_DATA.inputQueueHead];
+  must(((head - m[place + RPS_PLACE.lastQtail]) | 0) >= 0, 'a flow waits for frames that are through');
 }
 
 /** For `final`: nobody owns a backlog, and no list holds one. */

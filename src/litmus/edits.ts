@@ -14,6 +14,17 @@ export const EDITS: readonly Edit[] = Object.freeze([
     find: 'export const SPIN_LOADS = 100;',
     replace: 'export const SPIN_LOADS = 1;',
   },
+  {
+    // Two frames are as many as 256: the third is more than can be staged.
+    file: 'net/core/net_context.js',
+    find: 'export const BACKLOG_STAGE_SLOTS = 256;',
+    replace: 'export const BACKLOG_STAGE_SLOTS = 2;',
+  },
+  {
+    file: 'net/core/flow_limit.js',
+    find: 'export const FLOW_LIMIT_HISTORY = 128;',
+    replace: 'export const FLOW_LIMIT_HISTORY = 4;',
+  },
   counter(
     'kernel/sched.js',
     'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    while',

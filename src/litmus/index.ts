@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** All litmus tests of this project. */
-
 export * from './backlog_flush.js';
 export * from './backlog_hotplug.js';
+export * from './backlog_limits.js';
+export * from './backlog_lives.js';
 export * from './backlog_queues.js';
+export * from './backlog_ways.js';
 export * from './busy_control.js';
 export * from './busy_modes.js';
 export * from './busy_sockets.js';
 export * from './busy_stop.js';
 export * from './busy_threads.js';
 export * from './busy_waits.js';
+export * from './cpu_control.js';
 export * from './cpu_hotplug.js';
 export * from './defer_frees.js';
 export * from './hrtimers.js';
@@ -42,11 +45,17 @@ export * from './napi_rounds.js';
 export * from './napi_service.js';
 export * from './napi_sockets.js';
 export * from './napi_watchdog.js';
+export * from './netif_rxs.js';
 export * from './nic_cable.js';
 export * from './nic_service.js';
 export * from './nic_timed.js';
 export * from './page_pool_retire.js';
 export * from './page_pools.js';
 export * from './rings.js';
+export * from './rps_choice.js';
+export * from './rps_settings.js';
+export * from './smp_calls.js';
 export * from './sockets.js';
+export * from './steering.js';
 export * from './timer_looks.js';
+export * from './xsk.js';

@@ -19,8 +19,10 @@ import { SOCK, type SockReader, sockReaderView } from '../net/core/sock_queue.js
 import { NET } from '../net/core/softnet_data.js';
 import { checkBusyPoll, Epoll, type EpollOptions } from './app_epoll.js';
 import { UdpSender } from './app_sender.js';
+import { XskPoller, XskSocket } from './app_xsk.js';
 import type { ThreadContext } from './context.js';
 import { PacketBatch } from './packet_batch.js';
+import { chargeSyscall } from './syscall_charge.js';
 
 /** Frames a call of `recv` returns at most, unless told otherwise. */
 const DEFAULT_MAX = 64;
@@ -40,6 +42,10 @@ export class AppContext {
   readonly senders: readonly UdpSender[];
   /** Number of sockets it receives from. */
   readonly nrSockets: number;
+  /** Its AF_XDP sockets, in the order in which they were given to `runApp`. */
+  readonly xsks: readonly XskSocket[];
+  /** Those of other threads that it only calls. */
+  readonly xskPollers: readonly XskPoller[];
   private readonly ctx: ThreadContext;
   private readonly readers: SockReader[];
   private readonly busyLoop: SockBusyLoop;
@@ -55,12 +61,16 @@ export class AppContext {
     args: unknown,
     sockets: readonly number[],
     senders: readonly number[],
+    xsks: readonly number[] = [],
+    xskPollers: readonly number[] = [],
   ) {
     this.ctx = ctx;
     this.name = name;
     this.args = args;
     this.nrSockets = sockets.length;
     this.senders = senders.map((at) => new UdpSender(ctx, at));
+    this.xsks = xsks.map((at) => new XskSocket(ctx, at));
+    this.xskPollers = xskPollers.map((at) => new XskPoller(ctx, at));
     ctx.cur.runsSoftirqs = true;
     this.readers = sockets.map((at) => sockReaderView(ctx.arena.m, at));
     this.busyLoop = new SockBusyLoop(ctx.net, this.readers);
@@ -71,6 +81,7 @@ export class AppContext {
   /** Registers this thread as the reader of its sockets and the user of its senders. */
   begin(): void {
     for (const s of this.senders) s.begin();
+    for (const x of this.xsks) x.begin();
     for (const r of this.readers) {
       r.consumer.begin();
       Atomics.store(r.m, r.at + SOCK.waiter, this.ctx.cur.task.at);
@@ -83,6 +94,7 @@ export class AppContext {
     for (const e of this.epolls) e.close();
     for (const r of this.readers) Atomics.store(r.m, r.at + SOCK.waiter, 0);
     for (const s of this.senders) s.end();
+    for (const x of this.xsks) x.end();
   }
 
   /** CLOCK_MONOTONIC in nanoseconds, the clock of `tstampNs`. */
@@ -97,6 +109,7 @@ export class AppContext {
    */
   recv(max: number = DEFAULT_MAX): PacketBatch | null {
     this.free();
+    chargeSyscall(this.ctx);
     for (;;) {
       if (this.take(max)) return this.batch;
       if (this.busyLoop.run(false)) {
@@ -132,6 +145,7 @@ export class AppContext {
    */
   tryRecv(max: number = DEFAULT_MAX, socket = -1): PacketBatch | null {
     this.free();
+    chargeSyscall(this.ctx);
     if (this.takeFrom(max, socket)) return this.batch;
     return this.busyLoop.run(true) && this.takeFrom(max, socket) ? this.batch : null;
   }

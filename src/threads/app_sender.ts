@@ -31,6 +31,7 @@ import {
   type XmitBatch,
 } from '../net/ipv4/udp_send.js';
 import type { ThreadContext } from './context.js';
+import { chargeSyscall } from './syscall_charge.js';
 
 const ETH_IP_UDP_BYTES = 42;
 /** Most bytes of payload: one buffer a frame. */
@@ -175,6 +176,7 @@ export class UdpSender {
 
   private trySome(frame: FrameTemplate, payloads: Payloads, n: number): number {
     const { ctx, at, pool } = this;
+    chargeSyscall(ctx);
     if (this.closed) return 0;
     const want = Math.min(n, TX_BATCH);
     if (this.byNic) return udpSendByNic(ctx.net, at, pool, frame, payloads, want, this.xmitBatch);

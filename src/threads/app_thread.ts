@@ -17,7 +17,15 @@ export async function runAppThread(task: AppTask): Promise<{ value: unknown; sle
   if (typeof fn !== 'function') {
     throw new Error(`${task.module} does not export a function named ${task.exportName}`);
   }
-  const app = new AppContext(ctx, task.name, task.args, task.sockets, task.senders);
+  const app = new AppContext(
+    ctx,
+    task.name,
+    task.args,
+    task.sockets,
+    task.senders,
+    task.xsks,
+    task.xskPollers,
+  );
   app.begin();
   complete(ctx.arena.m, task.taskAt + TASK.created);
   const value: unknown = await fn(app);

@@ -8,6 +8,7 @@ import { buffersFreed, SimNicDriver, simNicInterrupt, simNicPoll } from '../driv
 import { simNicOps } from '../drivers/net/sim_nic_main.js';
 import { simNicInterruptNetifRx } from '../drivers/net/sim_nic_netif_rx.js';
 import { timedTimer } from '../drivers/net/sim_nic_timed.js';
+import { xskPoll } from '../drivers/net/sim_nic_xsk.js';
 import { Toeplitz } from '../drivers/net/toeplitz.js';
 import { Current, cpuViews } from '../kernel/current.js';
 import { NodePlatform } from '../kernel/platform.js';
@@ -65,6 +66,7 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   const net = netContext(cur, arena);
   const driver = new SimNicDriver(net);
   driver.netifRxInterrupt = simNicInterruptNetifRx;
+  driver.xskPoll = xskPoll;
   driver.receiveHash = receiveHash();
   cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));

@@ -2,6 +2,8 @@
 /** Control operations as plain data: what the main thread asks a control worker to carry out. */
 
 import type { TimedParams } from '../drivers/net/sim_nic_timed_make.js';
+import type { BusyPollOptions } from '../net/core/sock_busy.js';
+import type { XskSizes } from '../net/xdp/xsk.js';
 import type { UapiRequest } from '../uapi/request.js';
 
 /** Parameters of a simulated NIC. */
@@ -29,6 +31,9 @@ export interface NetdevParams {
   /** RECONFIG_* */
   readonly reconfig: number;
 }
+
+/** Parameters of an AF_XDP socket. */
+export interface XskParams extends XskSizes, BusyPollOptions {}
 
 export type ControlOp =
   | { readonly name: 'boot' }
@@ -85,6 +90,9 @@ export type ControlOp =
   | { readonly name: 'sender-open'; readonly dev: number; readonly cpu: number; readonly buffers: number }
   | { readonly name: 'sender-shutdown'; readonly sender: number }
   | { readonly name: 'sender-free'; readonly sender: number }
+  | { readonly name: 'xsk-open'; readonly dev: number; readonly queue: number; readonly params: XskParams }
+  | { readonly name: 'xsk-shutdown'; readonly xsk: number }
+  | { readonly name: 'xsk-free'; readonly xsk: number }
   | { readonly name: 'wire-attach'; readonly dev: number; readonly params: TimedParams }
   | { readonly name: 'wire-detach'; readonly dev: number }
   | { readonly name: 'uapi'; readonly request: UapiRequest }

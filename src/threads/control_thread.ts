@@ -13,6 +13,7 @@ import { freeSender, openSender } from './control_sender.js';
 import { freeSock, openSock, shutdownSock } from './control_sock.js';
 import { attachWire, detachWire } from './control_timed.js';
 import { uapi } from './control_uapi.js';
+import { freeXsk, openXsk, shutdownXsk } from './control_xsk.js';
 import type { ControlTask } from './tasks.js';
 
 /** Runs one operation. @returns its errno or value */
@@ -75,6 +76,15 @@ export function runControlThread(task: ControlTask): ControlResult {
       break;
     case 'sender-free':
       result = { err: freeSender(ctx, op.sender), value: null };
+      break;
+    case 'xsk-open':
+      result = openXsk(ctx, op);
+      break;
+    case 'xsk-shutdown':
+      result = { err: shutdownXsk(ctx, op.xsk), value: null };
+      break;
+    case 'xsk-free':
+      result = { err: freeXsk(ctx, op.xsk), value: null };
       break;
     case 'wire-attach':
       result = attachWire(ctx, op);

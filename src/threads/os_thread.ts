@@ -50,3 +50,24 @@ export function readSchedStat(tid: number): SchedStat | null {
     return null;
   }
 }
+
+/** How often a thread left its core: of its own accord, and because it was taken off (/proc/PID/status). */
+export interface Switches {
+  readonly voluntary: number;
+  readonly forced: number;
+}
+
+/** @returns the switches of a thread of this process, or null where they are not available */
+export function readSwitches(tid: number): Switches | null {
+  if (tid === 0) return null;
+  try {
+    const status = readFileSync(`/proc/self/task/${tid}/status`, 'latin1');
+    const voluntary = /^voluntary_ctxt_switches:\s*(\d+)/m.exec(status)?.[1];
+    const forced = /^nonvoluntary_ctxt_switches:\s*(\d+)/m.exec(status)?.[1];
+    return voluntary === undefined || forced === undefined
+      ? null
+      : { voluntary: Number(voluntary), forced: Number(forced) };
+  } catch {
+    return null;
+  }
+}

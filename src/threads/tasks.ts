@@ -38,6 +38,8 @@ export interface AppTask extends TaskBase {
   readonly args: unknown;
   readonly sockets: readonly number[];
   readonly senders: readonly number[];
+  readonly xsks: readonly number[];
+  readonly xskPollers: readonly number[];
   readonly name: string;
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../../dist/drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../../dist/drivers/net/sim_nic_main.js';
 import { timedTimer } from '../../dist/drivers/net/sim_nic_timed.js';
+import { xskPoll } from '../../dist/drivers/net/sim_nic_xsk.js';
 import { Toeplitz } from '../../dist/drivers/net/toeplitz.js';
 import { CPU } from '../../dist/kernel/cpu.js';
 import { Current, cpuViews, KERNEL, KERNEL_AT } from '../../dist/kernel/current.js';
@@ -146,6 +147,7 @@ export class BareMachine {
     const cur = new Current(m, this.clock, task, cpuViews(m), cpu);
     const net = netContext(cur, arena);
     const driver = new SimNicDriver(net);
+    driver.xskPoll = xskPoll;
     const rss = new Toeplitz();
     driver.receiveHash = (b, keys) => rss.rssHashWord(b, keys);
     cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);

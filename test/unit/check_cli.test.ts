@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { SUITE_MAX_STATES } from '../../dist/litmus/sweep/run.js';
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const known = fileURLToPath(new URL('../litmus/known.mjs', import.meta.url));
@@ -28,7 +29,7 @@ function softnet(...args: string[]): Promise<Ran> {
 
 describe('softnet check', () => {
   it('holds for every litmus test of this package, within its limits', async () => {
-    const { code, out, err } = await softnet('--json');
+    const { code, out, err } = await softnet('--json', '--max-states', String(SUITE_MAX_STATES));
     expect(err).toBe('');
     const doc = JSON.parse(out);
     for (const t of doc.tests) expect([t.test, t.outcome, t.complete]).toEqual([t.test, 'holds', true]);

@@ -23,20 +23,21 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ['kernel', /^src\/kernel\//],
   ['errors', /^src\/errors\.ts$/],
   ['net/core', /^src\/net\/core\//],
+  ['net/xdp', /^src\/net\/xdp\//],
   ['protocols and drivers', /^src\/(net\/(?!core\/)|drivers\/)/],
   ['litmus', /^src\/litmus\//],
   ['uapi', /^src\/uapi\//],
   ['threads', /^src\/threads\//],
   [
     'library',
-    /^src\/(machine|cable|boot_options|statistics|lay_out|socket|sender|loopback|net_device|net_device_options|timed_wire|index|app)\.ts$/,
+    /^src\/(machine|cable|boot_options|statistics|lay_out|socket|sender|loopback|xsk|net_device|net_device_options|timed_wire|index|app)\.ts$/,
   ],
   ['tools', /^src\/tools\//],
   ['cli', /^src\/cli\.ts$/],
 ];
 
 /** What the model checker runs. The public locks in kernel/locking/api are for other programs. */
-const PROTOCOL_CODE = /^src\/(mm|kernel|net\/core)\/(?!locking\/api\/)/;
+const PROTOCOL_CODE = /^src\/(mm|kernel|net\/core|net\/xdp)\/(?!locking\/api\/)/;
 
 /** The small interface through which time and the operating system come in: the checker replaces these. */
 const PLATFORM = ['src/kernel/platform.ts', 'src/kernel/clock_ms.ts', 'src/kernel/cpu_relax.ts'];

@@ -15,7 +15,7 @@
  *   starving       set by the driver when the pool was empty; taken by whoever frees enough buffers, by CAS
  *   counters       the NIC thread
  * With a cable there is no NIC thread: who transmits at the other end does its part, under wireLock (sim_nic_tx.ts).
- *   rxActive, linkUp   holder of the device mutex, who then rings the doorbell; the NIC thread acts on them and says so
+ *   rxActive, linkUp, away   holder of the device mutex, who then rings the doorbell; the NIC thread acts on them and says so
  *
  * Invariants: a buffer is in the pool, in the fill ring, with the NIC, in the receive ring, or further up. Buffers
  * posted and descriptors not yet read are at most ringSize together, so the NIC never overruns the receive ring. A queue that ran out of buffers is
@@ -29,7 +29,7 @@
  *   D4 free: buffers published in the recycle ring, then load of starving   pairs with  D3
  *   D5 NIC: descriptors published, then buffers released in the fill ring   pairs with  D6
  *   D6 driver: load of the fill ring's consumer, then of the receive ring's producer  pairs with  D5
- *   D9 control: rxActive, linkUp, then add to doorbell, then load of running  pairs with  D10
+ *   D9 control: rxActive, linkUp, away, then add to doorbell, then load of running  pairs with  D10
  *   D10 NIC: store of running, then load of doorbell; what it wrote published, then store of seen  pairs with  D9
  *   D7 driver: buffers published, then load of nicWaiting        pairs with  D8
  *   D8 NIC: store of nicWaiting, then load of the fill ring      pairs with  D7
@@ -64,6 +64,10 @@ export const NIC_QUEUE = struct(
     rxUsecs: word('moderation: interrupt at the latest this long after a frame, us'),
     rxFrames: word('moderation: interrupt at the latest after this many frames'),
     service: word('a driver without NAPI: 1 while the link is up'),
+    xsk: word(
+      'struct xdp_sock it receives for, 0: none; changed while the instance is disabled and the NIC away',
+    ),
+    away: word('1: the NIC keeps off the rings until this is 0 again'),
     timed: word('struct timed_wire that feeds it (sim_nic_timed.ts), 0: none; read under RCU'),
   }),
   line('whoever runs the handler of a driver without NAPI', {

@@ -15,11 +15,19 @@ import type { NetContext } from '../../net/core/net_context.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
 import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
+import type { XdpSock } from '../../net/xdp/xsk.js';
 import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
 import { timedAdvance, timedUnmask } from './sim_nic_timed.js';
 import type { NicTx } from './sim_nic_tx.js';
 
 function noInterrupt(): void {}
+
+/** Polls a queue that has an AF_XDP socket. */
+export type XskPoll = (driver: SimNicDriver, net: NetContext, n: Napi, q: NicQueue, budget: number) => number;
+
+function noXsk(): number {
+  throw new Error('this thread cannot poll a queue with an AF_XDP socket');
+}
 
 function noHash(): number {
   return 0;
@@ -34,6 +42,9 @@ export class SimNicDriver {
   receiveHash: (b: Uint8Array, keys: FlowKeys) => number = noHash;
   /** What transmitting works with (sim_nic_tx.ts); made when first needed. */
   tx: NicTx | null = null;
+  /** Poll function of queues with an AF_XDP socket (sim_nic_xsk.ts), and this thread's views of those. */
+  xskPoll: XskPoll = noXsk;
+  readonly xsks = new Map<number, XdpSock>();
   /** Keeps the loads of prefetch from being dropped as unused. */
   touched = 0;
   private readonly queues = new Map<number, NicQueue>();
@@ -75,6 +86,11 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
   rcuReadLock(net.cur);
   const timed = Atomics.load(m, q.at + NIC_QUEUE.timed);
   if (timed !== 0) timedAdvance(driver, q, timed);
+  if (m[q.at + NIC_QUEUE.xsk] !== 0) {
+    const taken = driver.xskPoll(driver, net, n, q, budget);
+    rcuReadUnlock(net.cur);
+    return taken;
+  }
   const features = Atomics.load(m, q.dev + NET_DEVICE.features);
   rx.begin();
   const work = rx.available(budget); // D2
@@ -155,7 +171,7 @@ export function refill(net: NetContext, q: NicQueue): void {
   if (posted * 2 >= pending && Atomics.load(m, q.at + NIC_QUEUE.nicWaiting) === 1) wakeNic(m, q.at); // D7
 }
 
-function wakeNic(m: Int32Array, queueAt: number): void {
+export function wakeNic(m: Int32Array, queueAt: number): void {
   if (Atomics.compareExchange(m, queueAt + NIC_QUEUE.nicWaiting, 1, 0) === 1) {
     Atomics.notify(m, queueAt + NIC_QUEUE.nicWaiting);
   }

@@ -7,7 +7,7 @@
  * only the difference; add the new ones before the old ones are deleted. In each of them frames are first steered away
  * from queues that go, and what these still hold is polled: a change of channels loses nothing but what overruns a ring.
  */
-import { EBUSY, ENOMEM, EOPNOTSUPP } from '../../kernel/errno.js';
+import { EBUSY, EINVAL, ENOMEM, EOPNOTSUPP } from '../../kernel/errno.js';
 import { IRQ_DESC, irqDisable, irqEnable, irqUnmask, raiseIrq, requestIrq } from '../../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../../kernel/rcu.js';
 import { ringLength } from '../../mm/ring.js';
@@ -41,6 +41,7 @@ import { openNetifRx, stopNetifRx } from './sim_nic_netif_rx.js';
 import { TIMED_WIRE } from './sim_nic_timed.js';
 import { timedDetach, timedLinkDown, timedLinkUp, timedWireOf } from './sim_nic_timed_main.js';
 import { simNicXmit, waitForTransmitters } from './sim_nic_tx.js';
+import { xskLost } from './sim_nic_xsk.js';
 
 /** Sleep between two looks at a word that the NIC or a poll changes, us. */
 const LOOK_US = 50;
@@ -106,7 +107,7 @@ export function simNicStop(driver: SimNicDriver, dev: number): void {
 
 /**
  * ethtool -L. @returns 0; -ENOMEM: then the channels are as before, or the link is down; -EOPNOTSUPP: a driver without
- * NAPI, which cannot; -EBUSY: a timed wire feeds a queue that would go
+ * NAPI, which cannot; of a queue that would go: -EBUSY: a timed wire feeds it; -EINVAL: it has an AF_XDP socket
  */
 function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number): number {
   const { net } = driver;
@@ -116,6 +117,7 @@ function simNicSetChannels(driver: SimNicDriver, dev: number, combined: number):
   const timed = timedWireOf(m, dev);
   if (timed !== 0 && m[m[timed + TIMED_WIRE.queue] + NIC_QUEUE.index] >= combined) return -EBUSY;
   const old = m[dev + NET_DEVICE.queues];
+  for (let i = combined; i < old; i++) if (m[nicQueueAt(m, nic, i) + NIC_QUEUE.xsk] !== 0) return -EINVAL;
   if (m[dev + NET_DEVICE.napiFirst] === 0) {
     m[dev + NET_DEVICE.queues] = combined;
     for (let i = combined; i < old; i++) purge(driver, nicQueueAt(m, nic, i));
@@ -256,9 +258,15 @@ function deleteInstances(net: NetContext, list: readonly number[]): void {
  * returns when they do so.
  */
 function steer(net: NetContext, nic: number, rxActive: number, linkUp: number): void {
-  const { m, cur } = net;
+  const { m } = net;
   Atomics.store(m, nic + SIM_NIC.rxActive, rxActive);
   Atomics.store(m, nic + SIM_NIC.linkUp, linkUp);
+  tellNic(net, nic);
+}
+
+/** Has the NIC, or who does its work, act on what was changed; returns when they do so. */
+export function tellNic(net: NetContext, nic: number): void {
+  const { m, cur } = net;
   waitForTransmitters(m, nic); // C1 of sim_nic_tx.ts
   const bell = Atomics.add(m, nic + SIM_NIC.doorbell, NIC_CHANGE) + NIC_CHANGE; // D9
   Atomics.notify(m, nic + SIM_NIC.doorbell);
@@ -269,7 +277,7 @@ function steer(net: NetContext, nic: number, rxActive: number, linkUp: number): 
 }
 
 /** Drops, and counts, what is in the ring of a queue that goes while the link is down: nobody polls it. */
-function purge(driver: SimNicDriver, at: number): void {
+export function purge(driver: SimNicDriver, at: number): void {
   const { net } = driver;
   const { m } = net;
   const { rxConsumer: rx, ringSize, pool } = driver.queue(at);
@@ -298,6 +306,7 @@ function simNicUninit(driver: SimNicDriver, dev: number): void {
   timedDetach(driver, dev);
   for (let i = 0; i < m[nic + SIM_NIC.nrQueues]; i++) {
     const at = nicQueueAt(m, nic, i);
+    if (m[at + NIC_QUEUE.xsk] !== 0) xskLost(driver, at);
     purge(driver, at);
     unpost(driver, at);
     pagePoolRetire(net, m[at + NIC_QUEUE.pool]);
@@ -306,7 +315,7 @@ function simNicUninit(driver: SimNicDriver, dev: number): void {
 }
 
 /** Takes the empty buffers of a queue back that the NIC has not taken. It has stopped. */
-function unpost(driver: SimNicDriver, at: number): void {
+export function unpost(driver: SimNicDriver, at: number): void {
   const { net } = driver;
   const { m } = net;
   const { fillConsumer: fill, ringSize, pool } = driver.queue(at);
@@ -320,7 +329,7 @@ function unpost(driver: SimNicDriver, at: number): void {
 }
 
 /** Has everything polled that is in the ring of a queue that gets no more frames. Its instance is enabled. */
-function drain(driver: SimNicDriver, at: number): void {
+export function drain(driver: SimNicDriver, at: number): void {
   const { net } = driver;
   const { m, cur } = net;
   const n = net.napi(Atomics.load(m, at + NIC_QUEUE.napi));

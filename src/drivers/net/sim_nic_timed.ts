@@ -228,6 +228,8 @@ function dueAt(net: NetContext, w: TimedWire, next: number, nowNs: number): numb
 export function timedAdvance(driver: SimNicDriver, q: NicQueue, at: number): void {
   const { net } = driver;
   const { m, f } = net;
+  // The driver is about to change what it receives into: what is due waits.
+  if (Atomics.load(m, q.at + NIC_QUEUE.away) !== 0) return;
   const w = timedView(net, q, at);
   const next = m[at + TIMED_WIRE.next];
   const nowNs = net.cur.platform.nowNs();

@@ -3,7 +3,7 @@
  * The simulated NIC, the sending side: frames leave by what it is plugged into.
  *
  * States of a NIC: unplugged (what it sends is counted and gone); cabled, `peer` set at both ends (Linux: two linked
- * netdevsim devices). A cable has no thread of its own: who transmits does the hardware's work at the other end, from
+ * netdevsim devices); fed by a timed wire that is an echo (sim_nic_timed.ts): what leaves comes back. A cable has no thread of its own: who transmits does the hardware's work at the other end, from
  * the receive hash to the interrupt. The wire is as fast as they are, and what finds no posted buffer is missed.
  * Interrupt moderation needs a clock at the NIC, so a cable has none: an interrupt a batch.
  *
@@ -18,8 +18,8 @@
  * is put where the old ones said; once the cable is out, nobody is at the rings for it.
  *
  * Ordering (and D1, D5 of sim_nic.ts, whose device is the transmitter here)
- *   C1 control: rxActive, linkUp, then each wireLock taken once          pairs with  C2
- *   C2 transmitter: wireLock taken, then load of rxActive and linkUp     pairs with  C1
+ *   C1 control: rxActive, linkUp, away, then each wireLock taken once          pairs with  C2
+ *   C2 transmitter: wireLock taken, then load of rxActive, linkUp, away  pairs with  C1
  *   C3 disconnect: store of peer, then a grace period                    pairs with  C4
  *   C4 transmitter: in a read section, load of peer                      pairs with  C3
  */
@@ -35,6 +35,7 @@ import { copyFrame } from './copy_frame.js';
 import { ethtoolRxfhIndirDefault, RSS_INDIRECTION_SIZE } from './rss_indirection.js';
 import { NIC_QUEUE, nicQueueAt, RX_DESC, SIM_NIC } from './sim_nic.js';
 import type { SimNicDriver } from './sim_nic_driver.js';
+import { timedEcho } from './sim_nic_timed.js';
 
 /** In place of a queue: the frame is through. */
 const DONE = -1;
@@ -77,7 +78,7 @@ export function nicTransmitBatch(net: NetContext, dev: number, queueAt: number, 
 }
 
 /** NetDevOps.xmit of the simulated NIC. */
-export function simNicXmit(driver: SimNicDriver, dev: number, _queueAt: number, n: number): number {
+export function simNicXmit(driver: SimNicDriver, dev: number, queueAt: number, n: number): number {
   const { net } = driver;
   const { m } = net;
   const nic = m[dev + NET_DEVICE.priv];
@@ -90,6 +91,7 @@ export function simNicXmit(driver: SimNicDriver, dev: number, _queueAt: number, 
   const left = leave(net, driver.tx, nic, n);
   const peer = Atomics.load(m, nic + SIM_NIC.peer); // C4
   if (peer !== 0 && left > 0) carry(driver, driver.tx, m[peer + NET_DEVICE.priv], n);
+  if (peer === 0 && left > 0) timedEcho(driver, queueAt, left);
   return left;
 }
 
@@ -202,7 +204,7 @@ function receive(driver: SimNicDriver, tx: NicTx, nic: number, at: number, first
   const seq = Atomics.add(m, nic + SIM_NIC.seq, want);
   fill.begin();
   rx.begin();
-  const room = fill.available(want);
+  const room = Atomics.load(m, at + NIC_QUEUE.away) !== 0 ? 0 : fill.available(want); // C2
   let put = 0;
   let bytes = 0;
   for (let i = first; put < room; i++) {

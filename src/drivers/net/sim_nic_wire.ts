@@ -38,9 +38,18 @@ class WireQueue {
   unsignalled = 0;
   firstUs = 0;
   bytes = 0;
+  /** The rings are the driver's for now: there is nothing to be had. */
+  away = false;
 
   constructor(q: NicQueue) {
     this.q = q;
+  }
+
+  /** Takes the hardware's ends of the rings over as they are. */
+  begin(): void {
+    this.q.fillConsumer.begin();
+    this.q.rxProducer.begin();
+    this.avail = 0;
   }
 }
 
@@ -75,8 +84,6 @@ export class Wire {
     const nrQueues = m[this.nic + SIM_NIC.nrQueues];
     for (let i = 0; i < nrQueues; i++) {
       const wq = new WireQueue(nicQueueView(m, nicQueueAt(m, this.nic, i)));
-      wq.q.fillConsumer.begin();
-      wq.q.rxProducer.begin();
       this.queues.push(wq);
     }
     this.seq = Atomics.load(m, this.nic + SIM_NIC.seq);
@@ -94,6 +101,8 @@ export class Wire {
   resume(): void {
     Atomics.store(this.net.m, this.nic + SIM_NIC.running, 1); // D10
     this.bell = Atomics.load(this.net.m, this.nic + SIM_NIC.doorbell);
+    // The driver may have had the rings meanwhile.
+    for (const wq of this.queues) wq.begin();
     this.configure();
   }
 
@@ -115,6 +124,7 @@ export class Wire {
     const { m } = this.net;
     this.indirection.setDefault(Math.max(1, Atomics.load(m, this.nic + SIM_NIC.rxActive)));
     this.linkUp = Atomics.load(m, this.nic + SIM_NIC.linkUp) !== 0;
+    for (const wq of this.queues) keepOff(m, wq);
     Atomics.store(m, this.nic + SIM_NIC.seen, this.bell); // D10
   }
 
@@ -278,11 +288,11 @@ export class Wire {
   private takeBuffers(wq: WireQueue, need: number): boolean {
     if (!this.linkUp) return this.drop(DROP_DEV_READY);
     const fill = wq.q.fillConsumer;
-    wq.avail = fill.available(Math.max(wq.used + need, BATCH));
+    wq.avail = wq.away ? 0 : fill.available(Math.max(wq.used + need, BATCH));
     if (wq.avail - wq.used >= need) return true;
     this.publish(wq);
     this.signal(wq, true);
-    wq.avail = fill.available(Math.max(need, BATCH));
+    wq.avail = wq.away ? 0 : fill.available(Math.max(need, BATCH));
     while (wq.avail < need) {
       if (need > Atomics.load(this.net.m, wq.q.dev + NET_DEVICE.rxPending))
         return this.drop(DROP_PKT_TOO_BIG);
@@ -295,7 +305,7 @@ export class Wire {
         wq.avail = 0;
         return true;
       }
-      wq.avail = fill.available(Math.max(need, BATCH));
+      wq.avail = wq.away ? 0 : fill.available(Math.max(need, BATCH));
     }
     this.tick();
     return true;
@@ -320,10 +330,21 @@ export class Wire {
     this.flushQueues();
     if (this.look()) return true;
     Atomics.store(m, word, 1); // D8
-    if (wq.q.fillConsumer.available(need) < need && Atomics.wait(m, word, 1, WAIT_MS) === 'timed-out') {
+    if (
+      (wq.away || wq.q.fillConsumer.available(need) < need) &&
+      Atomics.wait(m, word, 1, WAIT_MS) === 'timed-out'
+    ) {
       raiseIrq(this.cur, wq.q.irq);
     }
     Atomics.store(m, word, 0);
     return this.look();
   }
+}
+
+/** Leaves the rings of a queue to the driver, or takes them over as it left them. What was written is published. */
+function keepOff(m: Int32Array, wq: WireQueue): void {
+  const away = Atomics.load(m, wq.q.at + NIC_QUEUE.away) !== 0;
+  if (wq.away && !away) wq.begin();
+  wq.away = away;
+  if (away) wq.avail = 0;
 }

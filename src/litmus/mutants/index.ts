@@ -23,10 +23,12 @@ import { PARK_MUTANTS } from './park.js';
 import { PERSIST_MUTANTS } from './persist.js';
 import { QUEUE_MUTANTS } from './queues.js';
 import { SERVICE_MUTANTS } from './service.js';
+import { SWEEP_BACKLOG_MUTANTS } from './sweep_backlog.js';
 import { SWEEP_KERNEL_MUTANTS } from './sweep_kernel.js';
 import { SWEEP_NET_MUTANTS } from './sweep_net.js';
 import { TASKS_MUTANTS } from './tasks.js';
 import { TIMED_MUTANTS } from './timed.js';
+import { XSK_MUTANTS } from './xsk.js';
 
 export type { Mutant } from './mutant.js';
 
@@ -54,4 +56,6 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...SWEEP_KERNEL_MUTANTS,
   ...SWEEP_NET_MUTANTS,
   ...TIMED_MUTANTS,
+  ...XSK_MUTANTS,
+  ...SWEEP_BACKLOG_MUTANTS,
 ]);

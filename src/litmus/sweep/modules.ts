@@ -12,7 +12,8 @@ import { HELPERS, isPlainStatement, type Mutation, mutationsOf } from './operato
 
 /**
  * What is swept: the code that shares state. Not here: struct declarations, GRO, header parsers (plain data of one
- * owner, which unit tests cover), kernel/histogram.ts, and kernel/locking/api (for other programs; the tests of the API).
+ * owner, which unit tests cover), kernel/histogram.ts, net/core/dev.ts (what control surfaces do to a device, one at a
+ * time under its mutex; unit and e2e tests), and kernel/locking/api (for other programs; the tests of the API).
  */
 export const SWEPT: readonly string[] = Object.freeze([
   'mm/ring.js',
@@ -31,6 +32,9 @@ export const SWEPT: readonly string[] = Object.freeze([
   'kernel/softirq.js',
   'kernel/hrtimer.js',
   'kernel/current.js',
+  'kernel/cpu.js',
+  'kernel/cpu_hotplug.js',
+  'kernel/smp.js',
   'net/core/napi.js',
   'net/core/busy_poll.js',
   'net/core/eventpoll.js',
@@ -48,6 +52,16 @@ export const SWEPT: readonly string[] = Object.freeze([
   'net/core/skb_free.js',
   'net/core/sock_queue.js',
   'net/core/page_pool.js',
+  'net/core/page_pool_retire.js',
+  'net/core/backlog_queue.js',
+  'net/core/backlog.js',
+  'net/core/backlog_threads.js',
+  'net/core/cpu_dead.js',
+  'net/core/defer_free.js',
+  'net/core/rps.js',
+  'net/core/rps_config.js',
+  'net/core/flow_limit.js',
+  'net/core/netif_rx.js',
 ]);
 
 /** A mutation of a module, with a name that stays when lines move. */

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Runs mutants of the sweep: each against the litmus tests that reach its place, until one notices. */
+/**
+ * Runs mutants of the sweep: each against the litmus tests that reach its place, until one notices.
+ *
+ * Whether a test notices is decided by states alone, so it is the same on a machine that has other things to do: time
+ * only ends what does not end by itself.
+ */
 
 import {
   CheckUsageError,
@@ -7,59 +12,92 @@ import {
   type Litmus,
   litmusTests,
   loadProgram,
+  type Program,
   RefusedError,
 } from '../../check/index.js';
-import { check } from '../../check/verdict.js';
+import { checkSteps, type Verdict } from '../../check/verdict.js';
 import { EDITS } from '../edits.js';
 import { editOf, reachEdit, SWEPT, type SweepMutant } from './modules.js';
 
 const TESTS = new URL('../index.js', import.meta.url);
 
-/** For each statement (`file:offset`) the tests that reach it, the fastest first. */
-export type Reach = Readonly<Record<string, readonly string[]>>;
+/**
+ * States that each litmus test of this package may have. The suite is run with it (test/unit/check_cli.test.ts): a mutant
+ * that makes a test larger fails the suite.
+ */
+export const SUITE_MAX_STATES = 1_000_000;
+/** Tests larger than this take no part in the sweep. */
+const REACH_MAX_STATES = 350_000;
+/** Far more than a search of so many states takes, whatever else the machine does. */
+const MAX_SECONDS = 60;
 
-/** A mutant that blows up so many tests beyond the limits is not tried on more. */
-const MOST_CUTS = 2;
+/** States that a mutant may make of a test at first: twice as many as it has, or this. */
+const FIRST_MAX_STATES = 150_000;
+/** The same for a search of that many states: what has not ended then goes round a loop, each turn longer than the last. */
+const FIRST_MAX_SECONDS = 20;
+
+/** A test that reaches a statement, and the states it has without a mutant. */
+export interface ReachingTest {
+  readonly name: string;
+  readonly states: number;
+}
+
+/** For each statement (`file:offset`) the tests that reach it, the smallest first. */
+export type Reach = Readonly<Record<string, readonly ReachingTest[]>>;
 
 /** What came of a mutant. */
 export interface SweepResult {
   readonly key: string;
-  /** A verdict's kind; refused, incomplete: the check fails otherwise than by a verdict; survived; unreached. */
+  /**
+   * A verdict's kind; `refused`, `setup`: the check fails otherwise than by a verdict; `states`: a test has more states
+   * than any test may have; `endless`: a small test came to no end; `survived`; `unreached`; `slow`: it is not known,
+   * because the machine was too slow.
+   */
   readonly outcome: string;
   readonly test: string;
   readonly steps: number;
   readonly timeMs: number;
 }
 
-/** Runs the suite once and notes which statements each test reaches. A test beyond the limits takes no part in the sweep. */
-export async function reachOf(limits: Limits): Promise<Reach> {
+/** Called now and then: whoever waits learns that the search goes on. */
+export type Alive = () => Promise<void>;
+
+async function run(test: Litmus, program: Program, maxStates: number, alive: Alive): Promise<Verdict> {
+  const maxSeconds = maxStates === FIRST_MAX_STATES ? FIRST_MAX_SECONDS : MAX_SECONDS;
+  const limits: Limits = { maxStates, maxSeconds };
+  const steps = checkSteps(test, program, limits, { first: true });
+  for (;;) {
+    const step = steps.next(false);
+    if (step.done === true) return step.value;
+    await alive();
+  }
+}
+
+/** Runs the suite once and notes which statements each test reaches. */
+export async function reachOf(alive: Alive): Promise<Reach> {
   let reached = new Set<string>();
   (globalThis as Record<string, unknown>).sweepReached = (at: string) => reached.add(at);
   const program = await loadProgram(TESTS, { edits: [...EDITS, ...SWEPT.map(reachEdit)] });
-  const times = new Map<string, number>();
-  const by = new Map<string, string[]>();
+  const by = new Map<string, ReachingTest[]>();
   for (const test of litmusTests(program.exports)) {
     reached = new Set();
-    const begin = performance.now();
-    const verdict = check(test, program, limits, { first: true });
-    if (verdict.outcome === 'incomplete') continue;
-    if (verdict.outcome !== 'holds') throw new Error(`${test.name} does not hold without any mutant`);
-    times.set(test.name, performance.now() - begin);
+    const { outcome, search } = await run(test, program, REACH_MAX_STATES, alive);
+    if (outcome === 'incomplete' && search.states > REACH_MAX_STATES) continue;
+    if (outcome !== 'holds') throw new Error(`${test.name} does not hold without any mutant: ${outcome}`);
     for (const at of reached) {
-      const tests = by.get(at);
-      if (tests === undefined) by.set(at, [test.name]);
-      else tests.push(test.name);
+      const tests = by.get(at) ?? [];
+      tests.push({ name: test.name, states: search.states });
+      by.set(at, tests);
     }
   }
-  const order = (a: string, b: string): number => (times.get(a) ?? 0) - (times.get(b) ?? 0);
-  return Object.fromEntries([...by].map(([at, tests]) => [at, tests.sort(order)]));
+  return Object.fromEntries([...by].map(([at, tests]) => [at, tests.sort((a, b) => a.states - b.states)]));
 }
 
-/** Runs one mutant against the tests named. */
+/** Runs one mutant against the tests given. */
 export async function runSweepMutant(
   mutant: SweepMutant,
-  tests: readonly string[],
-  limits: Limits,
+  tests: readonly ReachingTest[],
+  alive: Alive,
 ): Promise<SweepResult> {
   const begin = performance.now();
   const result = (outcome: string, test: string, steps = 0): SweepResult => ({
@@ -67,10 +105,10 @@ export async function runSweepMutant(
     outcome,
     test,
     steps,
-    timeMs: performance.now() - begin,
+    timeMs: Math.round(performance.now() - begin),
   });
   let all: Litmus[];
-  let program: Awaited<ReturnType<typeof loadProgram>>;
+  let program: Program;
   try {
     program = await loadProgram(TESTS, { edits: [...EDITS, editOf(mutant)] });
     all = litmusTests(program.exports);
@@ -78,22 +116,34 @@ export async function runSweepMutant(
     if (e instanceof RefusedError || e instanceof CheckUsageError) return result('refused', 'load');
     throw new Error(`${mutant.key}: ${String(e)}`);
   }
-  let cut = '';
-  let cuts = 0;
-  for (const name of tests) {
+  let slow = '';
+  /** @returns what the test says of the mutant; null: it holds; `cut`: not within so many states */
+  const ask = async (name: string, maxStates: number): Promise<SweepResult | 'cut' | null> => {
     const test = all.find((t) => t.name === name);
     if (test === undefined) throw new Error(`there is no test ${name}`);
     try {
-      const { outcome, counterexample: c } = check(test, program, limits, { first: true });
+      const { outcome, counterexample: c, search } = await run(test, program, maxStates, alive);
       if (c !== null) return result(c.kind, name, c.steps);
-      if (outcome === 'incomplete') {
-        if (cut === '') cut = name;
-        if (++cuts === MOST_CUTS) break;
-      }
+      if (outcome !== 'incomplete') return null;
+      if (search.states > maxStates) return 'cut';
+      if (maxStates === FIRST_MAX_STATES) return result('endless', name);
+      slow = name;
+      return null;
     } catch (e) {
       // Setup throws, or the code can no longer be checked: the test fails either way.
       return result(e instanceof RefusedError ? 'refused' : 'setup', name);
     }
+  };
+  const cut: string[] = [];
+  for (const { name, states } of tests) {
+    const r = await ask(name, Math.max(FIRST_MAX_STATES, 2 * states));
+    if (r === 'cut') cut.push(name);
+    else if (r !== null) return r;
   }
-  return cut === '' ? result('survived', '') : result('incomplete', cut);
+  for (const name of cut) {
+    const r = await ask(name, SUITE_MAX_STATES);
+    if (r === 'cut') return result('states', name);
+    if (r !== null) return r;
+  }
+  return result(slow === '' ? 'survived' : 'slow', slow);
 }

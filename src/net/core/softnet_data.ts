@@ -106,6 +106,8 @@ export const DROP_DEV_READY = 4;
 export const DROP_SOCKET_CLOSE = 5;
 export const DROP_CPU_BACKLOG = 6;
 export const DROP_FLOW_LIMIT = 7;
+export const DROP_XSK_RX_FULL = 8;
+export const DROP_NOMEM = 9;
 /** Names of the reasons, as the JSON shows them. */
 export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'rx_missed',
@@ -116,6 +118,8 @@ export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'socket_close',
   'cpu_backlog',
   'flow_limit',
+  'xsk_rx_full',
+  'nomem',
 ]);
 
 /** Most network devices of a machine. */
@@ -140,6 +144,7 @@ export const NET = struct(
     busyPollStop: word('BUSY_POLL_STOP_*: what a socket that stops busy polling does with the deferral'),
     threadBacklogNapi: word('THREAD_BACKLOG_NAPI_*: boot-time backlog threads'),
     rpsCpuMask: word('bits of an entry of the socket flow table that name the CPU'),
+    syscallNs: word('what a socket call costs on top of its work, ns; 0: nothing'),
   }),
   line('sysctl: any control thread', {
     netdevBudget: word('packets of one softirq round (300)'),
