@@ -125,7 +125,6 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/napi_poll.js netRxAction true: ((cur.platform.nowUs() - limitUs) | 0) >= 0',
       'net/core/napi_poll.js finishRound drop: listSpliceTailInit(m, sd.pollList, sd.roundList);',
       'net/core/napi_poll.js finishRound swap: listSpliceTailInit(m, sd.pollList, sd.roundList); listSpliceTailInit(m, sd.repollList, sd.roundList);',
-      'net/core/napi_poll.js napiThreadedPollLoop drop: condResched(cur);',
       'net/core/napi_threaded.js napiStopKthread false: (val & NAPIF_STATE_SCHED_THREADED) !== 0',
       'kernel/softirq.js localBhEnableSoftirq false: ksoftirqdRunning(m, cpu)',
     ],
@@ -350,7 +349,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/rps_config.js rpsFlowCntSet true: old !== 0',
       'net/core/rps_config.js setSockFlowTable true: old !== 0',
       'kernel/bh.js lockCpu true: cpuOnline(cur.home)',
-      'kernel/hrtimer.js hrtimerStart true: oldBase === cpu',
+      'kernel/hrtimer.js hrtimerStartAt true: oldBase === cpu',
       'kernel/softirq.js ksoftirqdRunning false: t === 0',
       'net/core/backlog.js refill true: head !== m[sd.inputQueueHead]',
       'net/core/defer_free.js freeList true: next !== 0',
@@ -420,7 +419,6 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/napi_control.js napiDisable mask: NAPIF_STATE_THREADED | NAPIF_STATE_THREADED_BUSY_POLL | NAPIF_STATE_PREFER_BUSY_POLL',
       'net/core/napi_control.js napiDisable mask: NAPIF_STATE_THREADED | NAPIF_STATE_THREADED_BUSY_POLL',
       'net/core/napi_control.js napiDisable mask: NAPIF_STATE_THREADED | NAPIF_STATE_THREADED_BUSY_POLL #2',
-      'net/core/napi_threaded.js napiStopKthread mask: NAPIF_STATE_THREADED | NAPIF_STATE_THREADED_BUSY_POLL',
     ],
   },
   {
@@ -578,5 +576,59 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'The thread that finds its CPU offline only under the lock has not reported that it rests: what is pending is still its own, to be run now or left.',
     keys: ['kernel/softirq.js doSoftirq true: cpuOnline(cpu)'],
+  },
+  {
+    why: 'A busy loop polls once more, or gives way once more, than it would have to; what it owes to others is given within the BH lock or behind it.',
+    keys: [
+      'net/core/busy_poll.js napiBusyLoop swap: condResched(cur); if (loopEnd?.(startUs)) return;',
+      'net/core/busy_poll.js napiBusyLoop false: loopEnd?.(startUs)',
+      'net/core/busy_poll.js busyLoopOn swap: skbDeferFreeFlush(net, net.softnet[cur.cpu.id]); endRound(net);',
+      'net/core/busy_poll.js busyLoopOn swap: endRound(net); localBhEnableSoftirq(cur);',
+      'net/core/busy_poll.js busyLoopOn swap: localBhEnableSoftirq(cur); if (loopEnd === null || loopEnd(startUs)) break;',
+      'net/core/busy_poll.js busyPollStop swap: endRound(net); localBhEnableSoftirq(cur);',
+      'net/core/busy_poll.js napiResumeIrqs swap: localBhDisable(cur); napiSchedule(net, net.napi(at));',
+      'net/core/busy_poll.js busyPollStop swap: Atomics.and(m, state, ~(NAPIF_STATE_MISSED | NAPIF_STATE_IN_BUSY_POLL)); localBhDisable(cur);',
+    ],
+  },
+  {
+    why: 'Busy polling, statistics: packets of polls that used their whole budget.',
+    keys: [
+      'net/core/busy_poll.js busyLoopOn false: work === budget',
+      'net/core/busy_poll.js busyLoopOn true: work === budget',
+    ],
+  },
+  {
+    why: 'Whoever leaves frames to a CPU to be freed raises its softirq, too, which frees them.',
+    keys: ['net/core/busy_poll.js busyLoopOn drop: skbDeferFreeFlush(net, net.softnet[cur.cpu.id]);'],
+  },
+  {
+    why: 'IN_BUSY_POLL is never set without SCHED; MISSED that outlives the last poll leads to one more; a bit that is set already may be set again.',
+    keys: [
+      'net/core/busy_poll.js busyPollTake mask: NAPIF_STATE_DISABLE | NAPIF_STATE_SCHED | NAPIF_STATE_IN_BUSY_POLL',
+      'net/core/busy_poll.js busyPollTake true: (val & NAPIF_STATE_PREFER_BUSY_POLL) === 0',
+      'net/core/busy_poll.js busyPollStop mask: NAPIF_STATE_MISSED | NAPIF_STATE_IN_BUSY_POLL #2',
+      'net/core/napi_poll.js napiEnterBusyPoll false: want === ((val & NAPIF_STATE_IN_BUSY_POLL) !== 0)',
+      'net/core/napi_thread.js napiThreadedState false: mode === NETDEV_NAPI_THREADED_DISABLED',
+    ],
+  },
+  {
+    why: 'The first words of the arena hold no such value.',
+    keys: [
+      'net/core/busy_poll.js napiSuspendIrqs false: at === 0',
+      'net/core/busy_poll.js napiResumeIrqs true: at !== 0',
+    ],
+  },
+  {
+    why: 'A wait goes round once more, with what it reads in another order: readiness is looked at again before it sleeps or returns.',
+    keys: [
+      'net/core/eventpoll.js wait false: scheduleTimeout(cur, leftUs)',
+      'net/core/eventpoll.js wait true: scheduleTimeout(cur, leftUs)',
+      'net/core/eventpoll.js wait swap: setCurrentState(cur.task, TASK_RUNNING); count = this.harvest();',
+      'net/core/eventpoll.js harvest swap: ready[count++] = i; const id = this.on() ? Atomics.load(net.m, readers[i].at + SOCK.napiId) : 0;',
+      'net/core/eventpoll.js busyLoop true: this.on()',
+      'net/core/eventpoll.js isReady swap: r.consumer.available(1) > 0 || r.closed()',
+      'net/core/sock_busy.js run swap: const flags = Atomics.load(m, at + SOCK.preferBusyPoll) !== 0 ? NAPI_F_PREFER_BUSY_POLL : 0; const budget = Atomics.load(m, at + SOCK.busyPollBudget) || BUSY_POLL_BUDGET;',
+      'net/core/sock_busy.js loopEnds swap: readers[i].consumer.available(1) > 0 || readers[i].closed()',
+    ],
   },
 ]);
