@@ -124,7 +124,7 @@ export const stopValues: Litmus = litmus({
       // Not preferred: what is deferred is complete's business.
       m[s.ring] = 2;
       m[s.masked] = 1;
-      napiBusyLoop(net, s.id, null, 0, 1);
+      napiBusyLoop(net, s.id, null, NAPI_F_END_ON_RESCHED, 1);
       must(
         m[s.ring] === 0 && m[s.polled] === 2,
         'a loop that may not block polls once, and once more to stop',
