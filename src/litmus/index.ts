@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** All litmus tests of this project. */
-
 export * from './backlog_flush.js';
 export * from './backlog_hotplug.js';
 export * from './backlog_limits.js';
 export * from './backlog_lives.js';
 export * from './backlog_queues.js';
 export * from './backlog_ways.js';
+export * from './busy_control.js';
+export * from './busy_modes.js';
+export * from './busy_sockets.js';
+export * from './busy_stop.js';
+export * from './busy_threads.js';
+export * from './busy_waits.js';
 export * from './cpu_control.js';
 export * from './cpu_hotplug.js';
 export * from './defer_frees.js';

@@ -104,9 +104,10 @@ export function netSetup(
   weight: number,
   counting = true,
   persist = NAPI_KTHREAD_PERSIST_OFF,
+  nrCpus: 1 | 2 = 1,
 ): NetSetup {
   const { m } = arena;
-  const tasks = netBoot(arena, label, persist);
+  const tasks = netBoot(arena, label, persist, nrCpus);
   const net = netContext(currentOf(m, tasks.control), arena);
   const dev = allocNetdev(m, 'eth0', 0, 2);
   label(m, dev, NET_DEVICE, 'dev');
@@ -143,8 +144,14 @@ function pollRing(net: NetContext, n: Napi, budget: number, s: NetSetup): number
 }
 
 /** Makes a thread's context, with the poll function and the softirq in their tables. */
-export function netFor(arena: Arena, s: NetSetup, task: number, platform: Platform = STILL): NetContext {
-  const net = netContext(currentOf(arena.m, task, 0, platform), arena);
+export function netFor(
+  arena: Arena,
+  s: NetSetup,
+  task: number,
+  platform: Platform = STILL,
+  cpu = 0,
+): NetContext {
+  const net = netContext(currentOf(arena.m, task, cpu, platform), arena);
   net.napiPollFns.push((c, n, budget) => pollRing(c, n, budget, s));
   net.cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   net.cur.hrtimerFns.push((_cur, at) => napiWatchdog(net, net.napi(at)));

@@ -177,7 +177,7 @@ export const ADOPT_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: NAPI_THREAD,
-        find: 'Atomics.or(m, n.state, NAPIF_STATE_THREADED); // N5',
+        find: 'Atomics.or(m, n.state, napiThreadedState(m[config + NAPI_CONFIG.threaded], m[at + NAPI.threadNode])); // N5',
         replace: 'Atomics.store(m, n.state, Atomics.load(m, n.state) | NAPIF_STATE_THREADED);',
       },
     ],

@@ -190,7 +190,11 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'a starter looks whether the CPU is online before it has the lock of its timers (H5)',
     edits: [
       { file: HRTIMER, find: 'cpu = onlineInstead(cur.cpus, cpu); // H5', replace: '' },
-      { file: HRTIMER, find: 'let { cpu } = cur;', replace: 'const cpu = onlineInstead(cur.cpus, cur.cpu);' },
+      {
+        file: HRTIMER,
+        find: 'let cpu = cur.cpus[on.id];',
+        replace: 'const cpu = onlineInstead(cur.cpus, cur.cpus[on.id]);',
+      },
     ],
     test: 'cpu-down-timer',
     verdict: 'lost-wakeup',

@@ -5,6 +5,8 @@
  */
 import { ADOPT_MUTANTS } from './adopt.js';
 import { BACKLOG_MUTANTS } from './backlog.js';
+import { BUSY_SOCKET_MUTANTS } from './busy_sockets.js';
+import { BUSY_THREAD_MUTANTS } from './busy_threads.js';
 import { CPU_MUTANTS } from './cpu.js';
 import { HOTPLUG_MUTANTS } from './hotplug.js';
 import { LOOKUP_MUTANTS } from './lookup.js';
@@ -49,6 +51,8 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...QUEUE_MUTANTS,
   ...BACKLOG_MUTANTS,
   ...HOTPLUG_MUTANTS,
+  ...BUSY_THREAD_MUTANTS,
+  ...BUSY_SOCKET_MUTANTS,
   ...SWEEP_KERNEL_MUTANTS,
   ...SWEEP_NET_MUTANTS,
   ...TIMED_MUTANTS,

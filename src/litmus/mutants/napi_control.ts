@@ -15,9 +15,9 @@ export const NAPI_CONTROL_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: CONTROL,
-        find: 'let next = val & ~(NAPIF_STATE_SCHED | NAPIF_STATE_NPSVC);',
+        find: 'const next = (val & ~(NAPIF_STATE_SCHED | NAPIF_STATE_NPSVC)) | mode;',
         replace:
-          'let next = (val & NAPIF_STATE_SCHED) !== 0 ? val & ~NAPIF_STATE_SCHED : val & ~NAPIF_STATE_NPSVC;',
+          'const next = mode | ((val & NAPIF_STATE_SCHED) !== 0 ? val & ~NAPIF_STATE_SCHED : val & ~NAPIF_STATE_NPSVC);',
       },
       {
         file: CONTROL,
@@ -127,8 +127,8 @@ export const NAPI_CONTROL_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: CONTROL,
-        find: 'let next = val & ~(NAPIF_STATE_SCHED | NAPIF_STATE_NPSVC);',
-        replace: 'let next = val & ~NAPIF_STATE_NPSVC;',
+        find: '(val & ~(NAPIF_STATE_SCHED | NAPIF_STATE_NPSVC)) | mode;',
+        replace: '(val & ~NAPIF_STATE_NPSVC) | mode;',
       },
     ],
     test: 'napi-disable-enable',

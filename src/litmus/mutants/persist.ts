@@ -155,7 +155,13 @@ export const PERSIST_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'handed-over-and-not-threaded',
     commit: 'own',
     why: 'the instance has its thread, and schedules go to the softirq for ever (N5)',
-    edits: [{ file: NAPI_THREAD, find: 'Atomics.or(m, n.state, NAPIF_STATE_THREADED); // N5', replace: '' }],
+    edits: [
+      {
+        file: NAPI_THREAD,
+        find: 'Atomics.or(m, n.state, napiThreadedState(m[config + NAPI_CONFIG.threaded], m[at + NAPI.threadNode])); // N5',
+        replace: '',
+      },
+    ],
     test: 'napi-persist-hand-over',
     verdict: 'assertion',
   },

@@ -274,7 +274,7 @@ export const SWEEP_NET_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'enable-without-threaded',
     commit: 'own',
     why: 'enable gives an instance without a config a thread, and leaves it in softirq mode',
-    edits: [{ file: NAPI_CONTROL, find: 'next |= NAPIF_STATE_THREADED;', replace: ';' }],
+    edits: [{ file: NAPI_CONTROL, find: 'NAPIF_STATE_NPSVC)) | mode;', replace: 'NAPIF_STATE_NPSVC));' }],
     test: 'napi-enable-without-config',
     verdict: 'assertion',
   },

@@ -22,6 +22,7 @@
  * Ordering
  *   N11 stop: and of MISSED, then the poll looks at the ring                pairs with  N1 (napi_schedule.ts)
  *   N12 take: CAS from neither SCHED nor DISABLE                            pairs with  N9 (napi_control.ts), N1
+ *   N15 stop, deferred: and of SCHED, then the watchdog is started   pairs with  napiWatchdog: or of SCHED, once it fires
  *   N13 suspend: the watchdog moved, later; napiWatchdog: or of SCHED       pairs with  each other: it fires once, at the end
  */
 import { condResched, localBhDisable, needResched } from '../../kernel/bh.js';
@@ -145,23 +146,25 @@ function busyPollStop(net: NetContext, n: Napi, flags: number, budget: number, f
   Atomics.and(m, state, ~(NAPIF_STATE_MISSED | NAPIF_STATE_IN_BUSY_POLL)); // N11
   localBhDisable(cur);
   net.sendsIpis = true;
-  let deferred = false;
+  let deferUs = 0;
   if ((flags & NAPI_F_PREFER_BUSY_POLL) !== 0) {
     if (found || m[net.at + NET.busyPollStop] === BUSY_POLL_STOP_LINUX)
       m[at + NAPI.deferHardIrqsCount] = m[at + NAPI.deferHardIrqs];
-    const timeoutNs = m[at + NAPI.groFlushTimeoutNs];
-    if (m[at + NAPI.deferHardIrqsCount] > 0 && timeoutNs > 0) {
-      hrtimerStart(cur, at + NAPI.timer, Math.ceil(timeoutNs / 1000));
-      deferred = true;
-    }
+    if (m[at + NAPI.deferHardIrqsCount] > 0) deferUs = Math.ceil(m[at + NAPI.groFlushTimeoutNs] / 1000);
   }
   // It completes here, and by that unmasks the interrupt or leaves it to the watchdog; then it is not ours any more.
   const work = napiCallPoll(net, n, budget);
   if (work === budget) {
     m[at + NAPI.work] += work;
     groFlushNormal(net, n, true);
-    if (deferred) Atomics.and(m, state, ~NAPIF_STATE_SCHED);
-    else napiScheduleOwned(net, n);
+    if (deferUs > 0) {
+      // The watchdog last, as complete does: one that fires while the instance is owned does nothing, and never again.
+      // Linux starts it before the poll: if that outlasts it, the interrupt stays masked until a socket polls again.
+      Atomics.and(m, state, ~NAPIF_STATE_SCHED);
+      hrtimerStart(cur, at + NAPI.timer, deferUs); // N15
+    } else {
+      napiScheduleOwned(net, n);
+    }
   }
   endRound(net);
   localBhEnableSoftirq(cur);
@@ -175,7 +178,7 @@ export function napiSuspendIrqs(net: NetContext, napiId: number): void {
   const { m, cur } = net;
   rcuReadLock(cur);
   const at = napiById(net, napiId);
-  const timeoutNs = at === 0 ? 0 : m[at + NAPI.irqSuspendTimeoutNs];
+  const timeoutNs = at === 0 ? 0 : Atomics.load(m, at + NAPI.irqSuspendTimeoutNs);
   if (timeoutNs > 0) hrtimerStart(cur, at + NAPI.timer, Math.ceil(timeoutNs / 1000)); // N13
   rcuReadUnlock(cur);
 }
@@ -185,7 +188,7 @@ export function napiResumeIrqs(net: NetContext, napiId: number): void {
   const { m, cur } = net;
   rcuReadLock(cur);
   const at = napiById(net, napiId);
-  if (at !== 0 && m[at + NAPI.irqSuspendTimeoutNs] > 0) {
+  if (at !== 0 && Atomics.load(m, at + NAPI.irqSuspendTimeoutNs) > 0) {
     localBhDisable(cur);
     napiSchedule(net, net.napi(at));
     localBhEnableSoftirq(cur);

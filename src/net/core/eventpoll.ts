@@ -18,6 +18,7 @@ import { schedule, scheduleTimeout } from '../../kernel/sched.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../../kernel/task.js';
 import {
   BUSY_POLL_BUDGET,
+  type BusyLoopEnd,
   NAPI_F_PREFER_BUSY_POLL,
   napiBusyLoop,
   napiResumeIrqs,
@@ -47,13 +48,14 @@ export class EventPoll {
   /** Instance to busy poll: the one that the latest ready socket receives from. */
   private napiId = 0;
   private limitUs = 0;
-  private readonly loopEnd = (startUs: number): boolean => this.loopEnds(startUs);
+  private readonly loopEnd: BusyLoopEnd;
 
   constructor(net: NetContext, readers: readonly SockReader[], params: EpollParams) {
     this.net = net;
     this.readers = readers;
     this.params = params;
     this.ready = new Int32Array(readers.length);
+    this.loopEnd = (startUs) => this.loopEnds(startUs);
   }
 
   /**
@@ -103,7 +105,8 @@ export class EventPoll {
   }
 
   private available(): boolean {
-    for (const r of this.readers) if (isReady(r)) return true;
+    const { readers } = this;
+    for (let i = 0; i < readers.length; i++) if (isReady(readers[i])) return true;
     return false;
   }
 

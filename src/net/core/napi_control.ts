@@ -189,7 +189,8 @@ function restoreConfig(net: NetContext, n: Napi, config: number): void {
   const { m, at } = n;
   m[at + NAPI.deferHardIrqs] = m[config + NAPI_CONFIG.deferHardIrqs];
   m[at + NAPI.groFlushTimeoutNs] = m[config + NAPI_CONFIG.groFlushTimeoutNs];
-  m[at + NAPI.irqSuspendTimeoutNs] = m[config + NAPI_CONFIG.irqSuspendTimeoutNs];
+  // Read by sockets that found the instance before it was disabled.
+  Atomics.store(m, at + NAPI.irqSuspendTimeoutNs, m[config + NAPI_CONFIG.irqSuspendTimeoutNs]);
   m[config + NAPI_CONFIG.napiId] = napiHashAdd(net, n, m[config + NAPI_CONFIG.napiId]);
   if (napiSetThreaded(net, n, m[config + NAPI_CONFIG.threaded]) === 0) return;
   m[config + NAPI_CONFIG.threaded] = NETDEV_NAPI_THREADED_DISABLED;

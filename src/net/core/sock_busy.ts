@@ -4,7 +4,7 @@
  *
  * Owner: the reading thread. The options it goes by are words of the socket, read anew for each loop.
  */
-import { BUSY_POLL_BUDGET, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from './busy_poll.js';
+import { BUSY_POLL_BUDGET, type BusyLoopEnd, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from './busy_poll.js';
 import type { NetContext } from './net_context.js';
 import { SOCK, type SockReader } from './sock_queue.js';
 
@@ -30,11 +30,12 @@ export class SockBusyLoop {
   private readonly net: NetContext;
   private readonly readers: readonly SockReader[];
   private limitUs = 0;
-  private readonly loopEnd = (startUs: number): boolean => this.loopEnds(startUs);
+  private readonly loopEnd: BusyLoopEnd;
 
   constructor(net: NetContext, readers: readonly SockReader[]) {
     this.net = net;
     this.readers = readers;
+    this.loopEnd = (startUs) => this.loopEnds(startUs);
   }
 
   /**
@@ -44,9 +45,10 @@ export class SockBusyLoop {
    * @returns false if no socket is to busy poll (Linux: sk_can_busy_loop)
    */
   run(nonblock: boolean): boolean {
-    const { net } = this;
+    const { net, readers } = this;
     const { m } = net;
-    for (const { at } of this.readers) {
+    for (let i = 0; i < readers.length; i++) {
+      const { at } = readers[i];
       const us = Atomics.load(m, at + SOCK.llUsec);
       const napiId = us > 0 ? Atomics.load(m, at + SOCK.napiId) : 0;
       if (napiId === 0) continue;
@@ -60,7 +62,9 @@ export class SockBusyLoop {
   }
 
   private loopEnds(startUs: number): boolean {
-    for (const r of this.readers) if (r.consumer.available(1) > 0 || r.closed()) return true;
+    const { readers } = this;
+    for (let i = 0; i < readers.length; i++)
+      if (readers[i].consumer.available(1) > 0 || readers[i].closed()) return true;
     return ((this.net.cur.platform.nowUs() - startUs) | 0) > this.limitUs;
   }
 }
