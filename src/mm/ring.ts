@@ -44,8 +44,10 @@ export class RingProducer {
   readonly slotShift: number;
   /** Next slot to write (wraps). */
   head = 0;
-  /** Consumer's index as last seen. */
+  /** Consumer's index as last seen: it has not gone back since. */
   private seenCons = 0;
+  /** `head` and `seenCons` were loaded before. */
+  private known = false;
 
   constructor(m: Int32Array, at: number, capacity: number, slotWords: number) {
     this.m = m;
@@ -60,6 +62,15 @@ export class RingProducer {
   /** Takes the producer's role over from whoever had it. */
   begin(): void {
     this.head = Atomics.load(this.m, this.prodAt);
+    this.seenCons = Atomics.load(this.m, this.consAt);
+  }
+
+  /** The same, where this view knows more if nobody else has had the role since: then it loads nothing of the consumer's. */
+  beginAgain(): void {
+    const head = Atomics.load(this.m, this.prodAt);
+    if (this.known && head === this.head) return;
+    this.known = true;
+    this.head = head;
     this.seenCons = Atomics.load(this.m, this.consAt);
   }
 

@@ -9,7 +9,7 @@ import { ringLength } from '../../mm/ring.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
 import { DISSECT_OK, DISSECT_TRUNCATED, type FlowKeys } from '../../net/core/headers/flow_keys.js';
-import { NAPI, NAPIF_STATE_IN_BUSY_POLL, type Napi } from '../../net/core/napi.js';
+import { NAPI, type Napi } from '../../net/core/napi.js';
 import { napiCompleteDone, napiScheduleOn, napiSchedulePrep } from '../../net/core/napi_schedule.js';
 import type { NetContext } from '../../net/core/net_context.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
@@ -93,13 +93,13 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
   rcuReadLock(net.cur);
   const timed = Atomics.load(m, q.at + NIC_QUEUE.timed);
   if (timed !== 0) timedAdvance(driver, q, timed);
-  const busy = (Atomics.load(m, n.state) & NAPIF_STATE_IN_BUSY_POLL) !== 0;
+  const { busy } = net;
   if (m[q.at + NIC_QUEUE.xsk] !== 0) {
     const taken = driver.xskPoll(driver, net, n, q, budget, busy);
     rcuReadUnlock(net.cur);
     return taken;
   }
-  if (busy && pollsInVain(m, q)) {
+  if (busy && q.rxConsumer.empty() && ringIsFull(m, q)) {
     m[n.at + NAPI.emptyPolls]++;
     rcuReadUnlock(net.cur);
     return 0;
@@ -130,10 +130,9 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
   return work;
 }
 
-/** @returns true if nothing has come and the ring is full of buffers: what nearly every turn of a busy loop finds */
-export function pollsInVain(m: Int32Array, q: NicQueue): boolean {
-  const posted = q.fillProducer.length(); // D6
-  return q.rxConsumer.empty() && posted >= Atomics.load(m, q.dev + NET_DEVICE.rxPending);
+/** @returns true if the NIC has all the buffers it may have: with nothing received, what a busy loop finds nearly always */
+export function ringIsFull(m: Int32Array, q: NicQueue): boolean {
+  return q.fillProducer.length() >= Atomics.load(m, q.dev + NET_DEVICE.rxPending);
 }
 
 /**

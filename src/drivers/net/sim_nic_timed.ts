@@ -239,7 +239,7 @@ export function timedAdvance(driver: SimNicDriver, q: NicQueue, at: number): voi
   if (due === 0) return;
   const { fillConsumer: fill, rxProducer: rx } = q;
   fill.begin();
-  rx.begin();
+  rx.beginAgain();
   const taken = fill.available(due);
   for (let i = 0; i < taken; i++) {
     const skb = m[fill.slot(i)];

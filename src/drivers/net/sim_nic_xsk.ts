@@ -40,7 +40,7 @@ import {
 } from '../../net/xdp/xsk.js';
 import { type XskRings, xskWaitReadable } from '../../net/xdp/xsk_user.js';
 import { NIC_QUEUE, type NicQueue, RX_DESC } from './sim_nic.js';
-import { pollsInVain, readFrame, type SimNicDriver, wakeNic } from './sim_nic_driver.js';
+import { readFrame, ringIsFull, type SimNicDriver, wakeNic } from './sim_nic_driver.js';
 import { timedUnmask } from './sim_nic_timed.js';
 import { nicTransmitBatch } from './sim_nic_tx.js';
 
@@ -75,12 +75,14 @@ export function xskPoll(
       return 0;
     }
   }
-  x.begin();
+  // What has come goes up before anything else is looked at.
+  x.rx.beginAgain();
   const work = receive(net, n, q, x, budget);
+  if (work > 0) xskWake(m, x.at);
+  x.beginOthers();
   const pending = Atomics.load(m, q.dev + NET_DEVICE.rxPending);
   // A small UMEM never fills the ring: half of it is enough, too.
   const enough = Math.min(pending, (x.frames + 1) >> 1);
-  if (work > 0) xskWake(m, x.at);
   let posted = xskRefill(net, q, x, pending);
   let again = work === budget;
   if (transmit(net, q, x) === TX_BATCH) again = true;
@@ -101,8 +103,8 @@ export function xskPoll(
 
 /** @returns true if nothing has come, nothing is to be sent, and nothing can be posted, or need be */
 function xskPollsInVain(m: Int32Array, q: NicQueue, x: XdpSock): boolean {
-  if (!x.tx.empty()) return false;
-  return pollsInVain(m, q) || (q.rxConsumer.empty() && x.fill.empty() && !x.hasSpare());
+  if (!q.rxConsumer.empty() || !x.tx.empty()) return false;
+  return ringIsFull(m, q) || (x.fill.empty() && !x.hasSpare());
 }
 
 /** Takes frames from the NIC. @returns how many */

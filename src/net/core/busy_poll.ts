@@ -102,7 +102,9 @@ function busyLoopOn(
     net.sendsIpis = true;
     if (!owned) owned = busyPollTake(n, flags);
     if (owned) {
+      net.busy = true;
       const work = napiCallPoll(net, n, budget);
+      net.busy = false;
       if (work > 0) found = true;
       // What is less was counted by the poll's attempt to complete.
       if (work === budget) net.m[n.at + NAPI.work] += work;

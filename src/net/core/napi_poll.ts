@@ -59,6 +59,12 @@ import { NET, SOFTNET_DATA } from './softnet_data.js';
 /** A thread that polls without end wakes the readers of what it queued every so many polls. */
 const POLLS_PER_WAKE = 4;
 
+/**
+ * A thread that polls without end polls so many times in one turn, unless it finds something: what stands around a poll (the
+ * CPU's lock, wake-ups, quiescent states) takes longer than a poll that finds nothing, and a packet waits for it.
+ */
+const BUSY_POLLS = 8;
+
 /** What a poll left to do. */
 export const POLL_COMPLETED = 0;
 export const POLL_REPOLL = 1;
@@ -183,7 +189,12 @@ export function napiThreadedPollLoop(net: NetContext, n: Napi, untilPark = false
     if (net.floating) selectCpu(cur);
     localBhDisable(cur);
     net.sendsIpis = true;
-    const left = napiPollOnce(net, n);
+    net.busy = busyPoll;
+    let left = napiPollOnce(net, n);
+    if (busyPoll) {
+      for (let vain = 1; net.polled === 0 && vain < BUSY_POLLS; vain++) left = napiPollOnce(net, n);
+    }
+    net.busy = false;
     net.sendsIpis = false;
     // As in Linux, of the CPU it polls on.
     netRpsAction(net, cur.cpu);

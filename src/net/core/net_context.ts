@@ -79,6 +79,8 @@ export class NetContext {
   polled = 0;
   /** The page pool whose NAPI instance this thread polls: its buffers need no lock. 0: none. */
   ownPool = 0;
+  /** The instance that this thread polls has IN_BUSY_POLL set: it polls again whatever the poll says. */
+  busy = false;
   /** This thread looks at its CPU's rpsIpiList when the poll loop ends. */
   sendsIpis = false;
   /** Not bound to a CPU: it polls on one whose bottom halves are free. */

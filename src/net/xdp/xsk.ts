@@ -268,8 +268,13 @@ export class XdpSock {
 
   /** Takes the driver's ends over from whoever had them. */
   begin(): void {
-    this.fill.begin();
     this.rx.begin();
+    this.beginOthers();
+  }
+
+  /** The same but for rx: these the application writes to, so to look at them takes long. */
+  beginOthers(): void {
+    this.fill.begin();
     this.tx.begin();
     this.comp.begin();
   }
