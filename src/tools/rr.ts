@@ -111,6 +111,7 @@ function parametersOf(o: RrOptions, charge: Charge, pin: readonly number[] | nul
     modes: o.modes,
     loop: o.openLoop ? 'open' : 'closed',
     ...(o.openLoop ? {} : { turnaround_us: o.turnaroundUs }),
+    gro_flush_timeout_us: o.groFlushTimeoutUs,
     duration_s: o.seconds,
     trials: o.trials,
     retries: o.retries,

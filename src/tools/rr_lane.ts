@@ -30,7 +30,8 @@ const POLLER = new URL('../threads/rr_poller.js', import.meta.url);
 
 /** What the experiment's script sets: interrupts deferred for the modes that poll, not for the one that does not. */
 const DEFER_HARD_IRQS = 100;
-const GRO_FLUSH_TIMEOUT_NS = 15_000;
+/** Of the mode that waits for interrupts: it bounds what GRO holds, and defers nothing. */
+const INTERRUPTS_FLUSH_TIMEOUT_NS = 15_000;
 /** SO_BUSY_POLL (xsk_rr -B 400). */
 const BUSY_POLL_USECS = 400;
 const RING = 1024;
@@ -79,7 +80,7 @@ export class Lane {
       name: `eth${index}`,
       ringSize: RING,
       deferHardIrqs: mode === 'interrupts' ? 0 : DEFER_HARD_IRQS,
-      groFlushTimeoutNs: GRO_FLUSH_TIMEOUT_NS,
+      groFlushTimeoutNs: mode === 'interrupts' ? INTERRUPTS_FLUSH_TIMEOUT_NS : o.groFlushTimeoutUs * 1e3,
     });
     const xsk = await machine.openXsk(device, {
       frames: FRAMES,

@@ -20,6 +20,7 @@ export interface RrArguments {
   readonly pin?: true | readonly number[];
   readonly syscallNs?: number;
   readonly turnaround: number;
+  readonly groFlushTimeout: number;
   readonly equalCores: boolean;
   readonly hist: boolean;
   readonly json: boolean;
@@ -34,6 +35,8 @@ export interface RrOptions {
   readonly openLoop: boolean;
   /** From a packet's leaving to its answer's arrival, closed loop. */
   readonly turnaroundUs: number;
+  /** The watchdog's time-out of the modes that busy poll. */
+  readonly groFlushTimeoutUs: number;
   readonly seconds: number;
   readonly trials: number;
   readonly retries: number;
@@ -76,6 +79,7 @@ export function rrOptions(a: RrArguments): RrOptions {
     modes: a.modes ?? (asked.length > 0 ? asked : MODES),
     openLoop: a.openLoop === true || !given,
     turnaroundUs: a.turnaround,
+    groFlushTimeoutUs: a.groFlushTimeout,
     seconds: a.duration,
     trials: a.trials,
     retries: a.retries,

@@ -12,6 +12,8 @@ export interface TrialOptions {
   readonly seconds: number;
   readonly openLoop: boolean;
   readonly turnaroundUs: number;
+  /** Deferral of the modes that busy poll: the watchdog's time-out. */
+  readonly groFlushTimeoutUs: number;
   readonly wait: 'spin' | 'sleep';
   /** Cores of the host for who polls and for the client; null: wherever the host puts them. */
   readonly pin: readonly number[] | null;

@@ -70,6 +70,7 @@ describe('options', () => {
     duration: 1,
     wait: 'spin',
     turnaround: 10,
+    groFlushTimeout: 10_000,
     equalCores: true,
     hist: false,
     json: false,

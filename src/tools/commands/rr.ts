@@ -93,6 +93,12 @@ export const addRr: AddCommand = (cli, done) => {
       number('microseconds', 0, 1_000_000),
       10,
     )
+    .option(
+      '--gro-flush-timeout <us>',
+      'watchdog of the modes that busy poll (the seed has 15: see docs/busy-polling.md)',
+      number('microseconds', 1, 2_000_000),
+      10_000,
+    )
     .option('--equal-cores', 'also compare with two cores each: inline polling by two threads', true)
     .option('--no-equal-cores', 'leave that out')
     .option('--hist', 'also print how long single polls took, by powers of two', false)
