@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet rr`: latency of AF_XDP sockets under a packet every so often, by the way in which the queue is polled. */
+
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus as hostCpus } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { OptionError } from '../errors.js';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SKIPPED, EXIT_UNTRUSTED } from './exit_codes.js';
 import { hgrmText } from './rr_hgrm.js';
@@ -42,6 +44,7 @@ export async function rr(o: RrOptions): Promise<number> {
   });
   const short = tooFewCores(cells);
   if (short !== null) process.stderr.write(`softnet rr: warning: ${short}\n`);
+  keepV8Still();
   const reports: RowReport[] = [];
   const failures: string[] = [];
   const pieces: object[] = [];
@@ -120,6 +123,14 @@ function parametersOf(o: RrOptions, charge: Charge, pin: readonly number[] | nul
     equal_cores: o.equalCores,
     ...(pin === null ? {} : { pin }),
   };
+}
+
+/**
+ * V8's own compiler threads compete for the cores with threads that never sleep. The workers of the trials compile by
+ * themselves instead: nearly all of it before anything is measured. (Its collectors cannot be told so in a running process.)
+ */
+function keepV8Still(): void {
+  setFlagsFromString('--no-concurrent-recompilation');
 }
 
 function chargeOf(given: number | null): Charge {

@@ -20,7 +20,7 @@ export interface TrialOptions {
 }
 
 /** For the compilers of all threads, before what is measured. */
-const WARMUP_S = 0.3;
+const WARMUP_S = 1;
 /** From the client's noting how things stand to the first packet measured. */
 const SETTLE_S = 0.03;
 

@@ -22,7 +22,7 @@ export async function rrTrial(o: TrialOptions, signal: AbortSignal): Promise<Tri
   const machine = await boot({
     cpus: 2,
     memoryBytes: 128 * MIB,
-    warmThreads: 6,
+    warmThreads: 3,
     maxThreads: 24,
     syscallNs: o.cell.syscallNs,
   });
