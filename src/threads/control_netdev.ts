@@ -218,7 +218,8 @@ function napiSet(ctx: ThreadContext, dev: number, op: Extract<ControlOp, { name:
     if (config !== 0) m[config + NAPI_CONFIG.groFlushTimeoutNs] = op.groFlushTimeoutNs;
   }
   if (op.irqSuspendTimeoutNs !== undefined) {
-    m[at + NAPI.irqSuspendTimeoutNs] = op.irqSuspendTimeoutNs;
+    // Sockets read it without the device mutex.
+    Atomics.store(m, at + NAPI.irqSuspendTimeoutNs, op.irqSuspendTimeoutNs);
     if (config !== 0) m[config + NAPI_CONFIG.irqSuspendTimeoutNs] = op.irqSuspendTimeoutNs;
   }
   return op.threaded === undefined ? 0 : napiSetThreaded(net, net.napi(at), op.threaded);

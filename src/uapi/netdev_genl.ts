@@ -196,7 +196,8 @@ function napiSet(net: NetContext, attrs: Attributes): null {
     if (values.threaded !== undefined) check(napiSetThreaded(net, net.napi(at), values.threaded));
     const set = (name: string, word: number, kept: number): void => {
       if (values[name] === undefined) return;
-      m[at + word] = values[name];
+      // Sockets read what is theirs without the device mutex.
+      Atomics.store(m, at + word, values[name]);
       if (config !== 0) m[config + kept] = values[name];
     };
     set('defer-hard-irqs', NAPI.deferHardIrqs, NAPI_CONFIG.deferHardIrqs);

@@ -42,7 +42,7 @@ export const XSK_MUTANTS: readonly Mutant[] = Object.freeze([
       {
         file: DRIVER,
         find: [
-          'if (posted * 4 < enough && x.askFor(XDP_WAKEUP_RX))',
+          'if (!busy && posted * 4 < enough && x.askFor(XDP_WAKEUP_RX))',
           '        posted = xskRefill(net, q, x, pending);',
         ].join('\n'),
         replace: 'if (posted * 4 < enough) x.askFor(XDP_WAKEUP_RX);',
