@@ -53,6 +53,13 @@ export function rcuQuiescentState(cur: Current): void {
   if (Atomics.load(m, WAITING) !== 0) wakeUpdater(m);
 }
 
+/** @returns true if a grace period waits for the running thread: a loop that could end its read section is to do so */
+export function rcuWaitsFor(cur: Current): boolean {
+  const { m } = cur;
+  if (Atomics.load(m, WAITING) === 0) return false;
+  return m[cur.task.at + TASK.rcuCtr] !== Atomics.load(m, GP);
+}
+
 /** Begins a read section (Linux: rcu_read_lock). Free in a kernel thread, which is inside one while it runs. */
 export function rcuReadLock(cur: Current): void {
   if (cur.rcuNesting === 0) rcuThreadOnline(cur);

@@ -4,6 +4,7 @@ import { type Litmus, litmus, must } from '../check/index.js';
 import { CPU } from '../kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { hrtimerRunQueues } from '../kernel/hrtimer.js';
+import { synchronizeRcu } from '../kernel/rcu.js';
 import {
   BUSY_POLL_BUDGET,
   NAPI_F_END_ON_RESCHED,
@@ -15,8 +16,9 @@ import {
 import { NAPI, NAPIF_STATE_DISABLE, NAPIF_STATE_SCHED } from '../net/core/napi.js';
 import { napiDisable, napiEnable, netifNapiDel } from '../net/core/napi_control.js';
 import { napiSchedule } from '../net/core/napi_schedule.js';
+import type { NetContext } from '../net/core/net_context.js';
 import { app, overAt } from './busy_sockets.js';
-import { busyCpu, busyFor, busySetup, LATER, LONG_NS, restful } from './busy_world.js';
+import { type BusySetup, busyCpu, busyFor, busySetup, LATER, LONG_NS, restful } from './busy_world.js';
 import { listTasks, netMemory } from './net_world.js';
 import { addWord } from './world.js';
 
@@ -134,6 +136,45 @@ export const busyGone: Litmus = litmus({
   forbids: 'a loop that goes on though there is no instance of that id',
   why: 'there is nothing to wait for; the caller sleeps instead',
 });
+
+/** A loop that would go on until somebody else is through, who waits for it. */
+function lets(name: string, wait: (net: NetContext, s: BusySetup) => void, why: string): Litmus {
+  return litmus({
+    name,
+    memory: netMemory,
+    setup(arena, label) {
+      const s = busySetup(arena, label);
+      listTasks(arena.m, [s.control, s.irqB]);
+      return s;
+    },
+    threads: {
+      app(arena, s) {
+        const net = busyFor(arena, s, s.irqB);
+        napiBusyLoop(net, s.id, overAt(net, s.over), 0, BUSY_POLL_BUDGET);
+      },
+      control(arena, s) {
+        wait(busyFor(arena, s, s.control), s);
+        Atomics.store(arena.m, s.over, 1);
+      },
+    },
+    goal: (_arena, _s, threads) => threads.ended('control') && threads.ended('app'),
+    forbids: 'somebody who waits for a loop until its time is up',
+    why,
+  });
+}
+
+export const busyLets: readonly Litmus[] = Object.freeze([
+  lets(
+    'busy-poll-lets-grace-period',
+    (net) => synchronizeRcu(net.cur),
+    'a loop that a grace period waits for ends its read section, and begins again',
+  ),
+  lets(
+    'busy-poll-lets-disable',
+    (net, s) => must(napiDisable(net, net.napi(s.napi)) === 0, 'disable was refused'),
+    'a loop gives an instance up that is to be disabled',
+  ),
+]);
 
 /** A thread that waits for the BH lock longer than a tick asks loops to give way; here it never gets what it wants. */
 function givesWay(name: string, flags: number, why: string): Litmus {

@@ -53,6 +53,8 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'busy-poll-gives-way',
     'busy-poll-end-on-resched',
     'busy-poll-gone',
+    'busy-poll-lets-grace-period',
+    'busy-poll-lets-disable',
     'busy-suspend-delete',
     'busy-suspend-disable',
   ],

@@ -150,6 +150,33 @@ describe('a socket that busy polls', () => {
     await machine.shutdown();
   });
 
+  it('holds nobody up, however long it may go on', async () => {
+    const machine = await boot();
+    const eth0 = await machine.addDevice({ name: 'eth0', queues: 1 });
+    const socket = await machine.openUdp({ port: 9 });
+    // Longer than the test may last.
+    socket.setBusyPoll({ busyPollUs: 2_000_000_000 });
+    const app = await machine.runApp(new URL('../helpers/apps.mjs', import.meta.url), {
+      name: 'reader',
+      exportName: 'counter',
+      args: {},
+      sockets: [socket],
+    });
+    await eth0.generate({ count: 1, port: 9 });
+    await until(() => socket.delivered === 1);
+    const other = await machine.openUdp({ port: 10 });
+    await other.close(); // with a grace period
+    await eth0.setNapi(0, { threaded: true });
+    await eth0.down();
+    await eth0.up();
+    await eth0.generate({ count: 1, port: 9 });
+    await until(() => socket.delivered === 2);
+    await socket.close();
+    expect(await app.result).toBe(2);
+    expect(machine.drops()).toEqual({});
+    await machine.shutdown();
+  });
+
   it('takes what it starts with from net.core.busy_read', async () => {
     const machine = await boot();
     await machine.setSysctl('net.core.busy_read', 77);

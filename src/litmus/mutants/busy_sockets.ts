@@ -480,4 +480,20 @@ export const BUSY_SOCKET_MUTANTS: readonly Mutant[] = Object.freeze([
     test: 'busy-poll-others-frames',
     verdict: 'livelock',
   },
+  {
+    name: 'loop-holds-grace-period-up',
+    commit: 'own',
+    why: 'a grace period waits until the time of a loop is up, which may be seconds',
+    edits: [{ file: BUSY_POLL, find: ' || rcuWaitsFor(cur)', replace: '' }],
+    test: 'busy-poll-lets-grace-period',
+    verdict: 'livelock',
+  },
+  {
+    name: 'loop-holds-disable-up',
+    commit: 'own',
+    why: 'who disables the instance waits until the time of a loop is up',
+    edits: [{ file: BUSY_POLL, find: ' || napiDisablePending(n)', replace: '' }],
+    test: 'busy-poll-lets-disable',
+    verdict: 'livelock',
+  },
 ]);

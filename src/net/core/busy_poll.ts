@@ -28,7 +28,7 @@
 import { condResched, localBhDisable, needResched } from '../../kernel/bh.js';
 import { cpuRelax } from '../../kernel/cpu_relax.js';
 import { hrtimerStart } from '../../kernel/hrtimer.js';
-import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
+import { rcuReadLock, rcuReadUnlock, rcuWaitsFor } from '../../kernel/rcu.js';
 import { localBhEnableSoftirq } from '../../kernel/softirq.js';
 import { skbDeferFreeFlush } from './defer_free.js';
 import { groFlushNormal } from './gro.js';
@@ -40,6 +40,7 @@ import {
   NAPIF_STATE_PREFER_BUSY_POLL,
   NAPIF_STATE_SCHED,
   type Napi,
+  napiDisablePending,
 } from './napi.js';
 import { napiById } from './napi_id.js';
 import { endRound, napiCallPoll } from './napi_poll.js';
@@ -84,7 +85,7 @@ export function napiBusyLoop(
   }
 }
 
-/** Busy polls one instance. Read section. @returns true if it gave the instance up only because others want the CPU */
+/** Busy polls one instance. Read section. @returns true if it gave the instance up only because others wait for it, or for the CPU */
 function busyLoopOn(
   net: NetContext,
   n: Napi,
@@ -115,7 +116,8 @@ function busyLoopOn(
     endRound(net);
     localBhEnableSoftirq(cur);
     if (loopEnd === null || loopEnd(startUs)) break;
-    resched = needResched(cur);
+    // Linux: need_resched, which the tick also sets for a grace period. Who disables the instance has waited long enough, too.
+    resched = needResched(cur) || rcuWaitsFor(cur) || napiDisablePending(n);
     if (resched) break;
     cpuRelax();
   }
