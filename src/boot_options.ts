@@ -2,6 +2,8 @@
 /** How a machine is booted: its options, checked, with the defaults filled in. */
 import { checkChoice, checkInt } from './errors.js';
 import {
+  BUSY_POLL_STOP_COUNTED,
+  BUSY_POLL_STOP_LINUX,
   NAPI_KTHREAD_PERSIST_FIXED,
   NAPI_KTHREAD_PERSIST_OFF,
   NAPI_KTHREAD_PERSIST_V1,
@@ -33,6 +35,11 @@ export interface BootOptions {
   readonly napiKthreadPersist?: keyof typeof PERSIST;
   /** Threads for backlogs from boot on (boot parameter thread_backlog_napi); 'off'. 'no-bypass': also for the own CPU. */
   readonly threadBacklogNapi?: keyof typeof THREAD_BACKLOG;
+  /**
+   * What a socket that stops busy polling does with the deferral of interrupts (boot parameter busy_poll_stop); 'linux': it
+   * begins anew, so one that polls without a gap never has interrupts again. 'counted': only when packets were found.
+   */
+  readonly busyPollStop?: keyof typeof BUSY_POLL_STOP;
   /** Fault injection: this request for a kernel thread is refused, counted from 1. */
   readonly failKthread?: number;
 }
@@ -47,6 +54,8 @@ const THREAD_BACKLOG = Object.freeze({
   on: THREAD_BACKLOG_NAPI_ON,
   'no-bypass': THREAD_BACKLOG_NAPI_NO_BYPASS,
 });
+const BUSY_POLL_STOP = Object.freeze({ linux: BUSY_POLL_STOP_LINUX, counted: BUSY_POLL_STOP_COUNTED });
+const BUSY_POLL_STOP_NAMES = Object.keys(BUSY_POLL_STOP) as (keyof typeof BUSY_POLL_STOP)[];
 const THREAD_BACKLOG_NAMES = Object.keys(THREAD_BACKLOG) as (keyof typeof THREAD_BACKLOG)[];
 const PERSIST_NAMES = Object.keys(PERSIST) as (keyof typeof PERSIST)[];
 const MIB = 1 << 20;
@@ -63,6 +72,7 @@ export interface BootParams {
   readonly netdevBudgetUsecs: number;
   readonly napiKthreadPersist: number;
   readonly threadBacklogNapi: number;
+  readonly busyPollStop: number;
 }
 
 /** Checks the options. @throws OptionError for one that is out of range */
@@ -80,6 +90,7 @@ export function bootParams(o: BootOptions): BootParams {
       PERSIST[checkChoice('napiKthreadPersist', o.napiKthreadPersist, PERSIST_NAMES, 'fixed')],
     threadBacklogNapi:
       THREAD_BACKLOG[checkChoice('threadBacklogNapi', o.threadBacklogNapi, THREAD_BACKLOG_NAMES, 'off')],
+    busyPollStop: BUSY_POLL_STOP[checkChoice('busyPollStop', o.busyPollStop, BUSY_POLL_STOP_NAMES, 'linux')],
   };
 }
 

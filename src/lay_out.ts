@@ -51,6 +51,7 @@ export function layOut(m: Int32Array, boot: BootParams): number {
   m[net + NET.skbDeferMax] = SKB_DEFER_MAX;
   m[net + NET.flowLimitTableLen] = FLOW_LIMIT_TABLE_LEN;
   m[net + NET.rpsCpuMask] = cpus === 1 ? 0 : (1 << (32 - Math.clz32(cpus - 1))) - 1;
+  m[net + NET.busyPollStop] = boot.busyPollStop;
   m[net + NET.threadBacklogNapi] = boot.threadBacklogNapi;
   m[net + NET.napiKthreadPersist] = boot.napiKthreadPersist;
   for (let i = 0; i < cpus; i++) {

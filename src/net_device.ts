@@ -10,8 +10,14 @@ import { IRQ_DESC } from './kernel/irq.js';
 import type { Machine } from './machine.js';
 import { ringLength } from './mm/ring.js';
 import { TASK_KIND_NIC } from './net/core/ids.js';
-import { NAPI, NAPIF_STATE_SCHED } from './net/core/napi.js';
-import { NET_DEVICE, netdevName } from './net/core/net_device.js';
+import { NAPI, NAPIF_STATE_IN_BUSY_POLL, NAPIF_STATE_SCHED } from './net/core/napi.js';
+import {
+  NET_DEVICE,
+  NETDEV_NAPI_THREADED_BUSY_POLL,
+  NETDEV_NAPI_THREADED_DISABLED,
+  NETDEV_NAPI_THREADED_ENABLED,
+  netdevName,
+} from './net/core/net_device.js';
 import { pagePoolInside } from './net/core/page_pool.js';
 import type { NapiInfo, NetdevParams } from './threads/control_ops.js';
 import {
@@ -61,6 +67,8 @@ export class NetDevice {
   private feeding: Promise<unknown> | null = null;
   /** The timed wire that is plugged in or about to be. */
   private timed: Promise<TimedWire> | null = null;
+  /** What `drained` saw of instances that are polled without end. */
+  private readonly looks = new Map<number, { readonly work: number; readonly emptyPolls: number }>();
 
   constructor(machine: Machine, params: NetdevParams, at: number) {
     this.machine = machine;
@@ -136,17 +144,28 @@ export class NetDevice {
     );
   }
 
-  /** Sets one instance's mode or deferral. */
+  /** Sets one instance's mode, deferral or suspension. Busy polling is for single instances, as in Linux. */
   async setNapi(
     index: number,
-    values: { threaded?: boolean; deferHardIrqs?: number; groFlushTimeoutNs?: number },
+    values: {
+      threaded?: boolean | 'busy-poll';
+      deferHardIrqs?: number;
+      groFlushTimeoutNs?: number;
+      irqSuspendTimeoutNs?: number;
+    },
   ): Promise<void> {
+    const { threaded, irqSuspendTimeoutNs } = values;
     await this.machine.change(
       {
         name: 'napi-set',
         dev: this.at,
         index: checkGivenInt('index', index, 0, this.queues - 1),
-        ...(values.threaded === undefined ? {} : { threaded: values.threaded ? 1 : 0 }),
+        ...(threaded === undefined ? {} : { threaded: modeNumber(threaded) }),
+        ...(irqSuspendTimeoutNs === undefined
+          ? {}
+          : {
+              irqSuspendTimeoutNs: checkGivenInt('irqSuspendTimeoutNs', irqSuspendTimeoutNs, 0, 0x7fffffff),
+            }),
         ...(values.deferHardIrqs === undefined
           ? {}
           : { deferHardIrqs: checkGivenInt('deferHardIrqs', values.deferHardIrqs, 0, 0x7fffffff) }),
@@ -353,6 +372,7 @@ export class NetDevice {
    * empty, instances idle, nothing held by GRO. Readers may still have frames queued.
    */
   async drained(): Promise<void> {
+    this.looks.clear();
     while (!this.idle()) {
       await delay(1);
       this.machine.throwIfDown();
@@ -370,10 +390,23 @@ export class NetDevice {
       if (napi === 0 && ringLength(m, m[q + NIC_QUEUE.rxRing]) > 0) return false;
       if (napi === 0) continue;
       if (ringLength(m, m[q + NIC_QUEUE.rxRing]) > 0) return false;
-      if ((Atomics.load(m, napi + NAPI.state) & NAPIF_STATE_SCHED) !== 0) return false;
       if (Atomics.load(m, napi + NAPI.groBitmask) !== 0) return false;
+      const state = Atomics.load(m, napi + NAPI.state);
+      if ((state & NAPIF_STATE_IN_BUSY_POLL) !== 0) {
+        if (!this.pollsInVain(napi)) return false;
+      } else if ((state & NAPIF_STATE_SCHED) !== 0) return false;
     }
     return this.machine.backlogsIdle();
+  }
+
+  /** One that is polled without end never rests: @returns true if it took nothing since the look before, in two polls */
+  private pollsInVain(napi: number): boolean {
+    const { m } = this.machine.arena;
+    const before = this.looks.get(napi);
+    const work = Atomics.load(m, napi + NAPI.work);
+    const emptyPolls = Atomics.load(m, napi + NAPI.emptyPolls);
+    this.looks.set(napi, { work, emptyPolls });
+    return before !== undefined && before.work === work && ((emptyPolls - before.emptyPolls) | 0) >= 2;
   }
 
   /** Counters of each queue, those not in use too; exact while no run is under way. */
@@ -431,6 +464,14 @@ export class NetDevice {
       this.feeding = null;
     }
   }
+}
+
+/** @returns NETDEV_NAPI_THREADED_* */
+function modeNumber(threaded: unknown): number {
+  if (threaded === 'busy-poll') return NETDEV_NAPI_THREADED_BUSY_POLL;
+  if (typeof threaded !== 'boolean')
+    throw new OptionError('threaded', threaded, "false, true or 'busy-poll'");
+  return threaded ? NETDEV_NAPI_THREADED_ENABLED : NETDEV_NAPI_THREADED_DISABLED;
 }
 
 /** A CaptureError that came from another thread as plain data. */

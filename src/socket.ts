@@ -3,7 +3,9 @@
 import { checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
 import { EBUSY } from './kernel/errno.js';
 import type { Machine } from './machine.js';
+import { type BusyPollOptions, setSockBusyPoll } from './net/core/sock_busy.js';
 import { SOCK, sockQueueLength } from './net/core/sock_queue.js';
+import { checkBusyPoll } from './threads/app_epoll.js';
 
 /** Size of a socket's queue. */
 export interface SocketOptions {
@@ -47,6 +49,17 @@ export class Socket {
   get drops(): number {
     if (this.freed) return this.lastDrops;
     return Atomics.load(this.machine.arena.m, this.at + SOCK.drops) >>> 0;
+  }
+
+  /** SO_INCOMING_NAPI_ID: the instance that received its latest frame; 0: none yet. */
+  get incomingNapiId(): number {
+    return this.freed ? 0 : Atomics.load(this.machine.arena.m, this.at + SOCK.napiId);
+  }
+
+  /** Sets SO_BUSY_POLL, SO_PREFER_BUSY_POLL, SO_BUSY_POLL_BUDGET: from the reader's next wait on. */
+  setBusyPoll(options: BusyPollOptions): void {
+    checkBusyPoll(options);
+    if (!this.freed) setSockBusyPoll(this.machine.arena.m, this.at, options);
   }
 
   /** Frames queued and not yet read; racy unless traffic rests. */

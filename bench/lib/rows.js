@@ -11,6 +11,7 @@
  *   run(env)       measures; see lib/row_process.js for `env`. Returns figures, checks and samples (lib/check.js)
  */
 import { backlog } from '../rows/backlog.js';
+import { busy } from '../rows/busy.js';
 import { kthread } from '../rows/kthread.js';
 import { memory } from '../rows/memory.js';
 import { path } from '../rows/path.js';
@@ -20,4 +21,4 @@ import { scale } from '../rows/scale.js';
 import { state } from '../rows/state.js';
 import { wake } from '../rows/wake.js';
 
-export const rows = [state, ring, wake, kthread, reconfig, path, backlog, memory, scale];
+export const rows = [state, ring, wake, kthread, reconfig, path, backlog, busy, memory, scale];

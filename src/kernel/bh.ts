@@ -72,7 +72,14 @@ export function localBhEnable(cur: Current): void {
 export function condResched(cur: Current): void {
   const word = cur.cpu.at + CPU.bhYield;
   const waiting = Atomics.load(cur.m, word);
-  if (waiting !== 0) Atomics.wait(cur.m, word, waiting, TICK_MS);
+  if (waiting === 0) return;
+  cur.yields++;
+  Atomics.wait(cur.m, word, waiting, TICK_MS);
+}
+
+/** @returns true if somebody waits for this CPU's bottom halves longer than a tick (Linux: need_resched) */
+export function needResched(cur: Current): boolean {
+  return Atomics.load(cur.m, cur.cpu.at + CPU.bhYield) !== 0;
 }
 
 function bhLockSlow(cur: Current): void {

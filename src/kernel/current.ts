@@ -65,6 +65,8 @@ export class Current {
   bhCpu: Cpu;
   /** Depth of RCU read sections; kernel threads start with one that only sleeping interrupts. */
   rcuNesting = 0;
+  /** Times this thread gave way to others that waited for its CPU's bottom halves. */
+  yields = 0;
   /** Times this thread went to sleep (word `nvcsw` of its task). */
   nvcsw = 0;
   /** Handlers by number: softirqs, timer functions, interrupt handlers. Filled when the thread is set up. */

@@ -220,6 +220,12 @@ export function kthreadShouldPark(cur: Current): boolean {
   return (Atomics.load(cur.m, cur.task.at + TASK.kthreadFlags) & KTHREAD_SHOULD_PARK) !== 0; // K2
 }
 
+/** @returns true if somebody wants the running thread parked or stopped: one look for both */
+export function kthreadShouldParkOrStop(cur: Current): boolean {
+  const flags = Atomics.load(cur.m, cur.task.at + TASK.kthreadFlags); // K2
+  return (flags & (KTHREAD_SHOULD_STOP | KTHREAD_SHOULD_PARK)) !== 0;
+}
+
 /** Parks the running thread for as long as somebody wants it parked (Linux: kthread_parkme). */
 export function kthreadParkme(cur: Current): void {
   for (;;) {

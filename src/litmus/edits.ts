@@ -41,6 +41,10 @@ export const EDITS: readonly Edit[] = Object.freeze([
   ),
   counter('net/core/napi_schedule.js', 'm[at + NAPI.work] += workDone', 'm[at + NAPI.work] = 0'),
   counter('net/core/napi_schedule.js', 'm[at + NAPI.completions]++', 'm[at + NAPI.completions] = 0'),
+  counter('net/core/napi_schedule.js', 'm[at + NAPI.emptyPolls]++', 'm[at + NAPI.emptyPolls] = 0'),
+  counter('net/core/busy_poll.js', 'm[at + NAPI.work] += work', 'm[at + NAPI.work] = 0'),
+  // Whether it gave way is told, how often is not.
+  counter('kernel/bh.js', 'cur.yields++', 'cur.yields = 1'),
   // Readers are woken behind every poll, not every fourth.
   counter('net/core/napi_poll.js', 'for (let polls = 1;; polls++)', 'for (let polls = POLLS_PER_WAKE;;)'),
 ]);

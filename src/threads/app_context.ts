@@ -6,6 +6,7 @@
  * application from `recv` until the next `recv` (or `free`), then they go back to the pools they came from.
  */
 
+import { checkGivenInt } from '../errors.js';
 import { onlineInstead } from '../kernel/cpu.js';
 import { cpuRelax } from '../kernel/cpu_relax.js';
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
@@ -13,14 +14,20 @@ import { schedule } from '../kernel/sched.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
 import { rpsRecordSockFlow } from '../net/core/rps.js';
 import { SKB } from '../net/core/skbuff.js';
+import { type BusyPollOptions, SockBusyLoop, setSockBusyPoll } from '../net/core/sock_busy.js';
 import { SOCK, type SockReader, sockReaderView } from '../net/core/sock_queue.js';
 import { NET } from '../net/core/softnet_data.js';
+import { checkBusyPoll, Epoll, type EpollOptions } from './app_epoll.js';
 import { UdpSender } from './app_sender.js';
 import type { ThreadContext } from './context.js';
 import { PacketBatch } from './packet_batch.js';
 
 /** Frames a call of `recv` returns at most, unless told otherwise. */
 const DEFAULT_MAX = 64;
+function clampMax(max: number, batch: PacketBatch): number {
+  return Math.max(1, Math.min(Math.trunc(max) || 1, batch.skbs.length));
+}
+
 /** Looks at the queues before a sleep: a wake-up costs far more than these. */
 const SPIN_LOOKS = 200;
 
@@ -35,6 +42,8 @@ export class AppContext {
   readonly nrSockets: number;
   private readonly ctx: ThreadContext;
   private readonly readers: SockReader[];
+  private readonly busyLoop: SockBusyLoop;
+  private readonly epolls: Epoll[] = [];
   private readonly batch: PacketBatch;
   private readonly freeList = new Int32Array(4096);
   private readonly sockFlowTable: number;
@@ -54,6 +63,7 @@ export class AppContext {
     this.senders = senders.map((at) => new UdpSender(ctx, at));
     ctx.cur.runsSoftirqs = true;
     this.readers = sockets.map((at) => sockReaderView(ctx.arena.m, at));
+    this.busyLoop = new SockBusyLoop(ctx.net, this.readers);
     this.batch = new PacketBatch(ctx.arena);
     this.sockFlowTable = ctx.net.at + NET.rpsSockFlowTable;
   }
@@ -70,6 +80,7 @@ export class AppContext {
   /** Gives back what is held and unregisters. */
   end(): void {
     this.free();
+    for (const e of this.epolls) e.close();
     for (const r of this.readers) Atomics.store(r.m, r.at + SOCK.waiter, 0);
     for (const s of this.senders) s.end();
   }
@@ -87,10 +98,10 @@ export class AppContext {
   recv(max: number = DEFAULT_MAX): PacketBatch | null {
     this.free();
     for (;;) {
-      for (let look = 0; look < SPIN_LOOKS; look++) {
+      if (this.take(max)) return this.batch;
+      if (this.busyLoop.run(false)) {
         if (this.take(max)) return this.batch;
-        cpuRelax();
-      }
+      } else if (this.spin(max)) return this.batch;
       const { cur } = this.ctx;
       setCurrentState(cur.task, TASK_INTERRUPTIBLE); // pairs with sock_queue.ts Y1
       if (this.take(max)) {
@@ -106,10 +117,52 @@ export class AppContext {
     }
   }
 
-  /** Receives what is there, without blocking. @returns the frames, or null if there are none */
-  tryRecv(max: number = DEFAULT_MAX): PacketBatch | null {
+  private spin(max: number): boolean {
+    for (let look = 0; look < SPIN_LOOKS; look++) {
+      if (this.take(max)) return true;
+      cpuRelax();
+    }
+    return false;
+  }
+
+  /**
+   * Receives what is there, without blocking; with SO_BUSY_POLL after one poll, if there is nothing.
+   * @param socket only from this one, by its place among those given to runApp
+   * @returns the frames, or null if there are none
+   */
+  tryRecv(max: number = DEFAULT_MAX, socket = -1): PacketBatch | null {
     this.free();
-    return this.take(max) ? this.batch : null;
+    if (this.takeFrom(max, socket)) return this.batch;
+    return this.busyLoop.run(true) && this.takeFrom(max, socket) ? this.batch : null;
+  }
+
+  private takeFrom(max: number, socket: number): boolean {
+    if (socket === -1) return this.take(max);
+    checkGivenInt('socket', socket, 0, this.readers.length - 1);
+    this.nextReader = socket;
+    return this.takeNext(clampMax(max, this.batch));
+  }
+
+  /**
+   * Makes an instance to wait by for one of the sockets (Linux: epoll_create, EPIOCSPARAMS): `wait` busy polls first, if
+   * it or net.core.busy_poll says so; then `tryRecv(max, epoll.ready[i])`.
+   */
+  epoll(options: EpollOptions = {}): Epoll {
+    const epoll = new Epoll(this.ctx.net, this.readers, options);
+    this.epolls.push(epoll);
+    return epoll;
+  }
+
+  /** Sets a socket's SO_BUSY_POLL, SO_PREFER_BUSY_POLL, SO_BUSY_POLL_BUDGET. */
+  setBusyPoll(socket: number, options: BusyPollOptions): void {
+    checkGivenInt('socket', socket, 0, this.readers.length - 1);
+    setSockBusyPoll(this.ctx.arena.m, this.readers[socket].at, checkBusyPoll(options));
+  }
+
+  /** SO_INCOMING_NAPI_ID: the instance that received a socket's latest frame; 0: none yet. */
+  incomingNapiId(socket: number): number {
+    checkGivenInt('socket', socket, 0, this.readers.length - 1);
+    return Atomics.load(this.ctx.arena.m, this.readers[socket].at + SOCK.napiId);
   }
 
   /** Gives the frames of the last call back to their pools before the next call does. */
@@ -144,24 +197,27 @@ export class AppContext {
 
   /** Takes what the next socket that has something has. */
   private take(max: number): boolean {
+    const want = clampMax(max, this.batch);
+    for (let k = 0; k < this.readers.length; k++) if (this.takeNext(want)) return true;
+    return false;
+  }
+
+  /** Takes what the socket whose turn it is has. */
+  private takeNext(want: number): boolean {
     const { readers, batch } = this;
     const { m } = this.ctx.arena;
-    const want = Math.max(1, Math.min(Math.trunc(max) || 1, batch.skbs.length));
-    for (let k = 0; k < readers.length; k++) {
-      const i = this.nextReader;
-      this.nextReader = i + 1 === readers.length ? 0 : i + 1;
-      const { consumer, at } = readers[i];
-      const n = consumer.available(want);
-      if (n === 0) continue;
-      for (let j = 0; j < n; j++) batch.skbs[j] = m[consumer.slot(j)];
-      consumer.release(n);
-      if (Atomics.load(m, this.sockFlowTable) !== 0) this.recordFlows(n);
-      m[at + SOCK.delivered] += n;
-      batch.count = n;
-      batch.socket = i;
-      return true;
-    }
-    return false;
+    const i = this.nextReader;
+    this.nextReader = i + 1 === readers.length ? 0 : i + 1;
+    const { consumer, at } = readers[i];
+    const n = consumer.available(want);
+    if (n === 0) return false;
+    for (let j = 0; j < n; j++) batch.skbs[j] = m[consumer.slot(j)];
+    consumer.release(n);
+    if (Atomics.load(m, this.sockFlowTable) !== 0) this.recordFlows(n);
+    m[at + SOCK.delivered] += n;
+    batch.count = n;
+    batch.socket = i;
+    return true;
   }
 
   /** RFS: whoever steers learns where these flows are read. */

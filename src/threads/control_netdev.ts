@@ -25,7 +25,7 @@ import {
 import { DRIVER_LOOPBACK, DRIVER_SIM_NIC } from '../net/core/ids.js';
 import { NAPI, NAPIF_STATE_THREADED, napiStateText } from '../net/core/napi.js';
 import { NAPI_THREAD_NODE } from '../net/core/napi_thread.js';
-import { napiSetThreaded, netifSetThreaded } from '../net/core/napi_threaded.js';
+import { napiGetThreaded, napiSetThreaded, netifSetThreaded } from '../net/core/napi_threaded.js';
 import {
   allocNetdev,
   devGetByName,
@@ -40,7 +40,13 @@ import { pagePoolReap } from '../net/core/page_pool_retire.js';
 import { rpsCpusSet, rpsExit, rpsFlowCntSet } from '../net/core/rps_config.js';
 import { NET } from '../net/core/softnet_data.js';
 import type { ThreadContext } from './context.js';
-import type { ControlOp, ControlResult, NapiInfo, NetdevParams } from './control_ops.js';
+import {
+  type ControlOp,
+  type ControlResult,
+  NAPI_MODES,
+  type NapiInfo,
+  type NetdevParams,
+} from './control_ops.js';
 
 /** Sleep between two looks at a device's reference count, us. */
 const REFCNT_US = 50;
@@ -211,6 +217,10 @@ function napiSet(ctx: ThreadContext, dev: number, op: Extract<ControlOp, { name:
     m[at + NAPI.groFlushTimeoutNs] = op.groFlushTimeoutNs;
     if (config !== 0) m[config + NAPI_CONFIG.groFlushTimeoutNs] = op.groFlushTimeoutNs;
   }
+  if (op.irqSuspendTimeoutNs !== undefined) {
+    m[at + NAPI.irqSuspendTimeoutNs] = op.irqSuspendTimeoutNs;
+    if (config !== 0) m[config + NAPI_CONFIG.irqSuspendTimeoutNs] = op.irqSuspendTimeoutNs;
+  }
   return op.threaded === undefined ? 0 : napiSetThreaded(net, net.napi(at), op.threaded);
 }
 
@@ -228,10 +238,13 @@ export function napiGet(ctx: ThreadContext, dev: number): NapiInfo[] {
       index: m[at + NAPI.index],
       state: napiStateText(state),
       threaded: (state & NAPIF_STATE_THREADED) !== 0,
+      mode: NAPI_MODES[napiGetThreaded(m, at)],
       tid: node === 0 ? null : m[m[node + NAPI_THREAD_NODE.task] + TASK.tid],
       deferHardIrqs: m[at + NAPI.deferHardIrqs],
       groFlushTimeoutNs: m[at + NAPI.groFlushTimeoutNs],
+      irqSuspendTimeoutNs: m[at + NAPI.irqSuspendTimeoutNs],
       polls: m[at + NAPI.polls] >>> 0,
+      emptyPolls: m[at + NAPI.emptyPolls] >>> 0,
       packets: m[at + NAPI.work] >>> 0,
       groMerged: m[at + NAPI.groMerged] >>> 0,
       completions: m[at + NAPI.completions] >>> 0,

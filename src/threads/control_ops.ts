@@ -55,6 +55,7 @@ export type ControlOp =
       readonly threaded?: number;
       readonly deferHardIrqs?: number;
       readonly groFlushTimeoutNs?: number;
+      readonly irqSuspendTimeoutNs?: number;
     }
   | { readonly name: 'napi-get'; readonly dev: number }
   | { readonly name: 'irq-affinity'; readonly dev: number; readonly index: number; readonly cpu: number }
@@ -88,6 +89,11 @@ export type ControlOp =
   /** An operation that changes a device in place. The value is what it took, ns. */
   | { readonly name: 'timed'; readonly op: ControlOp };
 
+/** How an instance is polled: in softirq, by a thread of its own, by a thread that never rests. */
+export type NapiMode = 'disabled' | 'enabled' | 'busy-poll';
+/** The modes by NETDEV_NAPI_THREADED_*. */
+export const NAPI_MODES: readonly NapiMode[] = Object.freeze(['disabled', 'enabled', 'busy-poll']);
+
 /** One NAPI instance, as `napi-get` shows it. */
 export interface NapiInfo {
   readonly id: number;
@@ -95,11 +101,15 @@ export interface NapiInfo {
   /** State word in words. */
   readonly state: string;
   readonly threaded: boolean;
+  readonly mode: NapiMode;
   /** Kernel id of its thread, or null without one (0: not available on this host). */
   readonly tid: number | null;
   readonly deferHardIrqs: number;
   readonly groFlushTimeoutNs: number;
+  readonly irqSuspendTimeoutNs: number;
   readonly polls: number;
+  /** Polls of those that found nothing. */
+  readonly emptyPolls: number;
   readonly packets: number;
   readonly groMerged: number;
   readonly completions: number;

@@ -25,6 +25,7 @@ export function openSock(ctx: ThreadContext, op: Extract<ControlOp, { name: 'soc
   const { m } = cur;
   const sock = sockCreate(m, op.family, op.port, op.capacity, op.rcvbuf);
   if (sock === 0) return { err: -ENOMEM, value: null };
+  m[sock + SOCK.llUsec] = Atomics.load(m, net.at + NET.busyRead);
   sleepOnMutex(cur, net.at + NET.rtnl);
   const err = op.family === AF_PACKET ? packetBind(net, sock, op.dev) : udpBind(net, sock, op.port);
   releaseMutex(cur, net.at + NET.rtnl);

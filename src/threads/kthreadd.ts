@@ -12,7 +12,7 @@ import { TASK, taskComm } from '../kernel/task.js';
 import type { ThreadExit, ThreadTask } from './tasks.js';
 
 /** Most time that the end waits for workers to load, ms. */
-const LOAD_MS = 1000;
+const LOAD_MS = 10_000;
 
 /** Threads remembered after they have ended: the latest ones. */
 const ENDED_THREADS = 1024;

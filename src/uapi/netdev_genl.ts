@@ -3,11 +3,11 @@
 
 import { NIC_QUEUE } from '../drivers/net/sim_nic.js';
 import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, ERANGE } from '../kernel/errno.js';
-import { NAPI, NAPIF_STATE_THREADED, NAPIF_STATE_THREADED_BUSY_POLL } from '../net/core/napi.js';
+import { NAPI } from '../net/core/napi.js';
 import { netdevNapiByIdLock, netdevUnlockPut } from '../net/core/napi_id.js';
-import { napiSetThreaded } from '../net/core/napi_threaded.js';
+import { napiGetThreaded, napiSetThreaded } from '../net/core/napi_threaded.js';
 import type { NetContext } from '../net/core/net_context.js';
-import { NAPI_CONFIG, NET_DEVICE, NETDEV_NAPI_THREADED_ENABLED } from '../net/core/net_device.js';
+import { NAPI_CONFIG, NET_DEVICE } from '../net/core/net_device.js';
 import {
   allDevices,
   deviceByIndex,
@@ -170,19 +170,12 @@ function napiMessage(net: NetContext, at: number): Message {
     id: m[at + NAPI.napiId],
     ifindex: m[m[at + NAPI.dev] + NET_DEVICE.ifindex],
     ...(irq === 0 ? {} : { irq }),
-    threaded: NAPI_THREADED_NAMES[napiThreaded(m, at)],
+    threaded: NAPI_THREADED_NAMES[napiGetThreaded(m, at)],
     ...(pid === null ? {} : { pid }),
     'defer-hard-irqs': m[at + NAPI.deferHardIrqs],
     'irq-suspend-timeout': m[at + NAPI.irqSuspendTimeoutNs],
     'gro-flush-timeout': m[at + NAPI.groFlushTimeoutNs],
   };
-}
-
-/** Linux: napi_get_threaded. */
-function napiThreaded(m: Int32Array, at: number): number {
-  const state = Atomics.load(m, at + NAPI.state);
-  if ((state & NAPIF_STATE_THREADED_BUSY_POLL) !== 0) return 2;
-  return (state & NAPIF_STATE_THREADED) !== 0 ? 1 : 0;
 }
 
 function napiSet(net: NetContext, attrs: Attributes): null {
@@ -199,9 +192,6 @@ function napiSet(net: NetContext, attrs: Attributes): null {
           policy,
         });
       }
-    }
-    if (values.threaded > NETDEV_NAPI_THREADED_ENABLED) {
-      throw new Refusal(-EOPNOTSUPP, undefined, { msg: 'busy-poll is not built yet', badAttr: '.threaded' });
     }
     if (values.threaded !== undefined) check(napiSetThreaded(net, net.napi(at), values.threaded));
     const set = (name: string, word: number, kept: number): void => {

@@ -44,6 +44,8 @@ function word(path: string, at: number, min: number, max: number): Sysctl {
 /** Ranges are Linux's; what differs is in docs/control.md. */
 const SYSCTLS: readonly Sysctl[] = [
   { path: 'net/core/backlog_threaded', read: readBacklogThreaded, write: writeBacklogThreaded },
+  word('net/core/busy_poll', NET.busyPoll, 0, INT_MAX),
+  word('net/core/busy_read', NET.busyRead, 0, INT_MAX),
   word('net/core/dev_weight', NET.devWeight, 1, INT_MAX),
   word('net/core/dev_weight_rx_bias', NET.devWeightRxBias, 1, INT_MAX),
   word('net/core/dev_weight_tx_bias', NET.devWeightTxBias, 1, INT_MAX),

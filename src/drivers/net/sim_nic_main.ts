@@ -212,6 +212,7 @@ function enableInstances(driver: SimNicDriver, dev: number, first: number, added
   for (let i = 0; i < added.length; i++) {
     const q = nicQueueAt(m, nic, first + i);
     napiEnable(net, net.napi(added[i]));
+    Atomics.store(m, m[q + NIC_QUEUE.pool] + PAGE_POOL.napiId, m[added[i] + NAPI.napiId]);
     Atomics.store(m, q + NIC_QUEUE.napi, added[i]);
     // Frames may have come, or the mask may stand, from before.
     const { irq } = driver.queue(q);

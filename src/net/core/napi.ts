@@ -5,6 +5,7 @@
  * States (bits of `state`): see each constant. The transitions are in
  *   napi_schedule.ts  schedule, complete, watchdog
  *   napi_poll.ts      the poll loops
+ *   busy_poll.ts      the poll loop of a socket that busy polls
  *   napi_control.ts   add, delete, enable, disable, threaded on and off
  *   napi_thread.ts    the thread that stands behind it
  *
@@ -29,14 +30,18 @@ export const NAPIF_STATE_DISABLE = 1 << 2;
 export const NAPIF_STATE_NPSVC = 1 << 3;
 /** In the device's list. */
 export const NAPIF_STATE_LISTED = 1 << 4;
+/** Not to be found by id: no socket busy polls it. */
 export const NAPIF_STATE_NO_BUSY_POLL = 1 << 5;
+/** Its owner polls it again and again: complete does nothing. */
 export const NAPIF_STATE_IN_BUSY_POLL = 1 << 6;
+/** A socket wants to busy poll it: softirqs that find more work than their weight leave it to that socket. */
 export const NAPIF_STATE_PREFER_BUSY_POLL = 1 << 7;
 /** Polled by its own thread. */
 export const NAPIF_STATE_THREADED = 1 << 8;
 /** Owned by its thread. Set on every schedule of a threaded instance (seed 001). */
 export const NAPIF_STATE_SCHED_THREADED = 1 << 9;
 export const NAPIF_STATE_HAS_NOTIFIER = 1 << 10;
+/** Its own thread polls it without end. Set only with THREADED. */
 export const NAPIF_STATE_THREADED_BUSY_POLL = 1 << 11;
 
 /** Names of the bits, lowest first. */
@@ -71,6 +76,7 @@ export const NAPI = struct(
     deferHardIrqsCount: word('empty polls left before interrupts are unmasked'),
     groBitmask: word('which GRO buckets hold packets'),
     polls: word('times it was polled (wraps)'),
+    emptyPolls: word('polls of those that found nothing (wraps)'),
     work: word('packets its polls took (wraps)'),
     groMerged: word('frames that GRO chained to another (wraps)'),
     completions: word('times complete gave it up (wraps)'),
@@ -127,6 +133,11 @@ export function napiStateText(state: number): string {
 /** @returns true while somebody waits to disable it (Linux: napi_disable_pending) */
 export function napiDisablePending(n: Napi): boolean {
   return (Atomics.load(n.m, n.state) & NAPIF_STATE_DISABLE) !== 0;
+}
+
+/** @returns true if a socket wants to busy poll it (Linux: napi_prefer_busy_poll) */
+export function napiPreferBusyPoll(n: Napi): boolean {
+  return (Atomics.load(n.m, n.state) & NAPIF_STATE_PREFER_BUSY_POLL) !== 0;
 }
 
 /** @returns true while somebody owns it (Linux: napi_is_scheduled) */

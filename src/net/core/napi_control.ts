@@ -12,7 +12,7 @@
  *
  * Ordering
  *   N9 disable: or of DISABLE, then CAS from neither SCHED nor NPSVC to both   pairs with  N1, N2
- *   N10 enable: one CAS clears SCHED and NPSVC and sets THREADED  pairs with  N1
+ *   N10 enable: one CAS clears SCHED and NPSVC and sets THREADED, THREADED_BUSY_POLL  pairs with  N1
  */
 import { EBUSY, EINVAL, ENOMEM } from '../../kernel/errno.js';
 import { hrtimerCancel, hrtimerSetup } from '../../kernel/hrtimer.js';
@@ -34,7 +34,7 @@ import {
   type Napi,
 } from './napi.js';
 import { napiHashAdd, napiHashDel, netifNapiDevListAdd, netifNapiDevListDel } from './napi_id.js';
-import { napiThreadAdd, napiThreadAttach, napiThreadDel } from './napi_thread.js';
+import { napiThreadAdd, napiThreadAttach, napiThreadDel, napiThreadedState } from './napi_thread.js';
 import { napiSetThreaded } from './napi_threaded.js';
 import type { NetContext } from './net_context.js';
 import {
@@ -166,11 +166,10 @@ export function napiEnable(net: NetContext, n: Napi): number {
   const config = m[at + NAPI.config];
   if (config === 0) enableFresh(net, n);
   else restoreConfig(net, n, config);
-  const threaded = threadedConfig(m, n) !== NETDEV_NAPI_THREADED_DISABLED && m[at + NAPI.threadNode] !== 0;
+  const mode = napiThreadedState(threadedConfig(m, n), m[at + NAPI.threadNode]);
   let val = Atomics.load(m, state);
   for (;;) {
-    let next = val & ~(NAPIF_STATE_SCHED | NAPIF_STATE_NPSVC);
-    if (threaded) next |= NAPIF_STATE_THREADED;
+    const next = (val & ~(NAPIF_STATE_SCHED | NAPIF_STATE_NPSVC)) | mode;
     const was = Atomics.compareExchange(m, state, val, next); // N10
     if (was === val) return 0;
     val = was;

@@ -9,6 +9,7 @@
  *   SCHED[|SCHED_THREADED] → idle      napiCompleteDone
  *   SCHED|MISSED → SCHED               napiCompleteDone, which then schedules again
  *   idle → SCHED, never MISSED         napiWatchdog
+ * While IN_BUSY_POLL stands (napi_poll.ts, busy_poll.ts) napiCompleteDone leaves the instance with its owner.
  *
  * Invariants
  *   - Who wins SCHED schedules exactly once: onto one poll list, or by waking the thread.
@@ -97,6 +98,9 @@ export function napiSchedule(net: NetContext, n: Napi): boolean {
  */
 export function napiCompleteDone(net: NetContext, n: Napi, workDone: number): boolean {
   const { m, at, state } = n;
+  // Whoever polls took it off its list first; the counters are ours until the compare-and-swap.
+  m[at + NAPI.work] += workDone;
+  if (workDone === 0) m[at + NAPI.emptyPolls]++;
   if ((Atomics.load(m, state) & (NAPIF_STATE_NPSVC | NAPIF_STATE_IN_BUSY_POLL)) !== 0) return false;
 
   let ret = true;
@@ -112,9 +116,6 @@ export function napiCompleteDone(net: NetContext, n: Napi, workDone: number): bo
   }
   // A timer bounds how long GRO may hold what is left; without one everything goes now.
   groFlushNormal(net, n, timeoutNs > 0);
-
-  // Whoever polls took it off its list first; the counters are ours until the compare-and-swap.
-  m[at + NAPI.work] += workDone;
   m[at + NAPI.completions]++;
 
   let val = Atomics.load(m, state);

@@ -33,9 +33,21 @@ import { kthreadPark, kthreadRun, kthreadStop, kthreadUnpark } from '../../kerne
 import { kfree, kmalloc } from '../../mm/slab.js';
 import { line, struct, word } from '../../mm/struct.js';
 import { KTHREAD_NAPI_POLL, TASK_KIND_NAPI } from './ids.js';
-import { NAPI, NAPIF_STATE_NPSVC, NAPIF_STATE_THREADED, type Napi } from './napi.js';
+import {
+  NAPI,
+  NAPIF_STATE_NPSVC,
+  NAPIF_STATE_THREADED,
+  NAPIF_STATE_THREADED_BUSY_POLL,
+  type Napi,
+} from './napi.js';
 import type { NetContext } from './net_context.js';
-import { NAPI_CONFIG, NET_DEVICE, NETDEV_NAPI_THREADED_DISABLED, netdevName } from './net_device.js';
+import {
+  NAPI_CONFIG,
+  NET_DEVICE,
+  NETDEV_NAPI_THREADED_BUSY_POLL,
+  NETDEV_NAPI_THREADED_DISABLED,
+  netdevName,
+} from './net_device.js';
 import { NAPI_KTHREAD_PERSIST_FIXED, NAPI_KTHREAD_PERSIST_OFF, NET } from './softnet_data.js';
 
 export const NAPI_THREAD_NODE = struct(
@@ -45,6 +57,14 @@ export const NAPI_THREAD_NODE = struct(
     napi: word('napi_struct it serves, 0 while it is parked'),
   }),
 );
+
+/** @returns the bits that stand for a mode (NETDEV_NAPI_THREADED_*), none without a thread */
+export function napiThreadedState(mode: number, threadNode: number): number {
+  if (mode === NETDEV_NAPI_THREADED_DISABLED || threadNode === 0) return 0;
+  return mode === NETDEV_NAPI_THREADED_BUSY_POLL
+    ? NAPIF_STATE_THREADED | NAPIF_STATE_THREADED_BUSY_POLL
+    : NAPIF_STATE_THREADED;
+}
 
 function persist(net: NetContext): number {
   return net.m[net.at + NET.napiKthreadPersist];
@@ -166,7 +186,7 @@ function handOver(net: NetContext, dev: number, config: number): void {
     if ((Atomics.load(m, at + NAPI.state) & NAPIF_STATE_NPSVC) !== 0) continue;
     const n = net.napi(at);
     adopt(n, config);
-    Atomics.or(m, n.state, NAPIF_STATE_THREADED); // N5
+    Atomics.or(m, n.state, napiThreadedState(m[config + NAPI_CONFIG.threaded], m[at + NAPI.threadNode])); // N5
     return;
   }
 }

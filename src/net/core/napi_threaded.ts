@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * Switching instances and devices between softirq and threaded mode, under traffic (Linux: napi_set_threaded,
- * netif_set_threaded, napi_stop_kthread in net/core/dev.c). Device mutex held throughout.
+ * Switching instances and devices between softirq, threaded and, instance by instance, busy polling mode, under traffic
+ * (Linux: napi_set_threaded, netif_set_threaded, napi_stop_kthread in net/core/dev.c). Device mutex held throughout.
  *
  * Invariants
  *   - THREADED is set only while `threadNode` is; it is cleared only while the instance is idle, owned by its thread, or
  *     disabled.
+ *   - THREADED_BUSY_POLL goes with THREADED at the latest: a thread that is to stop leaves its busy loop (seed 003).
  *   - A thread is stopped only when THREADED and SCHED_THREADED are clear: it owns nothing.
  *   - `threadNode` is unpublished before node and task_struct are freed, with a grace period in between.
  *
@@ -21,9 +22,21 @@ import {
   NAPIF_STATE_THREADED_BUSY_POLL,
   type Napi,
 } from './napi.js';
-import { napiThreadAttach, napiThreadNodeStop, napiThreadStopParked } from './napi_thread.js';
+import {
+  napiThreadAttach,
+  napiThreadedState,
+  napiThreadNodeStop,
+  napiThreadStopParked,
+} from './napi_thread.js';
 import type { NetContext } from './net_context.js';
-import { NAPI_CONFIG, NET_DEVICE, NETDEV_NAPI_THREADED_DISABLED, napiConfigAt } from './net_device.js';
+import {
+  NAPI_CONFIG,
+  NET_DEVICE,
+  NETDEV_NAPI_THREADED_BUSY_POLL,
+  NETDEV_NAPI_THREADED_DISABLED,
+  NETDEV_NAPI_THREADED_ENABLED,
+  napiConfigAt,
+} from './net_device.js';
 
 /** Sleep between two looks at a state word that nobody signals (Linux: msleep(20)). */
 const POLL_STATE_US = 50;
@@ -56,9 +69,16 @@ export function napiStopKthread(net: NetContext, n: Napi): void {
   if (node !== 0) napiThreadNodeStop(net, node);
 }
 
+/** @returns an instance's mode, NETDEV_NAPI_THREADED_* (Linux: napi_get_threaded) */
+export function napiGetThreaded(m: Int32Array, at: number): number {
+  const state = Atomics.load(m, at + NAPI.state);
+  if ((state & NAPIF_STATE_THREADED_BUSY_POLL) !== 0) return NETDEV_NAPI_THREADED_BUSY_POLL;
+  return (state & NAPIF_STATE_THREADED) !== 0 ? NETDEV_NAPI_THREADED_ENABLED : NETDEV_NAPI_THREADED_DISABLED;
+}
+
 /**
- * Switches one instance between softirq and threaded (Linux: napi_set_threaded). The switch takes effect at the next
- * schedule: frames are neither lost nor overtaken.
+ * Switches one instance to a mode, NETDEV_NAPI_THREADED_* (Linux: napi_set_threaded). The switch takes effect at the
+ * next schedule, or turn of the busy loop: frames are neither lost nor overtaken.
  * @returns 0 or -ENOMEM
  */
 export function napiSetThreaded(net: NetContext, n: Napi, threaded: number): number {
@@ -72,7 +92,9 @@ export function napiSetThreaded(net: NetContext, n: Napi, threaded: number): num
   if (threaded === NETDEV_NAPI_THREADED_DISABLED) {
     if (m[at + NAPI.threadNode] !== 0) napiStopKthread(net, n);
   } else if (m[at + NAPI.threadNode] !== 0) {
-    Atomics.or(m, state, NAPIF_STATE_THREADED); // N5
+    const bits = napiThreadedState(threaded, m[at + NAPI.threadNode]);
+    if ((bits & NAPIF_STATE_THREADED_BUSY_POLL) === 0) Atomics.and(m, state, ~NAPIF_STATE_THREADED_BUSY_POLL);
+    Atomics.or(m, state, bits); // N5
   }
   return 0;
 }

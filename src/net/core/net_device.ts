@@ -26,6 +26,8 @@ export const RECONFIG_SAFE_SWITCH = 2;
 /** Values of `threaded` (Linux: enum netdev_napi_threaded). */
 export const NETDEV_NAPI_THREADED_DISABLED = 0;
 export const NETDEV_NAPI_THREADED_ENABLED = 1;
+/** Its thread polls without end: per instance only (seed 003). */
+export const NETDEV_NAPI_THREADED_BUSY_POLL = 2;
 
 export const NET_DEVICE = struct(
   'net_device',

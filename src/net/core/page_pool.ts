@@ -31,6 +31,7 @@ export const PAGE_POOL = struct(
     cache: word('stack of buffers, `total` words'),
     queue: word('receive queue of the driver it feeds, 0: none; read under RCU'),
     dev: word('net_device its frames come from'),
+    napiId: word('id of the instance that receives into it, 0: none; atomically'),
     cpu: word('CPU that frees what is left to it'),
     waiter: word('task_struct that waits for buffers, 0: none; read under RCU'),
     retiredNext: word('next of the retired pools; rtnl'),

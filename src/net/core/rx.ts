@@ -8,10 +8,11 @@
  */
 import type { Napi } from './napi.js';
 import type { NetContext } from './net_context.js';
+import { PAGE_POOL } from './page_pool.js';
 import { rpsReceive } from './rps.js';
 import { dropSkb } from './skb_free.js';
 import { SKB } from './skbuff.js';
-import { type SockQueue, sockWake } from './sock_queue.js';
+import { SOCK, type SockQueue, sockWake } from './sock_queue.js';
 import { DROP_NO_SOCKET, DROP_SOCKET_RCVBUFF, SOFTNET_DATA } from './softnet_data.js';
 
 /** Appends a frame (or a chain that GRO made) to the receive list (Linux: gro_normal_one). */
@@ -71,6 +72,7 @@ function stage(net: NetContext, sock: SockQueue, skb: number): void {
 export function flushSockets(net: NetContext): void {
   const { dirty, unwoken } = net;
   if (net.processed !== 0) countProcessed(net);
+  if (dirty.length === 0) return; // to empty an empty array costs more than all of this
   for (let i = 0; i < dirty.length; i++) {
     const sock = dirty[i];
     flushSock(net, sock);
@@ -88,6 +90,7 @@ export function flushSockets(net: NetContext): void {
  */
 export function wakeSockets(net: NetContext): void {
   const { unwoken } = net;
+  if (unwoken.length === 0) return;
   for (let i = 0; i < unwoken.length; i++) {
     unwoken[i].wakePending = false;
     sockWake(net.m, unwoken[i].at);
@@ -95,9 +98,18 @@ export function wakeSockets(net: NetContext): void {
   unwoken.length = 0;
 }
 
+/** Tells the socket which instance its frames come by (Linux: sk_mark_napi_id). Before they are the reader's. */
+function markNapiId(net: NetContext, sock: SockQueue): void {
+  const { m } = net;
+  const id = Atomics.load(m, m[sock.stage[sock.staged - 1] + SKB.pool] + PAGE_POOL.napiId);
+  const word = sock.at + SOCK.napiId;
+  if (id !== 0 && Atomics.load(m, word) !== id) Atomics.store(m, word, id);
+}
+
 function flushSock(net: NetContext, sock: SockQueue): void {
   const { staged } = sock;
   if (staged === 0) return;
+  markNapiId(net, sock);
   const queued = sock.flush();
   for (let i = queued; i < staged; i++) dropSkb(net, sock.stage[i], DROP_SOCKET_RCVBUFF);
 }

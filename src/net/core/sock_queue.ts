@@ -41,6 +41,14 @@ export const SOCK = struct(
   line('any thread, atomically', { flags: word('SOCK_CLOSED') }),
   line('lock holders', { lock: word('spin lock of the producers') }),
   line('lock', { drops: word('frames dropped because the queue was full') }),
+  line('NAPI context that queues, atomically', {
+    napiId: word('SO_INCOMING_NAPI_ID: instance that received the latest frame, 0: none yet'),
+  }),
+  line('control threads and the application, atomically', {
+    llUsec: word('SO_BUSY_POLL: how long a reader busy polls before it sleeps, us; 0: not'),
+    preferBusyPoll: word('SO_PREFER_BUSY_POLL: 1: interrupts stay deferred while it polls'),
+    busyPollBudget: word('SO_BUSY_POLL_BUDGET: most packets of one poll, 0: BUSY_POLL_BUDGET'),
+  }),
   line('application thread', {
     waiter: word('task_struct to wake when frames come, 0: none'),
     delivered: word('frames read by the application (wraps)'),

@@ -137,6 +137,7 @@ export const NET = struct(
     softnetData: word('per-CPU softnet_data, CPU 0 first'),
     udpTable: word('UDP sockets by port, NR_PORTS words; written under rtnl, read under RCU'),
     napiKthreadPersist: word('NAPI_KTHREAD_PERSIST_*: what becomes of a thread when its instance is deleted'),
+    busyPollStop: word('BUSY_POLL_STOP_*: what a socket that stops busy polling does with the deferral'),
     threadBacklogNapi: word('THREAD_BACKLOG_NAPI_*: boot-time backlog threads'),
     rpsCpuMask: word('bits of an entry of the socket flow table that name the CPU'),
   }),
@@ -150,6 +151,8 @@ export const NET = struct(
     netdevMaxBacklog: word('length of an input queue up to which it takes more (1000)'),
     skbDeferMax: word('deferred frees of a CPU, half of which interrupt it (64); 0: none is deferred'),
     backlogThreaded: word('1: backlogs are run by threads, from now on (seed 002)'),
+    busyRead: word('SO_BUSY_POLL of sockets opened from now on, us (0)'),
+    busyPoll: word('how long an epoll instance without values of its own busy polls, us (0)'),
     flowLimitTableLen: word('buckets of a flow limit table made from now on (4096), a power of two'),
   }),
   line('any control thread; read once a poll', {
@@ -190,5 +193,11 @@ export const FLOW_LIMIT_TABLE_LEN = 4096;
 export const THREAD_BACKLOG_NAPI_OFF = 0;
 export const THREAD_BACKLOG_NAPI_ON = 1;
 export const THREAD_BACKLOG_NAPI_NO_BYPASS = 2;
+/**
+ * Values of the boot parameter `busy_poll_stop`: the deferral of interrupts begins anew at every stop, so one that never
+ * pauses never has them again, as in Linux; or only when packets were found, so that it runs out.
+ */
+export const BUSY_POLL_STOP_LINUX = 0;
+export const BUSY_POLL_STOP_COUNTED = 1;
 /** First NAPI id: below it numbers mean CPUs (Linux: MIN_NAPI_ID = NR_CPUS + 1). */
 export const MIN_NAPI_ID = 8193;
