@@ -31,6 +31,7 @@ export function layOut(m: Int32Array, boot: BootParams): number {
   mmInit(m);
   rcuInit(m);
   m[KERNEL_AT + KERNEL.nrCpus] = cpus;
+  m[KERNEL_AT + KERNEL.softirqInline] = boot.softirqInline;
   m[KERNEL_AT + KERNEL.cpus] = allocPercpu(m, CPU, cpus);
   const net = kmalloc(m, NET.SIZE);
   const softnetData = allocPercpu(m, SOFTNET_DATA, cpus);

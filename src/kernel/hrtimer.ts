@@ -31,7 +31,7 @@
  *   H6 hotplug: online = 0 (cpu_hotplug.ts), then moves the list under timerLock   pairs with  H5
  */
 import { line, struct, word } from '../mm/struct.js';
-import { CPU, type Cpu, onlineInstead } from './cpu.js';
+import { type Cpu, cpuTask, onlineInstead } from './cpu.js';
 import type { Current } from './current.js';
 import { spinLock, spinUnlock } from './locking/spinlock.js';
 import { wakeUpProcess } from './task.js';
@@ -97,7 +97,7 @@ export function hrtimerStartAt(cur: Current, timer: number, expires: number, on:
   const look = Atomics.load(m, base.timerLook); // H8
   spinUnlock(m, base.timerLock);
   if (look !== 0 && ((expires - look) | 0) >= 0) return;
-  const t = m[base.at + CPU.task];
+  const t = cpuTask(base);
   if (first && t !== cur.task.at) wakeUpProcess(m, t); // H3
 }
 
@@ -177,7 +177,7 @@ export function hrtimersCpuDead(cur: Current, from: Cpu, to: Cpu): void {
   }
   spinUnlock(m, from.timerLock);
   spinUnlock(m, to.timerLock);
-  wakeUpProcess(m, m[to.at + CPU.task]); // H3
+  wakeUpProcess(m, cpuTask(to)); // H3
 }
 
 /** Takes the lock of the base the timer belongs to, which may change until it is held. */

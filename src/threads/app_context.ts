@@ -6,9 +6,10 @@
  * application from `recv` until the next `recv` (or `free`), then they go back to the pools they came from.
  */
 
-import { checkGivenInt } from '../errors.js';
+import { checkGivenInt, SoftnetError } from '../errors.js';
 import { onlineInstead } from '../kernel/cpu.js';
 import { cpuRelax } from '../kernel/cpu_relax.js';
+import { cpuGiveBack, cpuTake, cpuTaskLoop } from '../kernel/cpu_stand_in.js';
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { schedule } from '../kernel/sched.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
@@ -17,6 +18,7 @@ import { SKB } from '../net/core/skbuff.js';
 import { type BusyPollOptions, SockBusyLoop, setSockBusyPoll } from '../net/core/sock_busy.js';
 import { SOCK, type SockReader, sockReaderView } from '../net/core/sock_queue.js';
 import { NET } from '../net/core/softnet_data.js';
+import { ReceivingTasks, type TaskSockets } from './app_cpu.js';
 import { checkBusyPoll, Epoll, type EpollOptions } from './app_epoll.js';
 import { UdpSender } from './app_sender.js';
 import { XskPoller, XskSocket } from './app_xsk.js';
@@ -177,6 +179,36 @@ export class AppContext {
   incomingNapiId(socket: number): number {
     checkGivenInt('socket', socket, 0, this.readers.length - 1);
     return Atomics.load(this.ctx.arena.m, this.readers[socket].at + SOCK.napiId);
+  }
+
+  /**
+   * Serves the simulated CPU that this application runs on until all its sockets are closed and read out: one receiving task a
+   * socket, in one thread with that CPU's interrupts and softirqs, as a kernel has them.
+   * @param work called with the frames of each system call
+   * @param max most frames of one system call
+   * @throws SoftnetError (EBUSY) if the CPU is offline, or another application serves it
+   */
+  serveCpu(work: (batch: PacketBatch) => void, max = 1): void {
+    const { cur } = this.ctx;
+    const cpu = cur.home;
+    const err = cpuTake(cur, cpu);
+    if (err !== 0) throw new SoftnetError(`serving CPU ${cpu.id}`, err, 'give the application another CPU');
+    cur.pinned = true;
+    const want = clampMax(max, this.batch);
+    const sockets: TaskSockets = {
+      count: this.readers.length,
+      available: (i) => this.readers[i].consumer.available(1) > 0,
+      take: (i, n) => {
+        this.free();
+        this.nextReader = i;
+        return this.takeNext(n);
+      },
+      allClosed: () => this.allClosed(),
+    };
+    cpuTaskLoop(cur, new ReceivingTasks(cur, sockets, want, () => work(this.batch)));
+    this.free();
+    cur.pinned = false;
+    cpuGiveBack(cur, cpu);
   }
 
   /** Gives the frames of the last call back to their pools before the next call does. */
