@@ -40,6 +40,8 @@ export interface BootOptions {
    * begins anew, so one that polls without a gap never has interrupts again. 'counted': only when packets were found.
    */
   readonly busyPollStop?: keyof typeof BUSY_POLL_STOP;
+  /** Fragments of UDP datagrams over IPv4 are put together before they reach a socket; else they go up as they are. */
+  readonly ipDefrag?: boolean;
   /** Fault injection: this request for a kernel thread is refused, counted from 1. */
   readonly failKthread?: number;
 }
@@ -73,6 +75,7 @@ export interface BootParams {
   readonly napiKthreadPersist: number;
   readonly threadBacklogNapi: number;
   readonly busyPollStop: number;
+  readonly ipDefrag: boolean;
 }
 
 /** Checks the options. @throws OptionError for one that is out of range */
@@ -91,6 +94,7 @@ export function bootParams(o: BootOptions): BootParams {
     threadBacklogNapi:
       THREAD_BACKLOG[checkChoice('threadBacklogNapi', o.threadBacklogNapi, THREAD_BACKLOG_NAMES, 'off')],
     busyPollStop: BUSY_POLL_STOP[checkChoice('busyPollStop', o.busyPollStop, BUSY_POLL_STOP_NAMES, 'linux')],
+    ipDefrag: o.ipDefrag === true,
   };
 }
 
