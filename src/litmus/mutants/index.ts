@@ -6,6 +6,7 @@
 import { ADOPT_MUTANTS } from './adopt.js';
 import { BACKLOG_MUTANTS } from './backlog.js';
 import { CPU_MUTANTS } from './cpu.js';
+import { FRAGS_MUTANTS } from './frags.js';
 import { HOTPLUG_MUTANTS } from './hotplug.js';
 import { LOOKUP_MUTANTS } from './lookup.js';
 import { MEMORY_MUTANTS } from './memory.js';
@@ -48,4 +49,5 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...SWEEP_KERNEL_MUTANTS,
   ...SWEEP_NET_MUTANTS,
   ...TIMED_MUTANTS,
+  ...FRAGS_MUTANTS,
 ]);
