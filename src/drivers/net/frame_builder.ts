@@ -166,9 +166,9 @@ export function writeUdp4Frames(
   mtu: number,
 ): number {
   const payloadLen = payloadLenOf(p);
-  const frames = udp4Frames(payloadLen, mtu);
   if (mtu < IPV4_MIN_MTU)
     throw new RangeError(`writeUdp4Frames: an MTU of ${mtu}; give ${IPV4_MIN_MTU} or more`);
+  const frames = udp4Frames(payloadLen, mtu);
   if (frames === 1) {
     writeUdp4(b, off, p);
     return 1;
