@@ -7,6 +7,7 @@ import { spinTryLock } from '../kernel/locking/spinlock.js';
 import type { Arena } from '../mm/arena.js';
 import { type NetContext, netContext } from '../net/core/net_context.js';
 import { PAGE_POOL, pagePoolCreate, pagePoolInside, pagePoolView } from '../net/core/page_pool.js';
+import { receiveSkb } from '../net/core/rx.js';
 import {
   SKB,
   SKB_F_FRAGMENT,
@@ -16,7 +17,7 @@ import {
   SKB_STRIDE,
   skbData,
 } from '../net/core/skbuff.js';
-import { DROP_DEV_READY, DROP_FRAG_REASM_TIMEOUT, NET } from '../net/core/softnet_data.js';
+import { DROP_DEV_READY, DROP_FRAG_REASM_TIMEOUT, DROP_NO_SOCKET, NET } from '../net/core/softnet_data.js';
 import { FQDIR, fqdirInit, fragFlush, fragTimer, IPQ } from '../net/ipv4/inet_fragment.js';
 import { ipDefrag } from '../net/ipv4/ip_fragment.js';
 import { listTasks, type NetTasks, netBoot, netMemory } from './net_world.js';
@@ -170,4 +171,71 @@ export const fragmentsTimer: Litmus = litmus({
   },
   forbids: 'a fragment that waits for ever',
   why: 'who makes the first queue and the timer’s function agree under the lock on who starts the timer',
+});
+
+interface PoolsSetup extends FragSetup {
+  /** The pool of the second fragment. */
+  readonly other: number;
+}
+
+function noSocket(net: NetContext, skb: number): null {
+  must(skb !== 0 && net.m[skb + SKB.frags] !== 0, 'a socket is looked up for a fragment, or for nothing');
+  return null;
+}
+
+/** A poll of the instance that receives into a pool: takes a fragment up, and buffers that come back. */
+function receive(arena: Arena, task: number, poolAt: number, skb: number): void {
+  const { m } = arena;
+  const net = contextOf(arena, task);
+  net.ownPool = poolAt;
+  net.ipDefrag = ipDefrag;
+  net.sockLookups.push(noSocket);
+  receiveSkb(net, skb);
+  const pool = net.pool(poolAt);
+  for (let i = 0; i < BUFFERS && pool.take(1) === 1; i++) {
+    const taken = m[pool.taken];
+    must(m[taken + SKB.pool] === poolAt, 'a buffer is in another pool than its own');
+    m[taken + SKB.proto] = 0;
+    m[taken + SKB.segs] = 0;
+  }
+}
+
+export const fragmentsTwoPools: Litmus = litmus({
+  name: 'ip-fragments-two-pools',
+  memory: netMemory,
+  setup(arena, label): PoolsSetup {
+    const { m } = arena;
+    const s = setup(arena, label);
+    const other = pagePoolCreate(m, BUFFERS);
+    label(m, other, PAGE_POOL, 'other');
+    const view = pagePoolView(m, other);
+    view.take(BUFFERS);
+    const second = m[view.taken];
+    label(m, second, SKB, 'second of the other');
+    writeFragment(arena, second, 8, false);
+    return { ...s, second, other };
+  },
+  threads: {
+    pollA: (arena, s) => receive(arena, s.irqA, s.pool, s.first),
+    pollB: (arena, s) => receive(arena, s.irqB, s.other, s.second),
+  },
+  final({ m }, s) {
+    const net = m[KERNEL_AT + KERNEL.net];
+    must(m[net + NET.drops + DROP_NO_SOCKET] === 2, 'the datagram is not counted as its two fragments');
+    must(m[s.fqdir + FQDIR.mem] === 0, 'something is held');
+    for (const [pool, skb] of [
+      [s.pool, s.first],
+      [s.other, s.second],
+    ]) {
+      const inside = pagePoolInside(m, pool);
+      // Whoever polls took it out again, or was over before it came back.
+      must(
+        inside === 1 ? m[skb + SKB.segs] !== 0 : m[skb + SKB.segs] === 0,
+        'a buffer is lost, or twice there',
+      );
+      must(inside <= 1 && m[skb + SKB.frags] === 0, 'a buffer goes on behind its end');
+    }
+  },
+  forbids: 'a buffer of a datagram that goes back to the pool of another one, or is looked at behind its end',
+  why: 'each buffer goes back by its own pool, under the lock of a pool that somebody else polls',
 });

@@ -69,6 +69,28 @@ export const FRAGS_MUTANTS: readonly Mutant[] = Object.freeze([
     verdict: 'race',
   },
   {
+    name: 'fragments-all-to-one-pool',
+    commit: 'own',
+    why: 'the buffers of a datagram all go back to the pool of the first one',
+    edits: [{ file: 'net/core/skb_free.js', find: 'if (m[s + SKB.pool] === at)', replace: 'if (true)' }],
+    test: 'ip-fragments-two-pools',
+    verdict: 'assertion',
+  },
+  {
+    name: 'dropped-counted-late',
+    commit: 'own',
+    why: 'how many frames a datagram came in is looked at after its buffers were freed',
+    edits: [
+      {
+        file: 'net/core/skb_free.js',
+        find: ['countDrops(net, reason, skbFrames(net.m, skb));', '    freeSkb(net, skb);'].join('\n'),
+        replace: 'freeSkb(net, skb); countDrops(net, reason, skbFrames(net.m, skb));',
+      },
+    ],
+    test: 'ip-fragments-two-pools',
+    verdict: 'race',
+  },
+  {
     name: 'fragments-timer-rests',
     commit: 'own',
     why: 'the timer’s function rests though another poll has brought a fragment meanwhile',

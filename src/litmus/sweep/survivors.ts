@@ -190,7 +190,6 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/napi_thread.js napiThreadDel swap: const config = m[at + NAPI.config]; const node = Atomics.exchange(m, at + NAPI.threadNode, 0);',
       'net/core/napi_thread.js napiThreadDel swap: Atomics.store(m, node + NAPI_THREAD_NODE.napi, 0); if (persist(net) === NAPI_KTHREAD_PERSIST_FIXED) handOver(net, m[at + NAPI.dev], config);',
       'net/core/napi_threaded.js napiStopKthread swap: net.cur.platform.usleep(POLL_STATE_US); val = Atomics.load(m, state);',
-      'net/core/skb_free.js dropSkb swap: countDrops(net, reason, 1); freeSkb(net, skb);',
     ],
   },
   {
