@@ -47,6 +47,8 @@ export interface BootOptions {
    * from 2016 to 2023), or 'inline' (before and since).
    */
   readonly softirqAtExit?: keyof typeof SOFTIRQ_AT_EXIT;
+  /** Fragments of UDP datagrams over IPv4 are put together before they reach a socket; else they go up as they are. */
+  readonly ipDefrag?: boolean;
   /** Fault injection: this request for a kernel thread is refused, counted from 1. */
   readonly failKthread?: number;
 }
@@ -84,6 +86,7 @@ export interface BootParams {
   readonly threadBacklogNapi: number;
   readonly busyPollStop: number;
   readonly softirqInline: number;
+  readonly ipDefrag: boolean;
 }
 
 /** Checks the options. @throws OptionError for one that is out of range */
@@ -105,6 +108,7 @@ export function bootParams(o: BootOptions): BootParams {
     softirqInline:
       SOFTIRQ_AT_EXIT[checkChoice('softirqAtExit', o.softirqAtExit, SOFTIRQ_AT_EXIT_NAMES, 'leave')],
     busyPollStop: BUSY_POLL_STOP[checkChoice('busyPollStop', o.busyPollStop, BUSY_POLL_STOP_NAMES, 'linux')],
+    ipDefrag: o.ipDefrag === true,
   };
 }
 

@@ -128,6 +128,12 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'defer-free-two-senders',
   ],
   hrtimers: ['hrtimer-start-cancel', 'hrtimer-idle-cpu'],
+  ip_fragment: [
+    'ip-fragments-flush',
+    'ip-fragments-timer',
+    'ip-fragments-two-polls',
+    'ip-fragments-two-pools',
+  ],
   irqs: ['irq-disable-enable', 'irq-mask-hand-over', 'irq-mask-unmask'],
   kernel_cpu: ['rcu-grace-period', 'softirq-raise'],
   kernel_cpu_moves: ['irq-affinity', 'softirq-raise-within', 'hrtimer-not-early'],

@@ -16,6 +16,7 @@ export * from './cpu_control.js';
 export * from './cpu_hotplug.js';
 export * from './defer_frees.js';
 export * from './hrtimers.js';
+export * from './ip_fragment.js';
 export * from './irqs.js';
 export * from './kernel_cpu.js';
 export * from './kernel_cpu_moves.js';

@@ -19,6 +19,7 @@ import { devCpuDeadStep } from '../net/core/cpu_dead.js';
 import { KTHREAD_CPU_IDLE, KTHREAD_KSOFTIRQD, TASK_KIND_CPU, TASK_KIND_KSOFTIRQD } from '../net/core/ids.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { MAX_NETDEVS, NET } from '../net/core/softnet_data.js';
+import { fragExit } from '../net/ipv4/inet_fragment.js';
 import type { ThreadContext } from './context.js';
 import { delNetdev } from './control_netdev.js';
 
@@ -78,6 +79,7 @@ export function shutdownCpus(ctx: ThreadContext): number {
     const dev = Atomics.load(m, net + NET.netdevs + i);
     if (dev !== 0) delNetdev(ctx, dev);
   }
+  fragExit(ctx.net);
   stopCpus(ctx);
   return 0;
 }

@@ -8,6 +8,7 @@ import { BACKLOG_MUTANTS } from './backlog.js';
 import { BUSY_SOCKET_MUTANTS } from './busy_sockets.js';
 import { BUSY_THREAD_MUTANTS } from './busy_threads.js';
 import { CPU_MUTANTS } from './cpu.js';
+import { FRAGS_MUTANTS } from './frags.js';
 import { HOTPLUG_MUTANTS } from './hotplug.js';
 import { LOOKUP_MUTANTS } from './lookup.js';
 import { MEMORY_MUTANTS } from './memory.js';
@@ -58,4 +59,5 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...TIMED_MUTANTS,
   ...XSK_MUTANTS,
   ...SWEEP_BACKLOG_MUTANTS,
+  ...FRAGS_MUTANTS,
 ]);
