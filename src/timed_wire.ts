@@ -33,8 +33,9 @@ export type TimedOptions = TimedSchedule & {
   readonly datagramBytes?: number;
   /** With `datagramBytes`: the longest IP packet of the link, 68 to 2034 bytes; 1500. */
   readonly mtu?: number;
-  /** Destination port; 9. */
+  /** Destination port of flow i: `port + i % ports`; 9 and 1. */
   readonly port?: number;
+  readonly ports?: number;
   /** Flows in turn; 1. */
   readonly flows?: number;
   /** The schedule begins so long after the call has reached the device, ns; 1 ms. */
@@ -82,14 +83,19 @@ function datagramParams(options: TimedOptions): TimedParams['datagram'] {
 /** Checks a user's options. */
 export function timedParams(options: TimedOptions, queues: number): TimedParams {
   const flows = checkInt('flows', options.flows, 1, 1, MAX_FLOWS);
+  const port = checkInt('port', options.port, 9, 1, 65535);
+  const ports = checkInt('ports', options.ports, 1, 1, Math.min(MAX_FLOWS, 65536 - port));
   const datagram = datagramParams(options);
   const common = {
     ...(datagram === undefined ? {} : { datagram }),
     queue: checkInt('queue', options.queue, 0, 0, queues - 1),
     frameBytes: checkInt('frameBytes', options.frameBytes, 64, MIN_FRAME_BYTES, SKB_DATA_BYTES),
-    flows: Array.from({ length: flows }, (_, i) => ({ srcIp: flowSrcIp(i), srcPort: flowSrcPort(i) })),
+    flows: Array.from({ length: flows }, (_, i) => ({
+      srcIp: flowSrcIp(i),
+      srcPort: flowSrcPort(i),
+      dstPort: port + (i % ports),
+    })),
     dstIp: FLOW_DST_IP,
-    dstPort: checkInt('port', options.port, 9, 1, 65535),
     startInNs: checkNs('startInNs', options.startInNs ?? DEFAULT_START_IN_NS, 0),
   };
   const given = ['periodNs', 'timesNs', 'echo'].filter((key) => key in options);

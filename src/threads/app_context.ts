@@ -12,6 +12,7 @@ import { cpuRelax } from '../kernel/cpu_relax.js';
 import { cpuGiveBack, cpuTake, cpuTaskLoop } from '../kernel/cpu_stand_in.js';
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { schedule } from '../kernel/sched.js';
+import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
 import { rpsRecordSockFlow } from '../net/core/rps.js';
 import { SKB } from '../net/core/skbuff.js';
@@ -97,6 +98,11 @@ export class AppContext {
     for (const r of this.readers) Atomics.store(r.m, r.at + SOCK.waiter, 0);
     for (const s of this.senders) s.end();
     for (const x of this.xsks) x.end();
+  }
+
+  /** The words of the arena: those of a buffer begin at `PacketBatch.offset / 4`. */
+  get words(): Int32Array {
+    return this.ctx.arena.m;
   }
 
   /** CLOCK_MONOTONIC in nanoseconds, the clock of `tstampNs`. */
@@ -209,6 +215,17 @@ export class AppContext {
     this.free();
     cur.pinned = false;
     cpuGiveBack(cur, cpu);
+  }
+
+  /** Has `took` called with the time of each round of network softirqs in this thread, ns of the clock. Before serveCpu. */
+  timeSoftirqs(took: (ns: number) => void): void {
+    const { softirqVec, platform } = this.ctx.cur;
+    const run = softirqVec[NET_RX_SOFTIRQ];
+    softirqVec[NET_RX_SOFTIRQ] = (cur) => {
+      const beginNs = platform.nowNs();
+      run(cur);
+      took(platform.nowNs() - beginNs);
+    };
   }
 
   /** Gives the frames of the last call back to their pools before the next call does. */

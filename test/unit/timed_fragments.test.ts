@@ -105,9 +105,8 @@ function brought(params: Partial<TimedParams>, count: number): { frames: Receive
     const wire = timedCreate(ctx.net, nic.dev, {
       queue: 0,
       frameBytes: 64,
-      flows: [1, 2, 3].map((i) => ({ srcIp: ip4(`10.0.0.${i}`), srcPort: i })),
+      flows: [1, 2, 3].map((i) => ({ srcIp: ip4(`10.0.0.${i}`), srcPort: i, dstPort: 9 })),
       dstIp: ip4('10.1.0.1'),
-      dstPort: 9,
       startInNs: 0,
       periodNs: 1,
       count,

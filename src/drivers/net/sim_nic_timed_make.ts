@@ -24,9 +24,12 @@ export interface TimedParams {
   /** Instead: datagrams of so much payload, as the frames that a link of this MTU needs for each. No echo's. */
   readonly datagram?: { readonly bytes: number; readonly mtu: number };
   /** Frames in turn: addresses and ports of each. */
-  readonly flows: readonly { readonly srcIp: Uint8Array; readonly srcPort: number }[];
+  readonly flows: readonly {
+    readonly srcIp: Uint8Array;
+    readonly srcPort: number;
+    readonly dstPort: number;
+  }[];
   readonly dstIp: Uint8Array;
-  readonly dstPort: number;
   /** The schedule begins so long from now, ns. */
   readonly startInNs: number;
   /** Arrivals; of an echo 0: without end. */
@@ -107,8 +110,8 @@ function writeTemplates(net: NetContext, at: number, p: TimedParams): void {
   for (let i = 0; i < p.flows.length; i++) {
     const stride = m[at + TIMED_WIRE.stride] << 2;
     const off = (m[at + TIMED_WIRE.template] << 2) + i * stride * Math.max(1, train);
-    const { srcIp, srcPort } = p.flows[i];
-    const { dstIp, dstPort } = p;
+    const { srcIp, srcPort, dstPort } = p.flows[i];
+    const { dstIp } = p;
     const udp = { ...link, srcIp, dstIp, srcPort, dstPort, payloadLen, pad: true };
     writeUdp4Frames(b, off, stride, udp, p.datagram?.mtu ?? SKB_DATA_BYTES);
     // All fragments have the hash of the first: a NIC takes no ports where not all fragments have them.

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * What a virtual CPU can deliver: the most that any setting gets through at any load. Looked for before the rows, so that
+ * what they are offered is known to be too much.
+ */
+import { datagramFrames } from '../index.js';
+import { runCell, type Timing } from './stream_cell.js';
+import type { Row, Setting } from './stream_plan.js';
+import type { Stand } from './stream_stand.js';
+
+/** Frames that no virtual CPU gets through, thousands a second. */
+const FAR_TOO_MUCH = 3000;
+/** Loads that are tried, in parts of what was delivered under far too much. */
+const TRIED: { readonly [setting in Setting]: readonly number[] } = {
+  vanilla: [0.5],
+  guest_threaded: [0.75, 1, 1.4],
+  both_threaded: [],
+};
+const TIMING: Timing = { warmMs: 50, settleMs: 20, measureMs: 80 };
+/** A host that is busy elsewhere at that moment must not have it look like nothing. */
+const LEAST_FRAMES = 30;
+
+/** @returns the most datagrams a second, in thousands, that some setting delivered */
+export async function capacityOf(stands: readonly Stand[], row: Row, signal: AbortSignal): Promise<number> {
+  const frames = datagramFrames(row.size);
+  const threaded = stands.find((s) => s.setting === 'guest_threaded') ?? stands[0];
+  const first = await runCell(threaded, row, FAR_TOO_MUCH / frames, TIMING, signal);
+  const base = Math.max(first.kpps, LEAST_FRAMES / frames);
+  let most = base;
+  for (const stand of stands) {
+    for (const part of TRIED[stand.setting]) {
+      if (signal.aborted) return most;
+      const cell = await runCell(stand, row, base * part, TIMING, signal);
+      most = Math.max(most, cell.kpps);
+    }
+  }
+  return most;
+}

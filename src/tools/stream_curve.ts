@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The receive-livelock curve: goodput by offered load, for every setting. */
+import { runCell, type Timing } from './stream_cell.js';
+import type { Row, Setting } from './stream_plan.js';
+import type { Stand } from './stream_stand.js';
+
+/** A point, as the JSON document has it. */
+export interface CurvePoint {
+  readonly offered_kpps: number;
+  readonly settings: { readonly [setting in Setting]?: { readonly kpps: number } };
+}
+
+/** What a setting does beyond its peak. */
+export interface CurveSummary {
+  readonly peak_kpps: number;
+  /** The load at the peak. */
+  readonly peak_offered_kpps: number;
+  /** The least goodput from the peak's load on, up to four times that; in parts of the peak. */
+  readonly kept: number;
+  readonly upto_kpps: number;
+}
+
+/** Loads, in parts of the capacity. */
+export const LOADS: readonly number[] = [0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5];
+export const LOADS_QUICK: readonly number[] = [0.15, 0.4, 0.7, 1, 1.5, 2.5, 4];
+/** How far beyond the peak's load. */
+const BEYOND = 4;
+
+/** The loads in the order of the points; every setting meets one before the next one comes. */
+export async function runCurve(
+  stands: readonly Stand[],
+  row: Row,
+  o: {
+    readonly capacity: number;
+    readonly loads: readonly number[];
+    readonly timing: Timing;
+    readonly trials: number;
+  },
+  tell: (text: string) => void,
+  signal: AbortSignal,
+): Promise<CurvePoint[]> {
+  const points: CurvePoint[] = [];
+  for (const load of o.loads) {
+    const kpps = load * o.capacity;
+    tell(`curve, ${kpps.toFixed(0)} kpps offered`);
+    const settings: { [setting in Setting]?: { kpps: number } } = {};
+    for (const stand of stands) {
+      const got: number[] = [];
+      for (let trial = 0; trial < o.trials && !signal.aborted; trial++) {
+        got.push((await runCell(stand, row, kpps, o.timing, signal)).kpps);
+      }
+      if (signal.aborted) return points;
+      got.sort((a, b) => a - b);
+      settings[stand.setting] = { kpps: got[(got.length - 1) >> 1] };
+    }
+    points.push({ offered_kpps: kpps, settings });
+  }
+  return points;
+}
+
+/** @returns what a setting does beyond its peak, or null without points of it */
+export function curveSummary(points: readonly CurvePoint[], setting: Setting): CurveSummary | null {
+  const of = points.flatMap((p) => {
+    const kpps = p.settings[setting]?.kpps;
+    return kpps === undefined ? [] : [{ offered: p.offered_kpps, kpps }];
+  });
+  if (of.length === 0) return null;
+  const peak = of.reduce((a, p) => (p.kpps > a.kpps ? p : a));
+  const beyond = of.filter((p) => p.offered >= peak.offered && p.offered <= BEYOND * peak.offered * 1.001);
+  return {
+    peak_kpps: peak.kpps,
+    peak_offered_kpps: peak.offered,
+    kept: peak.kpps === 0 ? 0 : Math.min(...beyond.map((p) => p.kpps)) / peak.kpps,
+    upto_kpps: Math.max(...beyond.map((p) => p.offered)),
+  };
+}
