@@ -420,6 +420,11 @@ export class Machine {
     return this.statistics.reassembly();
   }
 
+  /** Gives up every datagram that waits for fragments, as if their time were over (frag_reasm_timeout). */
+  async flushFragments(): Promise<void> {
+    await this.change({ name: 'frag-flush' }, 'giving up the fragments that wait');
+  }
+
   /** Frames dropped so far, by reason; reasons without any are left out. */
   drops(): { [reason: string]: number } {
     return this.statistics.drops();

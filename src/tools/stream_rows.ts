@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The rows of `softnet stream`: every setting under the same load, far above what the virtual CPU can deliver. */
-import { capacityOf } from './stream_capacity.js';
+import { capacityOf, warmUp } from './stream_capacity.js';
 import { type CellReport, runCell, type Timing } from './stream_cell.js';
 import { type Row, rowName, type Setting } from './stream_plan.js';
 import type { Stand } from './stream_stand.js';
@@ -44,6 +44,8 @@ export async function capacities(
   signal: AbortSignal,
 ): Promise<Capacities> {
   const found: Capacities = new Map();
+  tell('warming up');
+  await warmUp(stands, signal);
   for (const size of new Set(rows.map((r) => r.size))) {
     const flows = new Set(rows.filter((r) => r.size === size).map((r) => r.flows));
     const probed = PROBED.filter((f) => flows.has(f));

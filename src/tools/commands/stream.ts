@@ -68,7 +68,7 @@ export const addStream: AddCommand = (cli, done) => {
         .choices(['last', 'all'])
         .default('last'),
     )
-    .option('--overload <n>', 'what is offered, in parts of the capacity', number('a factor', 2, 100), 3)
+    .option('--overload <n>', 'what is offered, in parts of the capacity', number('a factor', 0.1, 100), 4)
     .option(
       '--seconds <s>',
       'how long each cell is measured (default: 1, quick 0.35)',
