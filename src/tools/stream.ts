@@ -2,8 +2,8 @@
 /** `softnet stream`: datagrams above the capacity of one virtual CPU, by the way in which the receive path is run. */
 import { availableParallelism, cpus as hostCpus } from 'node:os';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED } from './exit_codes.js';
-import type { Timing } from './stream_cell.js';
 import { type CurvePoint, LOADS, LOADS_QUICK, runCurve } from './stream_curve.js';
+import { isDisturbed } from './stream_host.js';
 import { streamCores } from './stream_pin.js';
 import { type Front, type Row, rowName, SEED_ROWS, type Setting } from './stream_plan.js';
 import { type Capacities, capacities, type RowReport, runRow } from './stream_rows.js';
@@ -29,6 +29,7 @@ export interface StreamOptions {
 
 const WARM_MS = 80;
 const SETTLE_MS = 60;
+const RETRIES = 3;
 const MIB = 1 << 20;
 /** What a row's load must be at least, in parts of its best goodput, for it to count as overload. */
 const OVERLOAD = 2;
@@ -99,7 +100,11 @@ async function measure(
   result: Result,
   signal: AbortSignal,
 ): Promise<void> {
-  const timing: Timing = { warmMs: WARM_MS, settleMs: SETTLE_MS, measureMs: o.seconds * 1e3 };
+  const how = {
+    trials: o.trials,
+    retries: o.quick ? 0 : RETRIES,
+    timing: { warmMs: WARM_MS, settleMs: SETTLE_MS, measureMs: o.seconds * 1e3 },
+  };
   const probed = o.curve ? [...o.rows, o.curveRow] : o.rows;
   result.known = await capacities(stands, probed, progress, signal);
   if (!o.json && result.known.size > 0) {
@@ -109,13 +114,7 @@ async function measure(
   }
   for (const [i, row] of o.rows.entries()) {
     progress(`row ${i + 1} of ${o.rows.length}: ${rowName(row)}`);
-    const report = await runRow(
-      stands,
-      row,
-      result.known,
-      { timing, trials: o.trials, overload: o.overload },
-      signal,
-    );
+    const report = await runRow(stands, row, result.known, { ...how, overload: o.overload }, signal);
     if (signal.aborted || report === null) break;
     result.rows.push(report);
     // Whoever asks for less than too much gets it.
@@ -125,16 +124,21 @@ async function measure(
       );
     }
   }
+  const disturbed = result.rows.flatMap((r) => o.settings.filter((s) => disturbedIn(r, s))).length;
+  if (disturbed > 0) {
+    result.doubts.push(
+      `others had more than a tenth of the core in ${disturbed} of ${result.rows.length * o.settings.length} cells`,
+    );
+  }
   if (!o.curve || signal.aborted) return;
   const capacity = result.known.get(o.curveRow.size) ?? 0;
   const loads = o.quick ? LOADS_QUICK : LOADS;
-  result.curve = await runCurve(
-    stands,
-    o.curveRow,
-    { capacity, loads, timing, trials: o.trials },
-    progress,
-    signal,
-  );
+  result.curve = await runCurve(stands, o.curveRow, { ...how, capacity, loads }, progress, signal);
+}
+
+function disturbedIn(row: RowReport, setting: Setting): boolean {
+  const cell = row.settings[setting];
+  return cell !== undefined && isDisturbed(cell);
 }
 
 /** Shuts everything down, and accounts for every frame. */

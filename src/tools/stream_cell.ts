@@ -5,8 +5,9 @@ import { datagramFrames } from '../index.js';
 import type { Machine } from '../machine.js';
 import { readMoment } from '../threads/rr_moment.js';
 import { STREAM_SHOWN } from '../threads/stream_tasks.js';
-import { costBetween, type ThreadCost } from './rr_cost.js';
+import { type Cost, costBetween, type ThreadCost, total } from './rr_cost.js';
 import type { FrontDrops } from './stream_front.js';
+import { availablePart, readIdleNs } from './stream_host.js';
 import type { Row } from './stream_plan.js';
 import type { Stand, Tasks } from './stream_stand.js';
 
@@ -54,6 +55,8 @@ export interface CellReport {
   /** Jain's index of the flows' goodputs; null if no flow got anything. */
   readonly jain: number | null;
   readonly duration_s: number;
+  /** Part of the time for which the core ran this, or could have; null where the host does not tell. */
+  readonly core_available: number | null;
   readonly steal_ms: number | null;
   readonly threads: readonly ThreadReport[];
 }
@@ -77,6 +80,7 @@ interface Look {
   readonly softirqNs: number;
   readonly drops: Drops;
   readonly moment: ReturnType<typeof readMoment>;
+  readonly idleNs: number | null;
 }
 
 /**
@@ -138,6 +142,7 @@ function look(stand: Stand, tasks: Tasks, tids: readonly number[]): Look {
     softirqNs: tasks.shown[STREAM_SHOWN.softirqNs],
     drops: dropsOf(stand),
     moment: readMoment(atNs, tids),
+    idleNs: stand.cores === null ? null : readIdleNs(stand.cores.vcpu),
   };
 }
 
@@ -178,6 +183,7 @@ function report(a: Look, b: Look, { row, kpps, frames, names }: Cell): CellRepor
     drops,
     jain: jainOf(got, row.flows),
     duration_s: ns / 1e9,
+    core_available: availableOf(cost, a.idleNs, b.idleNs),
     steal_ms: millis(cost.stealNs),
     threads: cost.threads.map((t) => ({
       name: t.name,
@@ -187,6 +193,14 @@ function report(a: Look, b: Look, { row, kpps, frames, names }: Cell): CellRepor
       forced_switches: t.forcedSwitches,
     })),
   };
+}
+
+/** A hypervisor's threads count as if all of them were on that core: they are part of what is measured. */
+function availableOf(cost: Cost, before: number | null, after: number | null): number | null {
+  const own = total(cost.threads, (t) => t.cpuNs);
+  return own === null || before === null || after === null
+    ? null
+    : availablePart(own, after - before, cost.wallNs);
 }
 
 /** Jain's fairness index: 1 if all got the same, 1/n if one got everything. */

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The receive-livelock curve: goodput by offered load, for every setting. */
-import { runCell, type Timing } from './stream_cell.js';
 import type { Row, Setting } from './stream_plan.js';
 import type { Stand } from './stream_stand.js';
+import { runTrials, type TrialOptions } from './stream_trials.js';
+
+/** Goodput of a setting at a load. */
+export interface CurveCell {
+  readonly kpps: number;
+  /** See CellReport. */
+  readonly core_available: number | null;
+}
 
 /** A point, as the JSON document has it. */
 export interface CurvePoint {
   readonly offered_kpps: number;
-  readonly settings: { readonly [setting in Setting]?: { readonly kpps: number } };
+  readonly settings: { readonly [setting in Setting]?: CurveCell };
 }
 
 /** What a setting does beyond its peak. */
@@ -30,12 +37,7 @@ const BEYOND = 4;
 export async function runCurve(
   stands: readonly Stand[],
   row: Row,
-  o: {
-    readonly capacity: number;
-    readonly loads: readonly number[];
-    readonly timing: Timing;
-    readonly trials: number;
-  },
+  o: TrialOptions & { readonly capacity: number; readonly loads: readonly number[] },
   tell: (text: string) => void,
   signal: AbortSignal,
 ): Promise<CurvePoint[]> {
@@ -43,15 +45,11 @@ export async function runCurve(
   for (const load of o.loads) {
     const kpps = load * o.capacity;
     tell(`curve, ${kpps.toFixed(0)} kpps offered`);
-    const settings: { [setting in Setting]?: { kpps: number } } = {};
-    for (const stand of stands) {
-      const got: number[] = [];
-      for (let trial = 0; trial < o.trials && !signal.aborted; trial++) {
-        got.push((await runCell(stand, row, kpps, o.timing, signal)).kpps);
-      }
-      if (signal.aborted) return points;
-      got.sort((a, b) => a - b);
-      settings[stand.setting] = { kpps: got[(got.length - 1) >> 1] };
+    const cells = await runTrials(stands, row, kpps, o, signal);
+    if (cells === null) return points;
+    const settings: { [setting in Setting]?: CurveCell } = {};
+    for (const [setting, cell] of cells) {
+      settings[setting] = { kpps: cell.kpps, core_available: cell.core_available };
     }
     points.push({ offered_kpps: kpps, settings });
   }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The rows of `softnet stream`: every setting under the same load, far above what the virtual CPU can deliver. */
 import { capacityOf, warmUp } from './stream_capacity.js';
-import { type CellReport, runCell, type Timing } from './stream_cell.js';
+import type { CellReport } from './stream_cell.js';
 import { type Row, rowName, type Setting } from './stream_plan.js';
 import type { Stand } from './stream_stand.js';
+import { runTrials, type TrialOptions } from './stream_trials.js';
 
 /** A cell with its change against vanilla. */
 export type RowCell = CellReport & {
@@ -20,16 +21,14 @@ export interface RowReport extends Row {
 }
 
 /** What every row has in common. */
-export interface RowOptions {
-  readonly timing: Timing;
-  readonly trials: number;
+export interface RowOptions extends TrialOptions {
   /** What is offered, in parts of the capacity. */
   readonly overload: number;
 }
 
 /** A load is too much if it is so many times what the best setting got through. */
 const OVERLOAD = 2;
-const RETRIES = 2;
+const RETRIES = 1;
 /** Flows of the row whose capacity counts for all of a size: it is largest with one, and the usual with some. */
 const PROBED: readonly number[] = [1, 25];
 
@@ -69,39 +68,13 @@ export async function runRow(
 ): Promise<RowReport | null> {
   for (let retry = 0; ; retry++) {
     const kpps = o.overload * (known.get(row.size) ?? 0);
-    const cells = await runCells(stands, row, kpps, o, signal);
+    const cells = await runTrials(stands, row, kpps, o, signal);
     if (cells === null) return null;
     const best = Math.max(...[...cells.values()].map((c) => c.kpps));
-    if (best * OVERLOAD <= kpps || retry === RETRIES || signal.aborted)
-      return rowReport(row, kpps, best, cells);
+    const enough = best * OVERLOAD <= kpps || o.overload < OVERLOAD;
+    if (enough || retry === RETRIES || signal.aborted) return rowReport(row, kpps, best, cells);
     known.set(row.size, best);
   }
-}
-
-async function runCells(
-  stands: readonly Stand[],
-  row: Row,
-  kpps: number,
-  o: RowOptions,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<Setting, CellReport> | null> {
-  const trials = new Map<Setting, CellReport[]>();
-  for (let trial = 0; trial < o.trials; trial++) {
-    // A B C, C B A: what the host does meanwhile meets all of them alike.
-    for (const stand of trial % 2 === 0 ? stands : [...stands].reverse()) {
-      if (signal.aborted) break;
-      const cell = await runCell(stand, row, kpps, o.timing, signal);
-      if (signal.aborted) break;
-      trials.set(stand.setting, [...(trials.get(stand.setting) ?? []), cell]);
-    }
-  }
-  if (stands.some((s) => !trials.has(s.setting))) return null;
-  return new Map([...trials].map(([setting, cells]) => [setting, medianCell(cells)]));
-}
-
-/** The trial whose goodput is the middle one. */
-function medianCell(cells: readonly CellReport[]): CellReport {
-  return [...cells].sort((a, b) => a.kpps - b.kpps)[(cells.length - 1) >> 1];
 }
 
 function rowReport(row: Row, kpps: number, best: number, cells: ReadonlyMap<Setting, CellReport>): RowReport {

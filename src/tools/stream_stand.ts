@@ -45,12 +45,12 @@ export class Stand {
   readonly setting: Setting;
   readonly guest: Machine;
   readonly front: Front;
+  readonly cores: Cores | null;
   /** false: the host would not pin its threads. */
   pinned = true;
   /** Frames offered, and those that tasks received: since the boot. */
   offered = 0;
   received = 0;
-  private readonly cores: Cores | null;
   private readonly pinnedTids = new Set<number>();
 
   private constructor(setting: Setting, guest: Machine, front: Front, cores: Cores | null) {

@@ -2,6 +2,7 @@
 /** What `softnet stream` prints: the table of the experiment, what became of the rest, the curve as a plot. */
 import type { CellReport, Drops } from './stream_cell.js';
 import { type CurvePoint, curveSummary } from './stream_curve.js';
+import { isDisturbed } from './stream_host.js';
 import { rowName, SETTINGS, type Setting } from './stream_plan.js';
 import type { RowReport } from './stream_rows.js';
 import type { Summary } from './stream_summary.js';
@@ -28,7 +29,8 @@ export function streamTable(rows: readonly RowReport[], settings: readonly Setti
       ...settings.map((s) => {
         const cell = r.settings[s];
         if (cell === undefined) return '';
-        return s === 'vanilla' ? kpps(cell.kpps) : `${kpps(cell.kpps)}/${delta(cell.delta_pct)}`;
+        const mark = isDisturbed(cell) ? '*' : '';
+        return mark + (s === 'vanilla' ? kpps(cell.kpps) : `${kpps(cell.kpps)}/${delta(cell.delta_pct)}`);
       }),
       kpps(r.offered_kpps),
     ]),
