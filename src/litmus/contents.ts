@@ -119,6 +119,17 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'cpu-down-timer-cancel',
     'cpu-down-up',
   ],
+  cpu_stand_in: [
+    'cpu-give-back-stop',
+    'cpu-take-down',
+    'cpu-take-softirq',
+    'cpu-take-timer',
+    'cpu-take-twice',
+    'cpu-tasks-ksoftirqd-inline',
+    'cpu-tasks-ksoftirqd-leave',
+    'cpu-tasks-raise-inline',
+    'cpu-tasks-raise-leave',
+  ],
   defer_frees: [
     'defer-free',
     'defer-free-busy',

@@ -14,6 +14,7 @@ export * from './busy_threads.js';
 export * from './busy_waits.js';
 export * from './cpu_control.js';
 export * from './cpu_hotplug.js';
+export * from './cpu_stand_in.js';
 export * from './defer_frees.js';
 export * from './hrtimers.js';
 export * from './ip_fragment.js';

@@ -24,6 +24,7 @@ import { PARK_MUTANTS } from './park.js';
 import { PERSIST_MUTANTS } from './persist.js';
 import { QUEUE_MUTANTS } from './queues.js';
 import { SERVICE_MUTANTS } from './service.js';
+import { STAND_IN_MUTANTS } from './stand_in.js';
 import { SWEEP_BACKLOG_MUTANTS } from './sweep_backlog.js';
 import { SWEEP_KERNEL_MUTANTS } from './sweep_kernel.js';
 import { SWEEP_NET_MUTANTS } from './sweep_net.js';
@@ -60,4 +61,5 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...XSK_MUTANTS,
   ...SWEEP_BACKLOG_MUTANTS,
   ...FRAGS_MUTANTS,
+  ...STAND_IN_MUTANTS,
 ]);

@@ -43,10 +43,10 @@ export const PARK_MUTANTS: readonly Mutant[] = Object.freeze([
         file: SOFTIRQ,
         find: [
           'Atomics.store(m, cpu.at + CPU.ksoftirqdActive, 0);',
-          '    wakeUpProcess(m, m[cpu.at + CPU.task]); // Q5',
+          '    wakeUpProcess(m, cpuTask(cpu)); // Q5',
         ].join('\n'),
         replace: [
-          'wakeUpProcess(m, m[cpu.at + CPU.task]);',
+          'wakeUpProcess(m, cpuTask(cpu));',
           '    Atomics.store(m, cpu.at + CPU.ksoftirqdActive, 0);',
         ].join('\n'),
       },
