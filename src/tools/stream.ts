@@ -7,7 +7,7 @@ import { isDisturbed } from './stream_host.js';
 import { streamCores } from './stream_pin.js';
 import { type Front, type Row, rowName, SEED_ROWS, type Setting } from './stream_plan.js';
 import { type Capacities, capacities, type RowReport, runRow } from './stream_rows.js';
-import { Stand } from './stream_stand.js';
+import { type Balance, Stand } from './stream_stand.js';
 import { summariesOf } from './stream_summary.js';
 import { curvePlot, livelockTable, streamTable, summaryText } from './stream_table.js';
 
@@ -39,6 +39,7 @@ interface Result {
   known: Capacities;
   rows: RowReport[];
   curve: CurvePoint[];
+  frames: { [setting in Setting]?: Balance };
   /** What must not be, and why figures are not to be trusted, a line each. */
   failures: string[];
   doubts: string[];
@@ -47,7 +48,7 @@ interface Result {
 /** Runs the command. @returns its exit code */
 export async function stream(o: StreamOptions): Promise<number> {
   const cores = streamCores();
-  const result: Result = { known: new Map(), rows: [], curve: [], failures: [], doubts: [] };
+  const result: Result = { known: new Map(), rows: [], curve: [], frames: {}, failures: [], doubts: [] };
   if (typeof cores === 'string') result.doubts.push(`threads are not pinned: ${cores}`);
   const options = optionsOf(o);
   const line = `softnet stream: ${Object.entries(options)
@@ -144,9 +145,12 @@ function disturbedIn(row: RowReport, setting: Setting): boolean {
 /** Shuts everything down, and accounts for every frame. */
 async function shutdown(stands: readonly Stand[], result: Result): Promise<void> {
   for (const s of stands) {
-    const lost = await s.shutdown();
-    if (lost !== 0)
-      result.failures.push(`${s.setting}: ${s.offered} frames were offered, ${lost} are not accounted for`);
+    const balance = await s.shutdown();
+    result.frames[s.setting] = balance;
+    if (balance.unaccounted !== 0)
+      result.failures.push(
+        `${s.setting}: ${balance.offered} frames were offered, ${balance.unaccounted} are not accounted for`,
+      );
   }
 }
 
@@ -174,6 +178,7 @@ function jsonOf(o: StreamOptions, options: object, host: object, r: Result, inte
     rows: r.rows,
     ...(o.curve ? { curve: r.curve } : {}),
     summary: summariesOf(r.rows),
+    frames: r.frames,
     interrupted,
     doubts: r.doubts,
     failures: r.failures,

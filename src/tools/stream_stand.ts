@@ -33,6 +33,16 @@ const CAPACITY = 128;
 const FRAG_BYTES = 16 * MIB;
 const FRAG_SECONDS = 1;
 
+/** Frames of all cells of a setting, warming up included. */
+export interface Balance {
+  readonly offered: number;
+  /** By the tasks. */
+  readonly received: number;
+  readonly dropped: number;
+  /** What is left: 0. */
+  readonly unaccounted: number;
+}
+
 /** The receiving tasks of a cell. */
 export interface Tasks {
   readonly sockets: readonly Socket[];
@@ -127,13 +137,17 @@ export class Stand {
     while (tasks.sockets.some((s) => s.queued > 0)) await pause(this.guest);
   }
 
-  /** Shuts the machines down. @returns frames of which nothing is known: 0 */
-  async shutdown(): Promise<number> {
+  /** Shuts the machines down. @returns what became of the frames of all cells */
+  async shutdown(): Promise<Balance> {
     // First what is in front: it has a thread in the guest.
     await this.front.shutdown();
     await this.guest.shutdown();
-    const dropped = Object.values(this.guest.drops()).reduce((a, b) => a + b, 0);
-    const before = Object.values(this.front.drops()).reduce((a, b) => a + b, 0);
-    return this.offered - this.received - dropped - before;
+    const dropped = sum(Object.values(this.guest.drops())) + sum(Object.values(this.front.drops()));
+    const { offered, received } = this;
+    return { offered, received, dropped, unaccounted: offered - received - dropped };
   }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
 }
