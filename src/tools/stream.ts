@@ -27,8 +27,8 @@ export interface StreamOptions {
   readonly json: boolean;
 }
 
-const WARM_MS = 80;
-const SETTLE_MS = 60;
+const WARM_MS = 60;
+const SETTLE_MS = 50;
 const RETRIES = 3;
 const MIB = 1 << 20;
 /** What a row's load must be at least, in parts of its best goodput, for it to count as overload. */

@@ -17,6 +17,8 @@ export interface RowReport extends Row {
   readonly offered_kpps: number;
   /** What was offered, in parts of the best goodput of the row. */
   readonly overload: number | null;
+  /** How long the row took, all of its cells. */
+  readonly took_s: number;
   readonly settings: { readonly [setting in Setting]?: RowCell };
 }
 
@@ -66,23 +68,32 @@ export async function runRow(
   o: RowOptions,
   signal: AbortSignal,
 ): Promise<RowReport | null> {
+  const beginMs = performance.now();
   for (let retry = 0; ; retry++) {
     const kpps = o.overload * (known.get(row.size) ?? 0);
     const cells = await runTrials(stands, row, kpps, o, signal);
     if (cells === null) return null;
     const best = Math.max(...[...cells.values()].map((c) => c.kpps));
     const enough = best * OVERLOAD <= kpps || o.overload < OVERLOAD;
-    if (enough || retry === RETRIES || signal.aborted) return rowReport(row, kpps, best, cells);
+    if (enough || retry === RETRIES || signal.aborted) {
+      return rowReport(row, kpps, best, cells, (performance.now() - beginMs) / 1e3);
+    }
     known.set(row.size, best);
   }
 }
 
-function rowReport(row: Row, kpps: number, best: number, cells: ReadonlyMap<Setting, CellReport>): RowReport {
+function rowReport(
+  row: Row,
+  kpps: number,
+  best: number,
+  cells: ReadonlyMap<Setting, CellReport>,
+  tookS: number,
+): RowReport {
   const vanilla = cells.get('vanilla')?.kpps ?? 0;
   const settings: { [setting in Setting]?: RowCell } = {};
   for (const [setting, cell] of cells) {
     const delta = setting === 'vanilla' || vanilla === 0 ? null : (cell.kpps / vanilla - 1) * 100;
     settings[setting] = { ...cell, delta_pct: setting === 'vanilla' ? 0 : delta };
   }
-  return { ...row, offered_kpps: kpps, overload: best === 0 ? null : kpps / best, settings };
+  return { ...row, offered_kpps: kpps, overload: best === 0 ? null : kpps / best, took_s: tookS, settings };
 }

@@ -71,7 +71,7 @@ export const addStream: AddCommand = (cli, done) => {
     .option('--overload <n>', 'what is offered, in parts of the capacity', number('a factor', 0.1, 100), 4)
     .option(
       '--seconds <s>',
-      'how long each cell is measured (default: 1, quick 0.35)',
+      'how long each cell is measured (default: 1, quick 0.3)',
       number('seconds', 0.05, 600),
     )
     .option(
@@ -93,7 +93,7 @@ export const addStream: AddCommand = (cli, done) => {
     )
     .action(async (a: Arguments) => {
       const { stream } = await import('../stream.js');
-      const seconds = a.seconds ?? (a.quick ? 0.35 : 1);
+      const seconds = a.seconds ?? (a.quick ? 0.3 : 1);
       const trials = a.trials ?? (a.quick ? 1 : 3);
       done(await stream({ ...a, seconds, trials }));
     });
