@@ -188,7 +188,7 @@ function reader(count: number): (arena: Arena, s: XskSetup) => void {
     for (let got = 0; got < count; ) {
       const n = rings.rxPeek(1);
       if (n === 0) {
-        xskWait(driver, s.xs, rings, -1);
+        xskWait(driver, s.xs, rings, 0, -1);
         continue;
       }
       got++;
@@ -308,7 +308,7 @@ export const xskClose: Litmus = litmus({
       const driver = driverFor(arena, s.app);
       const rings = xskRings(arena, s.xs);
       openRings(arena, s, rings);
-      while (!xskClosed(arena.m, s.xs)) xskWait(driver, s.xs, rings, -1);
+      while (!xskClosed(arena.m, s.xs)) xskWait(driver, s.xs, rings, 0, -1);
       Atomics.store(arena.m, s.xs + XDP_SOCK.waiter, 0);
     },
   },

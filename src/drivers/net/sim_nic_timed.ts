@@ -24,6 +24,8 @@
  *     than the next arrival's. A timer may be started by one who saw an older `next`: that is earlier, never later, and its
  *     function looks again. So a poll that owns the instance meanwhile, a second one that completes, or a frame echoed by
  *     another thread change nothing: what each of them starts is at most the time of the first arrival that is left.
+ *     An interrupt that comes while a socket has the instance is spent. If the socket then defers, the watchdog is the one
+ *     who looks, though the interrupt is not masked; so it is with a NIC whose interrupt masks itself when it is raised.
  *   - A wire that is detached is freed when nobody can have a pointer to it: polls and echoes read it under RCU, and the timer
  *     is cancelled behind the grace period, for until then they may start it.
  *
