@@ -49,8 +49,9 @@ import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
 import { f64, line, struct, word, words } from '../../mm/struct.js';
 import type { NetContext } from '../../net/core/net_context.js';
 import { countDrops } from '../../net/core/skb_free.js';
-import { SKB, skbData } from '../../net/core/skbuff.js';
+import { skbData } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, DROP_RX_MISSED } from '../../net/core/softnet_data.js';
+import { copyFrame } from './copy_frame.js';
 import { NIC_QUEUE, type NicQueue, RX_DESC, SIM_NIC } from './sim_nic.js';
 import type { SimNicDriver } from './sim_nic_driver.js';
 
@@ -67,9 +68,6 @@ export const TIMED_MAX_COUNT = 0x7fffffff;
 
 /** While the link is down, frames that came are counted this often, us. */
 export const DOWN_TICK_US = 10_000;
-
-/** Frames up to this long are copied word by word. */
-const WORD_COPY_BYTES = 256;
 
 export const TIMED_WIRE = struct(
   'timed_wire',
@@ -113,26 +111,8 @@ export const TIMED_WIRE = struct(
   line('see struct hrtimer', { timer: words(HRTIMER.SIZE, 'the next interrupt; link down: the next count') }),
 );
 
-/** What of a wire is constant: the words of the same names. */
-interface WireWords {
-  readonly id: number;
-  readonly nic: number;
-  readonly schedule: number;
-  readonly count: number;
-  readonly startNs: number;
-  readonly periodNs: number;
-  readonly times: number;
-  readonly template: number;
-  readonly stride: number;
-  readonly frameBytes: number;
-  readonly flows: number;
-  readonly hashes: number;
-  readonly seqBase: number;
-  readonly seqOff: number;
-}
-
-/** A thread's view of a wire. Make once, keep. */
-export class TimedWire implements WireWords {
+/** A thread's view of a wire: what of it is constant, the words of the same names. Make once, keep. */
+export interface TimedWire {
   readonly at: number;
   readonly id: number;
   readonly nic: number;
@@ -150,26 +130,6 @@ export class TimedWire implements WireWords {
   readonly seqBase: number;
   readonly seqOff: number;
   readonly timer: number;
-
-  /** The numbers are the words of the same names, read by the caller. */
-  constructor(at: number, w: WireWords) {
-    this.at = at;
-    this.id = w.id;
-    this.nic = w.nic;
-    this.schedule = w.schedule;
-    this.count = w.count;
-    this.startNs = w.startNs;
-    this.periodNs = w.periodNs;
-    this.times = w.times >> 1;
-    this.template = w.template;
-    this.stride = w.stride;
-    this.frameBytes = w.frameBytes;
-    this.flows = w.flows;
-    this.hashes = w.hashes;
-    this.seqBase = w.seqBase;
-    this.seqOff = w.seqOff;
-    this.timer = at + TIMED_WIRE.timer;
-  }
 }
 
 /** @returns this thread's view of the wire at `at`, which feeds `q` */
@@ -177,14 +137,15 @@ export function timedView(net: NetContext, q: NicQueue, at: number): TimedWire {
   const known = q.timed;
   if (known !== null && known.at === at && known.id === net.m[at + TIMED_WIRE.id]) return known;
   const { m, f } = net;
-  const view = new TimedWire(at, {
+  const view: TimedWire = {
+    at,
     id: m[at + TIMED_WIRE.id],
     nic: m[at + TIMED_WIRE.nic],
     schedule: m[at + TIMED_WIRE.schedule],
     count: m[at + TIMED_WIRE.count],
     startNs: f[(at + TIMED_WIRE.startNs) >> 1],
     periodNs: f[(at + TIMED_WIRE.periodNs) >> 1],
-    times: m[at + TIMED_WIRE.times],
+    times: m[at + TIMED_WIRE.times] >> 1,
     template: m[at + TIMED_WIRE.template],
     stride: m[at + TIMED_WIRE.stride],
     frameBytes: m[at + TIMED_WIRE.frameBytes],
@@ -192,7 +153,8 @@ export function timedView(net: NetContext, q: NicQueue, at: number): TimedWire {
     hashes: m[at + TIMED_WIRE.hashes],
     seqBase: m[at + TIMED_WIRE.seqBase],
     seqOff: m[at + TIMED_WIRE.seqOff],
-  });
+    timer: at + TIMED_WIRE.timer,
+  };
   q.timed = view;
   return view;
 }
@@ -298,14 +260,7 @@ function advanceTo(net: NetContext, w: TimedWire, next: number, nowNs: number): 
 /** Copies a flow's frame into a buffer and writes its number into the payload, big-endian, with the checksum set right. */
 function writeFrame(net: NetContext, w: TimedWire, skb: number, flow: number, seq: number): void {
   const { m, b } = net;
-  const from = w.template + flow * w.stride;
-  if (w.frameBytes <= WORD_COPY_BYTES) {
-    const to = skb + SKB.SIZE;
-    const count = (w.frameBytes + 3) >> 2;
-    for (let i = 0; i < count; i++) m[to + i] = m[from + i];
-  } else {
-    b.copyWithin(skbData(skb), from << 2, (from << 2) + w.frameBytes);
-  }
+  copyFrame(m, b, skb, (w.template + flow * w.stride) << 2, w.frameBytes);
   if (w.seqOff === 0) return;
   const off = skbData(skb) + w.seqOff;
   b[off] = seq >>> 24;
