@@ -329,9 +329,9 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
   smp_calls: ['smp-call-busy', 'smp-call-cpu-down', 'smp-call-two-senders'],
   sockets: ['sock-closed', 'sock-queue-two-producers', 'sock-queue-wrap', 'sock-waiter'],
   steering: [
-    'rfs-other-flow',
-    'rfs-move',
     'rfs-move-busy',
+    'rfs-move',
+    'rfs-other-flow',
     'rfs-table-gone',
     'rps-map-change',
     'rps-cpu-down',
@@ -341,11 +341,11 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
   xsk: [
     'xsk-bind',
     'xsk-close',
-    'xsk-fill-promised',
     'xsk-fill-wake',
     'xsk-kick-gone',
-    'xsk-rx-wake',
+    'xsk-fill-promised',
     'xsk-tx-promised',
+    'xsk-rx-wake',
     'xsk-unbind',
   ],
 };

@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of NAPI: net/core/napi_schedule.ts, napi_poll.ts, napi_control.ts. */
 import { type Litmus, litmus, must } from '../check/index.js';
-import { cpuIdleLoop } from '../kernel/softirq.js';
 import type { Arena } from '../mm/arena.js';
 import { napiDisable, napiEnable } from '../net/core/napi_control.js';
 import { napiSchedule } from '../net/core/napi_schedule.js';
-import { event, type NetSetup, netFor, netMemory, netSetup, pollThread } from './net_world.js';
+import { event, idleCpu, type NetSetup, netFor, netMemory, netSetup, pollThread } from './net_world.js';
 
 function allPolled(count: number): (arena: Arena, s: NetSetup) => void {
   return ({ m }, s) => {
     must(m[s.ring] === 0, `${m[s.ring]} events are left in the ring`);
     must(m[s.polled] === count, `${m[s.polled]} events of ${count} were polled`);
   };
-}
-
-function idleCpu(arena: Arena, s: NetSetup): void {
-  cpuIdleLoop(netFor(arena, s, s.cpu).cur);
 }
 
 function eventsA(count: number): (arena: Arena, s: NetSetup) => void {

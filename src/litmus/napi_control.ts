@@ -6,7 +6,6 @@ import { ENOMEM } from '../kernel/errno.js';
 import { kthread, kthreadCreate, kthreaddFail, kthreaddTakeRequests } from '../kernel/kthread.js';
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { sleepOnCompletion } from '../kernel/sched.js';
-import { cpuIdleLoop } from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
 import { MM_AT, MM_STRUCT } from '../mm/slab.js';
@@ -18,6 +17,7 @@ import { napiSetThreaded, napiStopKthread } from '../net/core/napi_threaded.js';
 import type { NetContext } from '../net/core/net_context.js';
 import {
   event,
+  idleCpu,
   listTasks,
   type NetSetup,
   napiThread,
@@ -36,10 +36,6 @@ function eventInRcu(arena: Arena, s: NetSetup): void {
   rcuReadLock(net.cur);
   event(net, s);
   rcuReadUnlock(net.cur);
-}
-
-function idleCpu(arena: Arena, s: NetSetup): void {
-  cpuIdleLoop(netFor(arena, s, s.cpu).cur);
 }
 
 function listed(arena: Arena, label: Label, threaded: boolean): NetSetup {

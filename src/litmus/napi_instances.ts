@@ -3,21 +3,15 @@
 import { type Litmus, litmus, must } from '../check/index.js';
 import { EBUSY, EINVAL, ENOMEM } from '../kernel/errno.js';
 import { kthread, kthreaddFail } from '../kernel/kthread.js';
-import { cpuIdleLoop } from '../kernel/softirq.js';
 import { TASK } from '../kernel/task.js';
-import type { Arena } from '../mm/arena.js';
 import { NAPI, NAPIF_STATE_SCHED, NAPIF_STATE_THREADED } from '../net/core/napi.js';
 import { napiDisable, napiEnable, netifNapiAdd, netifNapiDel } from '../net/core/napi_control.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
 import { napiCompleteDone, napiSchedule } from '../net/core/napi_schedule.js';
 import { netContext } from '../net/core/net_context.js';
 import { allocNetdev, NAPI_CONFIG, NET_DEVICE, napiConfigAt } from '../net/core/net_device.js';
-import { event, listTasks, type NetSetup, netFor, netMemory, netSetup, pollThread } from './net_world.js';
+import { event, idleCpu, listTasks, netFor, netMemory, netSetup, pollThread } from './net_world.js';
 import { currentOf, takeRequest } from './world.js';
-
-function idleCpu(arena: Arena, s: NetSetup): void {
-  cpuIdleLoop(netFor(arena, s, s.cpu).cur);
-}
 
 export const addDelete: Litmus = litmus({
   name: 'napi-add-delete',

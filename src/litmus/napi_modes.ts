@@ -5,7 +5,6 @@ import { ENOMEM } from '../kernel/errno.js';
 import { kthread, kthreaddFail } from '../kernel/kthread.js';
 import { rcuReadLock, synchronizeRcu } from '../kernel/rcu.js';
 import { cpuIdleLoop } from '../kernel/softirq.js';
-import type { Arena } from '../mm/arena.js';
 import { NAPI, NAPIF_STATE_THREADED } from '../net/core/napi.js';
 import { napiEnable, netifNapiAdd } from '../net/core/napi_control.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
@@ -13,12 +12,8 @@ import { napiCompleteDone, napiSchedule } from '../net/core/napi_schedule.js';
 import { napiSetThreaded, netifSetThreaded } from '../net/core/napi_threaded.js';
 import { netContext } from '../net/core/net_context.js';
 import { NAPI_CONFIG, NET_DEVICE } from '../net/core/net_device.js';
-import { event, listTasks, type NetSetup, netFor, netMemory, netSetup, nodeOf } from './net_world.js';
+import { event, idleCpu, listTasks, netFor, netMemory, netSetup, nodeOf } from './net_world.js';
 import { addWord, currentOf, takeRequest } from './world.js';
-
-function idleCpu(arena: Arena, s: NetSetup): void {
-  cpuIdleLoop(netFor(arena, s, s.cpu).cur);
-}
 
 export const deviceRefused: Litmus = litmus({
   name: 'napi-device-refused',

@@ -4,9 +4,7 @@ import { type Litmus, litmus, must } from '../check/index.js';
 import { EINVAL } from '../kernel/errno.js';
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { sleepOnCompletion } from '../kernel/sched.js';
-import { cpuIdleLoop } from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
-import type { Arena } from '../mm/arena.js';
 import { NAPI } from '../net/core/napi.js';
 import { napiDisable, napiEnable, netifNapiAdd, netifNapiDel } from '../net/core/napi_control.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
@@ -15,8 +13,8 @@ import { napiStopKthread, netifSetThreaded } from '../net/core/napi_threaded.js'
 import { netContext } from '../net/core/net_context.js';
 import {
   event,
+  idleCpu,
   listTasks,
-  type NetSetup,
   napiThread,
   netFor,
   netMemory,
@@ -25,10 +23,6 @@ import {
   pollThread,
 } from './net_world.js';
 import { addWord, currentOf } from './world.js';
-
-function idleCpu(arena: Arena, s: NetSetup): void {
-  cpuIdleLoop(netFor(arena, s, s.cpu).cur);
-}
 
 export const doubleDisable: Litmus = litmus({
   name: 'napi-double-disable',

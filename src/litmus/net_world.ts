@@ -4,7 +4,7 @@ import type { Label } from '../check/index.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { kthread, taskListAdd } from '../kernel/kthread.js';
 import type { Platform } from '../kernel/platform.js';
-import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
+import { cpuIdleLoop, NET_RX_SOFTIRQ } from '../kernel/softirq.js';
 import { TASK } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
 import { initListHead } from '../mm/list.js';
@@ -193,4 +193,9 @@ export function addNode(m: Int32Array, label: Label, task: number, napi: number,
 /** Puts tasks into the list that grace periods look at. */
 export function listTasks(m: Int32Array, tasks: readonly number[]): void {
   for (const t of tasks) taskListAdd(m, t);
+}
+
+/** Body of the thread of CPU 0. */
+export function idleCpu(arena: Arena, s: NetSetup): void {
+  cpuIdleLoop(netFor(arena, s, s.cpu).cur);
 }

@@ -104,47 +104,44 @@ function polls(count: number): (arena: Arena, s: SteerSetup) => void {
   };
 }
 
-export const rfsMove: Litmus = litmus({
-  name: 'rfs-move',
-  memory: backlogMemory,
-  setup: (arena, label) => steerSetup(arena, label, true),
-  threads: {
-    cpu0: polls(3),
-    reader(arena, s) {
-      const net = backlogNet(arena, s, s.irqA, 0);
-      rpsRecordSockFlow(net, s.table, HASH, 0);
+/** Three frames of a flow are steered, and somewhere between them it is told where a flow is read. */
+function moved(name: string, hash: number, forbids: string, why: string): Litmus {
+  return litmus({
+    name,
+    memory: backlogMemory,
+    setup: (arena, label) => steerSetup(arena, label, true),
+    threads: {
+      cpu0: polls(3),
+      reader(arena, s) {
+        const net = backlogNet(arena, s, s.irqA, 0);
+        rpsRecordSockFlow(net, s.table, hash, 0);
+      },
+      cpu1,
     },
-    cpu1,
-  },
-  daemons: ['cpu0', 'cpu1'],
-  final({ m }, s) {
-    mustHaveReceived(m, s, 3);
-    mustBeFree(m, s, s.place);
-  },
-  forbids: 'frames of a flow out of order because its reader moved to another CPU',
-  why: 'the flow moves once its latest frame has left the old queue for the socket (V1, V2)',
-});
+    daemons: ['cpu0', 'cpu1'],
+    final({ m }, s) {
+      mustHaveReceived(m, s, 3);
+      mustBeFree(m, s, s.place);
+    },
+    forbids,
+    why,
+  });
+}
 
-export const rfsLost: Litmus = litmus({
-  name: 'rfs-other-flow',
-  memory: backlogMemory,
-  setup: (arena, label) => steerSetup(arena, label, true),
-  threads: {
-    cpu0: polls(3),
-    reader(arena, s) {
-      const net = backlogNet(arena, s, s.irqA, 0);
-      rpsRecordSockFlow(net, s.table, HASH * 2, 0);
-    },
-    cpu1,
-  },
-  daemons: ['cpu0', 'cpu1'],
-  final({ m }, s) {
-    mustHaveReceived(m, s, 3);
-    mustBeFree(m, s, s.place);
-  },
-  forbids: 'frames out of order because the flow is steered nowhere from now on',
-  why: 'to stay where it is taken in is a move, too (V2)',
-});
+export const rfsMoves: readonly Litmus[] = Object.freeze([
+  moved(
+    'rfs-move',
+    HASH,
+    'frames of a flow out of order because its reader moved to another CPU',
+    'the flow moves once its latest frame has left the old queue for the socket (V1, V2)',
+  ),
+  moved(
+    'rfs-other-flow',
+    HASH * 2,
+    'frames out of order because the flow is steered nowhere from now on',
+    'to stay where it is taken in is a move, too (V2)',
+  ),
+]);
 
 export const rpsOffline: Litmus = litmus({
   name: 'rps-cpu-down',

@@ -188,7 +188,7 @@ function reader(count: number): (arena: Arena, s: XskSetup) => void {
     for (let got = 0; got < count; ) {
       const n = rings.rxPeek(1);
       if (n === 0) {
-        xskWait(driver, s.xs, rings, -1);
+        xskWait(driver, s.xs, rings, 0, -1);
         continue;
       }
       got++;
@@ -240,60 +240,76 @@ export const xskFillWake: Litmus = litmus({
   why: 'the driver says that it needs a wake-up before it looks at the fill ring for the last time (W1, W2)',
 });
 
-export const xskFillPromised: Litmus = litmus({
-  name: 'xsk-fill-promised',
-  memory,
-  setup(arena, label) {
-    const s = setup(arena, label, 1, 1, true);
-    promised(arena, s);
-    return s;
+/** An application that makes no call while the driver is going to look by itself. */
+function promise(
+  name: string,
+  how: {
+    readonly frames: number;
+    readonly ring: number;
+    readonly give: (rings: XskRings) => boolean;
+    readonly after: (rings: XskRings) => void;
+    readonly done: (m: Int32Array, s: XskSetup) => boolean;
   },
-  threads: {
-    cpu: idleCpu,
-    app(arena, s) {
-      const driver = driverFor(arena, s.app);
-      const rings = xskRings(arena, s.xs);
-      rings.begin();
-      must(rings.fillFrame(rings.txFrame()), 'no room in the fill ring');
-      // No call while the driver is going to look by itself.
-      if ((rings.needWakeup() & XDP_WAKEUP_RX) !== 0) xskWakeup(driver, driver.net.cur, s.xs);
+  forbids: string,
+  why: string,
+): Litmus {
+  return litmus({
+    name,
+    memory,
+    setup(arena, label) {
+      const s = setup(arena, label, how.frames, 1, true);
+      promised(arena, s);
+      return s;
     },
-  },
-  daemons: ['cpu'],
-  final({ m }, s) {
-    must(ringLength(m, m[s.queue + NIC_QUEUE.fillRing]) === 1, 'the frame was not posted');
-  },
-  forbids: 'a frame in the fill ring, no wake-up asked for, and a driver that does not look',
-  why: 'between the last look at the fill ring and the sleep stands the store of needWakeup (W1, W2)',
-});
+    threads: {
+      cpu: idleCpu,
+      app(arena, s) {
+        const driver = driverFor(arena, s.app);
+        const rings = xskRings(arena, s.xs);
+        rings.begin();
+        must(how.give(rings), 'no room in the ring');
+        if ((rings.needWakeup() & how.ring) !== 0) xskWakeup(driver, driver.net.cur, s.xs);
+        how.after(rings);
+      },
+    },
+    daemons: ['cpu'],
+    final({ m }, s) {
+      must(how.done(m, s), 'the driver did not look');
+    },
+    forbids,
+    why,
+  });
+}
 
-export const xskTxPromised: Litmus = litmus({
-  name: 'xsk-tx-promised',
-  memory,
-  setup(arena, label) {
-    const s = setup(arena, label, 2, 1, true);
-    promised(arena, s);
-    return s;
-  },
-  threads: {
-    cpu: idleCpu,
-    app(arena, s) {
-      const driver = driverFor(arena, s.app);
-      const rings = xskRings(arena, s.xs);
-      rings.begin();
-      must(rings.txSend(rings.txFrame(), FRAME_BYTES), 'no room in the tx ring');
-      if ((rings.needWakeup() & XDP_WAKEUP_TX) !== 0) xskWakeup(driver, driver.net.cur, s.xs);
-      while (rings.txComplete() === 0);
-      must(rings.txFrame() >= 0, 'the frame did not come back');
+export const xskPromises: readonly Litmus[] = Object.freeze([
+  promise(
+    'xsk-fill-promised',
+    {
+      frames: 1,
+      ring: XDP_WAKEUP_RX,
+      give: (rings) => rings.fillFrame(rings.txFrame()),
+      after() {},
+      done: (m, s) => ringLength(m, m[s.queue + NIC_QUEUE.fillRing]) === 1,
     },
-  },
-  daemons: ['cpu'],
-  final({ m }, s) {
-    must(m[s.xs + XDP_SOCK.txSent] === 1, 'the frame was not sent');
-  },
-  forbids: 'a descriptor in the tx ring, no wake-up asked for, and a driver that does not look',
-  why: 'between the last look at the tx ring and completion stands the store of needWakeup (W1, W2)',
-});
+    'a frame in the fill ring, no wake-up asked for, and a driver that does not look',
+    'between the last look at the fill ring and the sleep stands the store of needWakeup (W1, W2)',
+  ),
+  promise(
+    'xsk-tx-promised',
+    {
+      frames: 2,
+      ring: XDP_WAKEUP_TX,
+      give: (rings) => rings.txSend(rings.txFrame(), FRAME_BYTES),
+      after(rings) {
+        while (rings.txComplete() === 0);
+        must(rings.txFrame() >= 0, 'the frame did not come back');
+      },
+      done: (m, s) => m[s.xs + XDP_SOCK.txSent] === 1,
+    },
+    'a descriptor in the tx ring, no wake-up asked for, and a driver that does not look',
+    'between the last look at the tx ring and completion stands the store of needWakeup (W1, W2)',
+  ),
+]);
 
 export const xskClose: Litmus = litmus({
   name: 'xsk-close',
@@ -308,7 +324,7 @@ export const xskClose: Litmus = litmus({
       const driver = driverFor(arena, s.app);
       const rings = xskRings(arena, s.xs);
       openRings(arena, s, rings);
-      while (!xskClosed(arena.m, s.xs)) xskWait(driver, s.xs, rings, -1);
+      while (!xskClosed(arena.m, s.xs)) xskWait(driver, s.xs, rings, 0, -1);
       Atomics.store(arena.m, s.xs + XDP_SOCK.waiter, 0);
     },
   },

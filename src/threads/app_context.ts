@@ -170,7 +170,7 @@ export class AppContext {
    * it or net.core.busy_poll says so; then `tryRecv(max, epoll.ready[i])`.
    */
   epoll(options: EpollOptions = {}): Epoll {
-    const epoll = new Epoll(this.ctx.net, this.readers, options);
+    const epoll = new Epoll(this.ctx, this.readers, options);
     this.epolls.push(epoll);
     return epoll;
   }

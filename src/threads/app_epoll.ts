@@ -2,9 +2,10 @@
 /** An application's epoll instance, and the checks of the options of busy polling. */
 import { checkGivenInt, checkInt, OptionError } from '../errors.js';
 import { EventPoll } from '../net/core/eventpoll.js';
-import type { NetContext } from '../net/core/net_context.js';
 import type { BusyPollOptions } from '../net/core/sock_busy.js';
 import type { SockReader } from '../net/core/sock_queue.js';
+import type { ThreadContext } from './context.js';
+import { chargeSyscall } from './syscall_charge.js';
 
 /** How an epoll instance waits (Linux: struct epoll_params); all zero: as net.core.busy_poll says. */
 export interface EpollOptions {
@@ -36,10 +37,12 @@ export function checkBusyPoll(o: BusyPollOptions): BusyPollOptions {
 }
 
 export class Epoll {
+  private readonly ctx: ThreadContext;
   private readonly events: EventPoll;
 
-  constructor(net: NetContext, readers: readonly SockReader[], o: EpollOptions) {
-    this.events = new EventPoll(net, readers, {
+  constructor(ctx: ThreadContext, readers: readonly SockReader[], o: EpollOptions) {
+    this.ctx = ctx;
+    this.events = new EventPoll(ctx.net, readers, {
       busyPollUsecs: checkInt('busyPollUs', o.busyPollUs, 0, 0, INT_MAX),
       busyPollBudget: checkInt('busyPollBudget', o.busyPollBudget, 0, 0, MAX_BUDGET),
       preferBusyPoll: checkFlag('preferBusyPoll', o.preferBusyPoll ?? false),
@@ -52,11 +55,12 @@ export class Epoll {
   }
 
   /**
-   * Waits until a socket has frames or is closed (level-triggered).
+   * Waits until a socket has frames or is closed (level-triggered: one that is closed is ready for good).
    * @param timeoutMs most milliseconds to wait; 0: not at all; negative: without end
    * @returns how many are ready; 0: the time was up
    */
   wait(timeoutMs = -1): number {
+    chargeSyscall(this.ctx);
     return this.events.wait(timeoutMs < 0 ? -1 : Math.ceil(Math.min(timeoutMs, MAX_WAIT_MS) * 1000));
   }
 

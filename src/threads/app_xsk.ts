@@ -3,8 +3,7 @@
  * What an application thread uses an AF_XDP socket with: the rings (net/xdp/xsk_user.ts) and the socket's system calls
  * (Linux: xsk_recvmsg, xsk_sendmsg, xsk_poll).
  */
-import { xskBusyPoll, xskWait, xskWakeup } from '../drivers/net/sim_nic_xsk.js';
-import { cpuRelax } from '../kernel/cpu_relax.js';
+import { xskCall, xskWait } from '../drivers/net/sim_nic_xsk.js';
 import { XDP_SOCK, XDP_WAKEUP_RX, XDP_WAKEUP_TX, xskClosed } from '../net/xdp/xsk.js';
 import { XskRings, xskPlaces } from '../net/xdp/xsk_user.js';
 import type { ThreadContext } from './context.js';
@@ -14,13 +13,6 @@ import { chargeSyscall } from './syscall_charge.js';
 const SPIN_LOOKS = 200;
 /** Longest wait, ms: the range of the clock that it is measured by. */
 const MAX_WAIT_MS = 1_800_000;
-
-/** A call that polls or kicks, from any thread. @returns 0 or a negative errno */
-function call(ctx: ThreadContext, at: number, ring: number): number {
-  if (xskBusyPoll(ctx.driver, at)) return 0;
-  if ((Atomics.load(ctx.arena.m, at + XDP_SOCK.needWakeup) & ring) === 0) return 0; // W2
-  return xskWakeup(ctx.driver, ctx.cur, at);
-}
 
 /** A socket in a thread that only makes its system calls: the rings are another's. */
 export class XskPoller {
@@ -44,7 +36,7 @@ export class XskPoller {
    */
   recvfrom(): number {
     chargeSyscall(this.ctx);
-    return call(this.ctx, this.at, XDP_WAKEUP_RX);
+    return xskCall(this.ctx.driver, this.at, XDP_WAKEUP_RX);
   }
 }
 
@@ -76,30 +68,26 @@ export class XskSocket extends XskRings {
   /** As `recvfrom` of XskPoller. */
   recvfrom(): number {
     chargeSyscall(this.ctx);
-    return call(this.ctx, this.at, XDP_WAKEUP_RX);
+    return xskCall(this.ctx.driver, this.at, XDP_WAKEUP_RX);
   }
 
   /** Has what is in the tx ring sent: as recvfrom, for the other direction. */
   sendto(): number {
     this.txSubmit();
     chargeSyscall(this.ctx);
-    return call(this.ctx, this.at, XDP_WAKEUP_TX);
+    return xskCall(this.ctx.driver, this.at, XDP_WAKEUP_TX);
   }
 
   /**
-   * Sleeps until there are frames to read or the socket is closed. Kicks the driver first where it needs that.
+   * Asks the driver where it wants that, then sleeps until there are frames to read or the socket is closed.
    * @param timeoutMs at most so long; -1: without limit, 0: not at all
    * @returns true if there is something to read
    */
   poll(timeoutMs = -1): boolean {
     this.txSubmit();
     chargeSyscall(this.ctx);
-    for (let look = 0; look < SPIN_LOOKS; look++) {
-      if (this.isReadable()) return this.rxReady() > 0;
-      cpuRelax();
-    }
     const limitUs = timeoutMs < 0 ? -1 : Math.ceil(Math.min(timeoutMs, MAX_WAIT_MS) * 1e3);
-    xskWait(this.ctx.driver, this.at, this, limitUs);
+    xskWait(this.ctx.driver, this.at, this, limitUs === 0 ? 0 : SPIN_LOOKS, limitUs);
     return this.rxReady() > 0;
   }
 }

@@ -177,6 +177,30 @@ describe('a socket that busy polls', () => {
     await machine.shutdown();
   });
 
+  it('goes on for those that are left when one of its sockets is closed', async () => {
+    const machine = await boot();
+    const eth0 = await deferring(machine);
+    const sockets = [await machine.openUdp({ port: 9 }), await machine.openUdp({ port: 10 })];
+    for (const s of sockets) s.setBusyPoll({ busyPollUs: 1_000_000, preferBusyPoll: true });
+    const app = await machine.runApp(new URL('../helpers/apps.mjs', import.meta.url), {
+      name: 'reader',
+      exportName: 'counter',
+      args: {},
+      sockets,
+    });
+    await eth0.generate({ count: 2, flows: 2, port: 9, ports: 2 });
+    await until(() => sockets[0].delivered + sockets[1].delivered === 2);
+    await sockets[0].close();
+    const { handled } = eth0.queueStats()[0];
+    // The watchdog is seconds away: only a busy poller can bring these.
+    await eth0.generate({ count: 500, port: 10, pace: 20_000 });
+    await until(() => sockets[1].delivered === 501);
+    expect(eth0.queueStats()[0].handled - handled).toBeLessThan(5);
+    await sockets[1].close();
+    expect(await app.result).toBe(502);
+    await machine.shutdown();
+  });
+
   it('takes what it starts with from net.core.busy_read', async () => {
     const machine = await boot();
     await machine.setSysctl('net.core.busy_read', 77);

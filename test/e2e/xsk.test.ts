@@ -173,6 +173,54 @@ describe('an AF_XDP socket', () => {
     expect(arrived + missed).toBe(2000);
   });
 
+  it('says that its link is down, or that it is at no queue, whatever the driver wants', async () => {
+    await using machine = await boot({ cpus: 1 });
+    const eth0 = await machine.addDevice({ name: 'eth0' });
+    const xsk = await machine.openXsk(eth0);
+    const steps = new Int32Array(new SharedArrayBuffer(8));
+    const app = await run<number[][]>(machine, 'caller', xsk, { steps: steps.buffer, count: 3 });
+    const step = async (k: number) => {
+      Atomics.store(steps, 0, k);
+      Atomics.notify(steps, 0);
+      await until(() => Atomics.load(steps, 1) === k);
+    };
+    await step(1);
+    await eth0.down();
+    await step(2);
+    await eth0.up();
+    await xsk.close();
+    await step(3);
+    // 0, ENETDOWN, ENXIO
+    expect(await app.result).toEqual([
+      [0, 0],
+      [-100, -100],
+      [-6, -6],
+    ]);
+  });
+
+  it('sends what poll was called for, though there is something to read', async () => {
+    await using machine = await boot({ cpus: 1 });
+    const a = await machine.addDevice({ name: 'a' });
+    const b = await machine.addDevice({ name: 'b' });
+    await machine.connect(a, b);
+    const xsk = await machine.openXsk(a);
+    const other = await machine.openXsk(b);
+    const app = await run<number>(machine, 'pollSender', xsk);
+    const first = await run<number>(machine, 'sender', other, { count: 1, bytes: 64 });
+    expect(await app.result).toBe(1);
+    await first.result;
+    expect(xsk.statistics).toMatchObject({ txSent: 1, rxQueued: 1 });
+  });
+
+  it('makes nobody wait for a frame that its whole UMEM cannot hold', async () => {
+    await using machine = await boot({ cpus: 1 });
+    const eth0 = await machine.addDevice({ name: 'eth0' });
+    const xsk = await machine.openXsk(eth0, { frames: 2, txFrames: 0 });
+    await eth0.generate({ count: 3, frameBytes: 9000, whenFull: 'wait' });
+    expect(machine.drops()).toEqual({ pkt_too_big: 3 });
+    expect(xsk.statistics.rxFrames).toBe(0);
+  });
+
   it('polls for at most as long as it is told', async () => {
     await using machine = await boot({ cpus: 1 });
     const eth0 = await machine.addDevice({ name: 'eth0' });

@@ -162,3 +162,32 @@ export function pingPong(app) {
   }
   return out;
 }
+
+/** Makes both calls each time it is told to, until it is told no more. Answers what they said. */
+export function caller(app) {
+  const [xsk] = app.xsks;
+  const steps = new Int32Array(app.args.steps);
+  const said = [];
+  for (let k = 0; k < app.args.count; k++) {
+    Atomics.wait(steps, 0, k);
+    said.push([xsk.recvfrom(), xsk.sendto()]);
+    Atomics.store(steps, 1, k + 1);
+  }
+  return said;
+}
+
+/** Sends a frame with one that it does not read in its rx ring, by poll alone. Answers whether it was sent. */
+export function pollSender(app) {
+  const [xsk] = app.xsks;
+  while (!xsk.poll(100));
+  const addr = xsk.txFrame();
+  xsk.txWrite(addr, new Uint8Array(64));
+  xsk.txSend(addr, 64);
+  // What is in the rx ring stays there: each poll returns at once.
+  let done = 0;
+  while (done === 0 && !xsk.closed) {
+    xsk.poll(100);
+    done = xsk.txComplete();
+  }
+  return done;
+}

@@ -24,6 +24,8 @@
  *     than the next arrival's. A timer may be started by one who saw an older `next`: that is earlier, never later, and its
  *     function looks again. So a poll that owns the instance meanwhile, a second one that completes, or a frame echoed by
  *     another thread change nothing: what each of them starts is at most the time of the first arrival that is left.
+ *     An interrupt that comes while a socket has the instance is spent. If the socket then defers, the watchdog is the one
+ *     who looks, though the interrupt is not masked; so it is with a NIC whose interrupt masks itself when it is raised.
  *   - A wire that is detached is freed when nobody can have a pointer to it: polls and echoes read it under RCU, and the timer
  *     is cancelled behind the grace period, for until then they may start it.
  *
@@ -110,28 +112,8 @@ export const TIMED_WIRE = struct(
   line('see struct hrtimer', { timer: words(HRTIMER.SIZE, 'the next interrupt; link down: the next count') }),
 );
 
-/** What of a wire is constant: the words of the same names. */
-interface WireWords {
-  readonly id: number;
-  readonly nic: number;
-  readonly schedule: number;
-  readonly count: number;
-  readonly startNs: number;
-  readonly periodNs: number;
-  readonly times: number;
-  readonly template: number;
-  readonly stride: number;
-  readonly frameBytes: number;
-  readonly flows: number;
-  readonly hashes: number;
-  readonly seqBase: number;
-  readonly seqOff: number;
-  readonly train: number;
-  readonly lastBytes: number;
-}
-
-/** A thread's view of a wire. Make once, keep. */
-export class TimedWire implements WireWords {
+/** A thread's view of a wire: what of it is constant, the words of the same names. Make once, keep. */
+export interface TimedWire {
   readonly at: number;
   readonly id: number;
   readonly nic: number;
@@ -151,28 +133,6 @@ export class TimedWire implements WireWords {
   readonly train: number;
   readonly lastBytes: number;
   readonly timer: number;
-
-  /** The numbers are the words of the same names, read by the caller. */
-  constructor(at: number, w: WireWords) {
-    this.at = at;
-    this.id = w.id;
-    this.nic = w.nic;
-    this.schedule = w.schedule;
-    this.count = w.count;
-    this.startNs = w.startNs;
-    this.periodNs = w.periodNs;
-    this.times = w.times >> 1;
-    this.template = w.template;
-    this.stride = w.stride;
-    this.frameBytes = w.frameBytes;
-    this.flows = w.flows;
-    this.hashes = w.hashes;
-    this.seqBase = w.seqBase;
-    this.seqOff = w.seqOff;
-    this.train = w.train;
-    this.lastBytes = w.lastBytes;
-    this.timer = at + TIMED_WIRE.timer;
-  }
 }
 
 /** @returns this thread's view of the wire at `at`, which feeds `q` */
@@ -180,14 +140,15 @@ export function timedView(net: NetContext, q: NicQueue, at: number): TimedWire {
   const known = q.timed;
   if (known !== null && known.at === at && known.id === net.m[at + TIMED_WIRE.id]) return known;
   const { m, f } = net;
-  const view = new TimedWire(at, {
+  const view: TimedWire = {
+    at,
     id: m[at + TIMED_WIRE.id],
     nic: m[at + TIMED_WIRE.nic],
     schedule: m[at + TIMED_WIRE.schedule],
     count: m[at + TIMED_WIRE.count],
     startNs: f[(at + TIMED_WIRE.startNs) >> 1],
     periodNs: f[(at + TIMED_WIRE.periodNs) >> 1],
-    times: m[at + TIMED_WIRE.times],
+    times: m[at + TIMED_WIRE.times] >> 1,
     template: m[at + TIMED_WIRE.template],
     stride: m[at + TIMED_WIRE.stride],
     frameBytes: m[at + TIMED_WIRE.frameBytes],
@@ -197,7 +158,8 @@ export function timedView(net: NetContext, q: NicQueue, at: number): TimedWire {
     seqOff: m[at + TIMED_WIRE.seqOff],
     train: m[at + TIMED_WIRE.train],
     lastBytes: m[at + TIMED_WIRE.lastBytes],
-  });
+    timer: at + TIMED_WIRE.timer,
+  };
   q.timed = view;
   return view;
 }

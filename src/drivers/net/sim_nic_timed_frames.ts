@@ -4,17 +4,16 @@
  * right. By the owner of the buffer; who owns what is said in sim_nic_timed.ts.
  */
 import type { NetContext } from '../../net/core/net_context.js';
-import { SKB, skbData } from '../../net/core/skbuff.js';
+import { skbData } from '../../net/core/skbuff.js';
+import { copyFrame } from './copy_frame.js';
 import type { TimedWire } from './sim_nic_timed.js';
 
-/** Frames up to this long are copied word by word. */
-const WORD_COPY_BYTES = 256;
 /** From the start of a frame: where the IPv4 header begins. */
 const L3_OFF = 14;
 
 /** Copies a flow's frame into a buffer and writes its number into the payload, big-endian. */
 export function writeFrame(net: NetContext, w: TimedWire, skb: number, flow: number, seq: number): void {
-  copyTemplate(net, w.template + flow * w.stride, skb, w.frameBytes);
+  copyFrame(net.m, net.b, skb, (w.template + flow * w.stride) << 2, w.frameBytes);
   if (w.seqOff !== 0) writeNumber(net.b, skbData(skb) + w.seqOff, seq);
 }
 
@@ -29,7 +28,7 @@ export function writeTrainFrame(net: NetContext, w: TimedWire, skb: number, inde
   const datagram = Math.floor(index / w.train);
   const k = index - datagram * w.train;
   const len = k === w.train - 1 ? w.lastBytes : w.frameBytes;
-  copyTemplate(net, w.template + ((datagram % w.flows) * w.train + k) * w.stride, skb, len);
+  copyFrame(net.m, b, skb, (w.template + ((datagram % w.flows) * w.train + k) * w.stride) << 2, len);
   const l3 = skbData(skb) + L3_OFF;
   const id = (w.seqBase + Math.floor(datagram / w.flows)) & 0xffff;
   b[l3 + 4] = id >>> 8;
@@ -41,17 +40,6 @@ export function writeTrainFrame(net: NetContext, w: TimedWire, skb: number, inde
   b[l3 + 11] = ~sum;
   if (k === 0 && w.seqOff !== 0) writeNumber(b, skbData(skb) + w.seqOff, (w.seqBase + index) | 0);
   return len;
-}
-
-function copyTemplate(net: NetContext, from: number, skb: number, len: number): void {
-  const { m, b } = net;
-  if (len <= WORD_COPY_BYTES) {
-    const to = skb + SKB.SIZE;
-    const count = (len + 3) >> 2;
-    for (let i = 0; i < count; i++) m[to + i] = m[from + i];
-  } else {
-    b.copyWithin(skbData(skb), from << 2, (from << 2) + len);
-  }
 }
 
 /** Writes a frame's number where the UDP payload begins, and sets the checksum in front of it right. */

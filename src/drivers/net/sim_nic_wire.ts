@@ -14,6 +14,7 @@ import { NET_DEVICE } from '../../net/core/net_device.js';
 import { countDrops } from '../../net/core/skb_free.js';
 import { SKB, SKB_DATA_BYTES, skbBuffersFor, skbData } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, DROP_PKT_TOO_BIG, DROP_RX_MISSED } from '../../net/core/softnet_data.js';
+import { XDP_SOCK } from '../../net/xdp/xsk.js';
 import { copyFrame } from './copy_frame.js';
 import { RssIndirection } from './rss_indirection.js';
 import { NIC_QUEUE, NIC_STOP, type NicQueue, nicQueueAt, nicQueueView, RX_DESC, SIM_NIC } from './sim_nic.js';
@@ -294,8 +295,7 @@ export class Wire {
     this.signal(wq, true);
     wq.avail = wq.away ? 0 : fill.available(Math.max(need, BATCH));
     while (wq.avail < need) {
-      if (need > Atomics.load(this.net.m, wq.q.dev + NET_DEVICE.rxPending))
-        return this.drop(DROP_PKT_TOO_BIG);
+      if (need > this.mostPosted(wq)) return this.drop(DROP_PKT_TOO_BIG);
       if (this.whenFull === 'drop' || this.stopped()) {
         this.net.m[wq.q.at + NIC_QUEUE.rxMissed]++;
         countDrops(this.net, DROP_RX_MISSED, 1);
@@ -309,6 +309,14 @@ export class Wire {
     }
     this.tick();
     return true;
+  }
+
+  /** @returns how many buffers the driver can have posted at once, if everybody gives back theirs */
+  private mostPosted(wq: WireQueue): number {
+    const { m } = this.net;
+    const pending = Atomics.load(m, wq.q.dev + NET_DEVICE.rxPending);
+    const xsk = wq.away ? 0 : m[wq.q.at + NIC_QUEUE.xsk]; // written while this keeps off
+    return xsk === 0 ? pending : Math.min(pending, m[xsk + XDP_SOCK.frames]);
   }
 
   /** A frame is dropped at the wire, and counted. */

@@ -7,6 +7,7 @@
  * What the frames are for is decided by `steerPort`, in place of an XDP program: the socket's go into its rx ring, the
  * others are copied into buffers of the queue's page pool and go up the stack.
  */
+import { cpuRelax } from '../../kernel/cpu_relax.js';
 import type { Current } from '../../kernel/current.js';
 import { ENETDOWN, ENXIO } from '../../kernel/errno.js';
 import { irqMask } from '../../kernel/irq.js';
@@ -81,8 +82,8 @@ export function xskPoll(
   if (work > 0) xskWake(m, x.at);
   x.beginOthers();
   const pending = Atomics.load(m, q.dev + NET_DEVICE.rxPending);
-  // A small UMEM never fills the ring: half of it is enough, too.
-  const enough = Math.min(pending, (x.frames + 1) >> 1);
+  // A small UMEM never fills the ring: half of what is to receive into is enough, too.
+  const enough = Math.min(pending, Math.max(1, (x.frames - x.txFrames + 1) >> 1));
   let posted = xskRefill(net, q, x, pending);
   let again = work === budget;
   if (transmit(net, q, x) === TX_BATCH) again = true;
@@ -96,7 +97,11 @@ export function xskPoll(
   if (!busy && posted * 4 < enough && x.askFor(XDP_WAKEUP_RX)) posted = xskRefill(net, q, x, pending);
   if (posted * 4 >= enough) x.promise(XDP_WAKEUP_RX);
   if (posted * 2 >= enough && Atomics.load(m, q.at + NIC_QUEUE.nicWaiting) === 1) wakeNic(m, q.at); // D7
-  if (again) return budget;
+  if (again) {
+    // Whoever sees a whole budget counts it as packets.
+    m[n.at + NAPI.work] += work - budget;
+    return budget;
+  }
   if (napiCompleteDone(net, n, work)) timedUnmask(driver, q);
   return work;
 }
@@ -313,36 +318,53 @@ export function xskWakeup(driver: SimNicDriver, cur: Current, at: number): numbe
 }
 
 /**
- * The part of poll() that waits (Linux: xsk_poll): asks the driver to look at rings that it does not look at by itself,
- * then sleeps until there are frames to read or the socket is closed. In the application's thread.
- * @param timeoutUs -1: no limit
+ * What poll() does (Linux: xsk_poll): asks the driver to look at rings that it does not look at by itself, whether or not
+ * something can be read; then waits until there are frames to read or the socket is closed. In the application's thread.
+ * @param looks how often it looks before it sleeps
+ * @param timeoutUs most it sleeps; -1: no limit; 0: not at all
  */
-export function xskWait(driver: SimNicDriver, at: number, rings: XskRings, timeoutUs: number): void {
+export function xskWait(
+  driver: SimNicDriver,
+  at: number,
+  rings: XskRings,
+  looks: number,
+  timeoutUs: number,
+): void {
   const { cur } = driver.net;
   const need = rings.needWakeup(); // W2
   if ((need & XDP_WAKEUP_RX) !== 0 || ((need & XDP_WAKEUP_TX) !== 0 && rings.txPending()))
     xskWakeup(driver, cur, at);
+  for (let look = 0; look < looks; look++) {
+    if (rings.isReadable()) return;
+    cpuRelax();
+  }
   xskWaitReadable(cur, rings, timeoutUs);
 }
 
 /**
- * Polls the instance of a socket's queue once, if SO_BUSY_POLL is set (Linux: sk_busy_loop in xsk_recvmsg).
- * @returns true if calls of the socket need not kick: it prefers busy polling, and there is an instance (xsk_no_wakeup)
+ * What recvfrom() and sendto() do (Linux: xsk_recvmsg, xsk_sendmsg): one poll of the queue's instance, if SO_BUSY_POLL is set;
+ * then, unless that is preferred, a wake-up where the driver wants one. From any thread; never blocks.
+ * @param ring XDP_WAKEUP_RX or XDP_WAKEUP_TX
+ * @returns as xskWakeup, also where neither is to be done
  */
-export function xskBusyPoll(driver: SimNicDriver, at: number): boolean {
+export function xskCall(driver: SimNicDriver, at: number, ring: number): number {
   const { net } = driver;
   const { m, cur } = net;
-  if (Atomics.load(m, at + XDP_SOCK.llUsec) === 0) return false;
   rcuReadLock(cur);
   const queueAt = Atomics.load(m, at + XDP_SOCK.queue); // V2
   const napiAt = queueAt === 0 ? 0 : Atomics.load(m, queueAt + NIC_QUEUE.napi);
   const id = napiAt === 0 ? 0 : Atomics.load(m, napiAt + NAPI.napiId);
   rcuReadUnlock(cur);
-  if (id === 0) return false;
-  const prefer = Atomics.load(m, at + XDP_SOCK.preferBusyPoll) !== 0;
-  const budget = Atomics.load(m, at + XDP_SOCK.busyPollBudget) || BUSY_POLL_BUDGET;
-  napiBusyLoop(net, id, null, prefer ? NAPI_F_PREFER_BUSY_POLL : 0, budget);
-  return prefer;
+  if (queueAt === 0) return -ENXIO;
+  if (napiAt === 0) return -ENETDOWN;
+  if (Atomics.load(m, at + XDP_SOCK.llUsec) !== 0) {
+    const prefer = Atomics.load(m, at + XDP_SOCK.preferBusyPoll) !== 0;
+    const budget = Atomics.load(m, at + XDP_SOCK.busyPollBudget) || BUSY_POLL_BUDGET;
+    napiBusyLoop(net, id, null, prefer ? NAPI_F_PREFER_BUSY_POLL : 0, budget);
+    if (prefer) return 0; // Linux: xsk_no_wakeup
+  }
+  if ((Atomics.load(m, at + XDP_SOCK.needWakeup) & ring) === 0) return 0; // W2
+  return xskWakeup(driver, cur, at);
 }
 
 /**

@@ -5,7 +5,8 @@
  *
  * The queue changes what it receives into, so for a moment nobody but the caller may be at its rings:
  *   1. the NIC keeps off (`away`, acknowledged: D9, D10 of sim_nic.ts); frames that come wait, or are missed
- *   2. what is in the receive ring is polled; without an instance (link down) it is dropped and counted
+ *   2. what is in the receive ring is polled; what is there all the same when the instance is disabled (it had no buffers to
+ *      go on with, or the link is down) is dropped and counted
  *   3. interrupt and instance are disabled: both ends of both rings, and those of the socket's, are the caller's
  *   4. buffers posted go back to whom they belong, those of the other kind are posted
  *   5. instance and interrupt are enabled, the NIC comes back, and a poll looks at what was missed meanwhile

@@ -39,8 +39,8 @@ export class SockBusyLoop {
   }
 
   /**
-   * Polls the instance of the first socket that has busy polling on and has received before, until one of the sockets has
-   * frames or is closed, or its time is up.
+   * Polls the instance of the first open socket that has busy polling on and has received before, until one of the sockets
+   * has frames, or all are closed, or its time is up.
    * @param nonblock polls once
    * @returns false if no socket is to busy poll (Linux: sk_can_busy_loop)
    */
@@ -48,6 +48,7 @@ export class SockBusyLoop {
     const { net, readers } = this;
     const { m } = net;
     for (let i = 0; i < readers.length; i++) {
+      if (readers[i].closed()) continue;
       const { at } = readers[i];
       const us = Atomics.load(m, at + SOCK.llUsec);
       const napiId = us > 0 ? Atomics.load(m, at + SOCK.napiId) : 0;
@@ -63,8 +64,11 @@ export class SockBusyLoop {
 
   private loopEnds(startUs: number): boolean {
     const { readers } = this;
-    for (let i = 0; i < readers.length; i++)
-      if (readers[i].consumer.available(1) > 0 || readers[i].closed()) return true;
-    return ((this.net.cur.platform.nowUs() - startUs) | 0) > this.limitUs;
+    let open = false;
+    for (let i = 0; i < readers.length; i++) {
+      if (readers[i].consumer.available(1) > 0) return true;
+      if (!readers[i].closed()) open = true;
+    }
+    return !open || ((this.net.cur.platform.nowUs() - startUs) | 0) > this.limitUs;
   }
 }

@@ -110,7 +110,6 @@ export const XDP_SOCK = struct(
     waiter: word('task_struct to wake when frames come, 0: none'),
     delivered: word('frames that the application has given back or taken over (wraps)'),
     completed: word('completions that it has collected (wraps)'),
-    kicks: word('calls that scheduled the NAPI instance (wraps); those of other threads are not counted'),
   }),
 );
 
@@ -217,6 +216,8 @@ export class XdpSock {
   readonly at: number;
   readonly id: number;
   readonly frames: number;
+  /** Those of them that the application begins with. */
+  readonly txFrames: number;
   /** First frame. */
   readonly umem: number;
   readonly steerPort: number;
@@ -236,6 +237,7 @@ export class XdpSock {
     w: {
       id: number;
       frames: number;
+      txFrames: number;
       umem: number;
       steerPort: number;
       fillRing: number;
@@ -254,6 +256,7 @@ export class XdpSock {
     this.at = at;
     this.id = w.id;
     this.frames = w.frames;
+    this.txFrames = w.txFrames;
     this.umem = w.umem;
     this.steerPort = w.steerPort;
     this.fill = new RingConsumer(m, w.fillRing, w.fillSize, 1);
@@ -356,6 +359,7 @@ export function xdpSockView(m: Int32Array, at: number): XdpSock {
   return new XdpSock(m, at, {
     id: m[at + XDP_SOCK.id],
     frames: m[at + XDP_SOCK.frames],
+    txFrames: m[at + XDP_SOCK.txFrames],
     umem: m[at + XDP_SOCK.umem],
     steerPort: m[at + XDP_SOCK.steerPort],
     fillRing: m[at + XDP_SOCK.fillRing],
