@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The receive-livelock curve: goodput by offered load, for every setting. */
-import type { Row, Setting } from './stream_plan.js';
+import { type Row, SETTINGS, type Setting } from './stream_plan.js';
 import type { Stand } from './stream_stand.js';
 import { runTrials, type TrialOptions } from './stream_trials.js';
 
@@ -32,6 +32,9 @@ export const LOADS: readonly number[] = [0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1, 1.25,
 export const LOADS_QUICK: readonly number[] = [0.15, 0.4, 0.7, 1, 1.5, 2.5, 4];
 /** How far beyond the peak's load. */
 const BEYOND = 4;
+/** Where the peak lies further up than the capacity said, there are so many more points at most, each so much further. */
+const MOST_MORE = 6;
+const STEP = 1.5;
 
 /** The loads in the order of the points; every setting meets one before the next one comes. */
 export async function runCurve(
@@ -42,8 +45,9 @@ export async function runCurve(
   signal: AbortSignal,
 ): Promise<CurvePoint[]> {
   const points: CurvePoint[] = [];
-  for (const load of o.loads) {
-    const kpps = load * o.capacity;
+  const loads = o.loads.map((part) => part * o.capacity);
+  for (let i = 0; i < loads.length; i++) {
+    const kpps = loads[i];
     tell(`curve, ${kpps.toFixed(0)} kpps offered`);
     const cells = await runTrials(stands, row, kpps, o, signal);
     if (cells === null) return points;
@@ -52,8 +56,16 @@ export async function runCurve(
       settings[setting] = { kpps: cell.kpps, core_available: cell.core_available };
     }
     points.push({ offered_kpps: kpps, settings });
+    const more = i + 1 === loads.length && loads.length < o.loads.length + MOST_MORE;
+    if (more && !reachesFar(points)) loads.push(kpps * STEP);
   }
   return points;
+}
+
+/** @returns true if there are points as far beyond the peak of every setting as it is judged by */
+function reachesFar(points: readonly CurvePoint[]): boolean {
+  const last = points[points.length - 1].offered_kpps;
+  return SETTINGS.every((s) => BEYOND * (curveSummary(points, s)?.peak_offered_kpps ?? 0) <= last * 1.001);
 }
 
 /** @returns what a setting does beyond its peak, or null without points of it */
