@@ -73,7 +73,8 @@ describe('softnet stream', () => {
       expect(Object.keys(row.settings)).toEqual(SETTINGS);
       for (const [setting, cell] of Object.entries(row.settings)) {
         expect(cell.kpps).toBeGreaterThanOrEqual(0);
-        expect(cell.kpps).toBeLessThan(row.offered_kpps);
+        // What had piled up before is received, too.
+        expect(cell.kpps).toBeLessThan(1.5 * row.offered_kpps);
         if (setting === 'vanilla') expect(cell.delta_pct).toBe(0);
         if (cell.jain !== null) {
           expect(cell.jain).toBeGreaterThanOrEqual(1 / row.flows - 1e-9);
@@ -84,9 +85,9 @@ describe('softnet stream', () => {
         if (setting !== 'both_threaded') expect([hypervisor_ring, tun]).toEqual([0, 0]);
         if (cell.cpu_share === null) continue;
         const { softirq, threads, receivers } = cell.cpu_share;
-        // One core: and the host's clocks are not read at one time.
-        expect(softirq + threads + receivers).toBeLessThan(1.1);
-        expect(threads > 0).toBe(setting !== 'vanilla');
+        for (const share of [softirq, threads, receivers]) expect(share).toBeGreaterThanOrEqual(0);
+        if (setting === 'vanilla') expect(threads).toBe(0);
+        else expect(softirq).toBeLessThan(0.1);
         expect(cell.threads.map((t) => t.name)).toContain('app/tasks');
       }
     }
