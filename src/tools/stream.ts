@@ -114,6 +114,7 @@ async function measure(
     process.stdout.write(`capacity: ${text}; offered ${o.overload} times that\n`);
   }
   for (const [i, row] of o.rows.entries()) {
+    if (signal.aborted) break;
     progress(`row ${i + 1} of ${o.rows.length}: ${rowName(row)}`);
     const report = await runRow(stands, row, result.known, { ...how, overload: o.overload }, signal);
     if (signal.aborted || report === null) break;

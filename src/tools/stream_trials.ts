@@ -25,6 +25,7 @@ export async function runTrials(
     const left = stands.filter((s) => round < o.trials || (trials.get(s.setting) ?? []).every(isDisturbed));
     // A B C, C B A: what the host does meanwhile meets all of them alike.
     for (const stand of round % 2 === 0 ? left : left.reverse()) {
+      if (signal.aborted) return null;
       const cell = await runCell(stand, row, kpps, o.timing, signal);
       if (signal.aborted) return null;
       trials.get(stand.setting)?.push(cell);
