@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The receive-livelock curve: goodput by offered load, for every setting. */
+import { type CellReport, runCell } from './stream_cell.js';
+import { isDisturbed, pickTrial } from './stream_host.js';
 import { type Row, SETTINGS, type Setting } from './stream_plan.js';
 import type { Stand } from './stream_stand.js';
-import { runTrials, type TrialOptions } from './stream_trials.js';
+import type { TrialOptions } from './stream_trials.js';
 
 /** Goodput of a setting at a load. */
 export interface CurveCell {
@@ -36,7 +38,10 @@ const BEYOND = 4;
 const MOST_MORE = 6;
 const STEP = 1.5;
 
-/** The loads in the order of the points; every setting meets one before the next one comes. */
+/**
+ * Sweeps the load, as often as there are trials, up and down in turn: what the host does meanwhile meets all loads alike.
+ * @returns the points in the order of their loads; those of which every setting has a trial
+ */
 export async function runCurve(
   stands: readonly Stand[],
   row: Row,
@@ -44,22 +49,47 @@ export async function runCurve(
   tell: (text: string) => void,
   signal: AbortSignal,
 ): Promise<CurvePoint[]> {
-  const points: CurvePoint[] = [];
-  const loads = o.loads.map((part) => part * o.capacity);
-  for (let i = 0; i < loads.length; i++) {
-    const kpps = loads[i];
-    tell(`curve, ${kpps.toFixed(0)} kpps offered`);
-    const cells = await runTrials(stands, row, kpps, o, signal);
-    if (cells === null) return points;
-    const settings: { [setting in Setting]?: CurveCell } = {};
-    for (const [setting, cell] of cells) {
-      settings[setting] = { kpps: cell.kpps, core_available: cell.core_available };
+  const sweep: Tried[] = o.loads.map((part) => ({ kpps: part * o.capacity, trials: new Map() }));
+  for (let round = 0; round < o.trials + o.retries; round++) {
+    for (let i = 0; i < sweep.length; i++) {
+      const at = sweep[round % 2 === 0 ? i : sweep.length - 1 - i];
+      for (const stand of stands) {
+        const trials = at.trials.get(stand.setting) ?? [];
+        if (round >= o.trials && !trials.every(isDisturbed)) continue;
+        tell(`curve, sweep ${round + 1}, ${at.kpps.toFixed(0)} kpps offered, ${stand.setting}`);
+        if (signal.aborted) return pointsOf(sweep, stands.length);
+        const cell = await runCell(stand, row, at.kpps, o.timing, signal);
+        // Cut short, it says nothing.
+        if (signal.aborted) return pointsOf(sweep, stands.length);
+        trials.push(cell);
+        at.trials.set(stand.setting, trials);
+      }
+      const further = round === 0 && i + 1 === sweep.length && sweep.length < o.loads.length + MOST_MORE;
+      if (further && !reachesFar(pointsOf(sweep, stands.length))) {
+        sweep.push({ kpps: at.kpps * STEP, trials: new Map() });
+      }
     }
-    points.push({ offered_kpps: kpps, settings });
-    const more = i + 1 === loads.length && loads.length < o.loads.length + MOST_MORE;
-    if (more && !reachesFar(points)) loads.push(kpps * STEP);
   }
-  return points;
+  return pointsOf(sweep, stands.length);
+}
+
+/** A load, and what came of it. */
+interface Tried {
+  readonly kpps: number;
+  readonly trials: Map<Setting, CellReport[]>;
+}
+
+function pointsOf(sweep: readonly Tried[], settings: number): CurvePoint[] {
+  return sweep
+    .filter(({ trials }) => trials.size === settings)
+    .map(({ kpps, trials }) => {
+      const cells: { [setting in Setting]?: CurveCell } = {};
+      for (const [setting, all] of trials) {
+        const { kpps, core_available } = pickTrial(all);
+        cells[setting] = { kpps, core_available };
+      }
+      return { offered_kpps: kpps, settings: cells };
+    });
 }
 
 /** @returns true if there are points as far beyond the peak of every setting as it is judged by */
