@@ -19,7 +19,7 @@ export interface CurvePoint {
   readonly settings: { readonly [setting in Setting]?: CurveCell };
 }
 
-/** What a setting does beyond its peak. */
+/** What a setting does beyond its peak; of medians over three neighbouring loads. */
 export interface CurveSummary {
   readonly peak_kpps: number;
   /** The load at the peak. */
@@ -98,13 +98,21 @@ function reachesFar(points: readonly CurvePoint[]): boolean {
   return SETTINGS.every((s) => BEYOND * (curveSummary(points, s)?.peak_offered_kpps ?? 0) <= last * 1.001);
 }
 
+/** The median of a point and its neighbours: a single one that the host lifted or pressed decides nothing. */
+function medianAround(points: readonly { readonly kpps: number }[], i: number): number {
+  const near = points.slice(Math.max(0, i - 1), i + 2).map((p) => p.kpps);
+  near.sort((a, b) => a - b);
+  return near[(near.length - 1) >> 1];
+}
+
 /** @returns what a setting does beyond its peak, or null without points of it */
 export function curveSummary(points: readonly CurvePoint[], setting: Setting): CurveSummary | null {
-  const of = points.flatMap((p) => {
+  const raw = points.flatMap((p) => {
     const kpps = p.settings[setting]?.kpps;
     return kpps === undefined ? [] : [{ offered: p.offered_kpps, kpps }];
   });
-  if (of.length === 0) return null;
+  if (raw.length === 0) return null;
+  const of = raw.map(({ offered }, i) => ({ offered, kpps: medianAround(raw, i) }));
   const peak = of.reduce((a, p) => (p.kpps > a.kpps ? p : a));
   const beyond = of.filter((p) => p.offered >= peak.offered && p.offered <= BEYOND * peak.offered * 1.001);
   return {
