@@ -22,7 +22,7 @@ export interface CurvePoint {
 /** What a setting does beyond its peak; of medians over three neighbouring loads. */
 export interface CurveSummary {
   readonly peak_kpps: number;
-  /** The load at the peak. */
+  /** The least load at which nearly the peak (95 %) is reached. */
   readonly peak_offered_kpps: number;
   /** The least goodput from the peak's load on, up to four times that; in parts of the peak. */
   readonly kept: number;
@@ -35,8 +35,9 @@ export const LOADS_QUICK: readonly number[] = [0.15, 0.4, 0.7, 1, 1.5, 2.5, 4];
 /** How far beyond the peak's load. */
 const BEYOND = 4;
 /** Where the peak lies further up than the capacity said, there are so many more points at most, each so much further. */
-const MOST_MORE = 6;
+const MOST_MORE = 8;
 const STEP = 1.5;
+const NEARLY = 0.95;
 
 /**
  * Sweeps the load, as often as there are trials, up and down in turn: what the host does meanwhile meets all loads alike.
@@ -113,12 +114,14 @@ export function curveSummary(points: readonly CurvePoint[], setting: Setting): C
   });
   if (raw.length === 0) return null;
   const of = raw.map(({ offered }, i) => ({ offered, kpps: medianAround(raw, i) }));
-  const peak = of.reduce((a, p) => (p.kpps > a.kpps ? p : a));
+  const most = Math.max(...of.map((p) => p.kpps));
+  // On a plateau the most is anywhere: it begins where nearly that is reached.
+  const peak = of.find((p) => p.kpps >= NEARLY * most) ?? of[0];
   const beyond = of.filter((p) => p.offered >= peak.offered && p.offered <= BEYOND * peak.offered * 1.001);
   return {
-    peak_kpps: peak.kpps,
+    peak_kpps: most,
     peak_offered_kpps: peak.offered,
-    kept: peak.kpps === 0 ? 0 : Math.min(...beyond.map((p) => p.kpps)) / peak.kpps,
+    kept: most === 0 ? 0 : Math.min(...beyond.map((p) => p.kpps)) / most,
     upto_kpps: Math.max(...beyond.map((p) => p.offered)),
   };
 }
