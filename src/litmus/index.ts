@@ -51,6 +51,7 @@ export * from './nic_service.js';
 export * from './nic_timed.js';
 export * from './page_pool_retire.js';
 export * from './page_pools.js';
+export * from './poll_loop_owes.js';
 export * from './rings.js';
 export * from './rps_choice.js';
 export * from './rps_settings.js';
