@@ -328,6 +328,14 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'rps-two-devices',
     'rps-two-sysctls',
   ],
+  rx_steps: [
+    'net-device-references',
+    'net-device-steps',
+    'recycle-steps',
+    'rx-drop-steps',
+    'rx-list-steps',
+    'rx-steps',
+  ],
   smp_calls: ['smp-call-busy', 'smp-call-cpu-down', 'smp-call-two-senders'],
   sockets: ['sock-closed', 'sock-queue-two-producers', 'sock-queue-wrap', 'sock-waiter'],
   steering: [

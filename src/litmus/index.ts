@@ -55,6 +55,7 @@ export * from './poll_loop_owes.js';
 export * from './rings.js';
 export * from './rps_choice.js';
 export * from './rps_settings.js';
+export * from './rx_steps.js';
 export * from './smp_calls.js';
 export * from './sockets.js';
 export * from './steering.js';
