@@ -20,7 +20,7 @@ import { EventPoll } from '../net/core/eventpoll.js';
 import { NAPI, NAPIF_STATE_PREFER_BUSY_POLL, NAPIF_STATE_SCHED } from '../net/core/napi.js';
 import { napiSchedulePrep } from '../net/core/napi_schedule.js';
 import { SockBusyLoop, setSockBusyPoll } from '../net/core/sock_busy.js';
-import { SOCK, sockReaderView, sockShutdown } from '../net/core/sock_queue.js';
+import { AF_INET, SOCK, sockCreate, sockReaderView, sockShutdown } from '../net/core/sock_queue.js';
 import { BUSY_POLL_STOP_COUNTED, BUSY_POLL_STOP_LINUX, NET } from '../net/core/softnet_data.js';
 import { queued, type WaitSetup, waiting } from './busy_waits.js';
 import { type BusySetup, busyFor, busySetup, LONG_NS, SHORT_NS } from './busy_world.js';
@@ -171,12 +171,14 @@ function ticking(): Platform {
 /** Counts polls; the frames stay where they are. */
 function counted(arena: Arena, s: WaitSetup) {
   const net = busyFor(arena, s, s.reader, ticking());
-  const seen = { polls: 0, budget: 0, arrives: false };
+  const seen = { polls: 0, budget: 0, arrives: false, closes: 0 };
   net.napiPollFns[0] = (_c, n, budget) => {
     seen.polls++;
     seen.budget = budget;
     if (seen.arrives) queued(arena, s);
     seen.arrives = false;
+    if (seen.closes !== 0) sockShutdown(arena.m, seen.closes);
+    seen.closes = 0;
     Atomics.and(n.m, n.state, ~NAPIF_STATE_SCHED);
     return 0;
   };
@@ -196,7 +198,10 @@ function others({ m }: Arena, s: WaitSetup): void {
 export const sockOptions: Litmus = litmus({
   name: 'busy-sock-options',
   memory: netMemory,
-  setup: (arena, label) => waiting(arena, label, busySetup(arena, label)),
+  setup: (arena, label) => ({
+    ...waiting(arena, label, busySetup(arena, label)),
+    open: sockCreate(arena.m, AF_INET, 8, 1, 1),
+  }),
   threads: {
     reader(arena, s) {
       const { m } = arena;
@@ -226,8 +231,13 @@ export const sockOptions: Litmus = litmus({
       must(loop.run(true) && seen.polls === 0, 'polled, though another one owns it');
       must((Atomics.load(m, s.napi) & NAPIF_STATE_PREFER_BUSY_POLL) === 0, 'SO_PREFER_BUSY_POLL stays set');
       Atomics.and(m, s.napi, ~NAPIF_STATE_SCHED);
-      sockShutdown(m, s.sock);
+      seen.closes = s.sock;
       must(loop.run(false) && seen.polls === 2, 'a closed socket does not end the loop');
+      must(!loop.run(false) && seen.polls === 2, 'it busy polls for a socket that is closed');
+      setSockBusyPoll(m, s.open, { busyPollUs: 4 });
+      Atomics.store(m, s.open + SOCK.napiId, s.id);
+      const both = new SockBusyLoop(net, [r, sockReaderView(m, s.open)]);
+      must(both.run(false) && seen.polls === 8, 'a closed socket ends the loop for one that is open');
     },
     others,
   },

@@ -5,6 +5,7 @@ import type { Mutant } from './mutant.js';
 const BUSY_POLL = 'net/core/busy_poll.js';
 const NAPI_SCHEDULE = 'net/core/napi_schedule.js';
 const NAPI_CONTROL = 'net/core/napi_control.js';
+const SOCK_BUSY = 'net/core/sock_busy.js';
 const EVENTPOLL = 'net/core/eventpoll.js';
 
 export const BUSY_SOCKET_MUTANTS: readonly Mutant[] = Object.freeze([
@@ -495,5 +496,21 @@ export const BUSY_SOCKET_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [{ file: BUSY_POLL, find: ' || napiDisablePending(n)', replace: '' }],
     test: 'busy-poll-lets-disable',
     verdict: 'livelock',
+  },
+  {
+    name: 'closed-socket-ends-all-loops',
+    commit: 'own',
+    why: 'one closed socket of several ends the loop for those that are open',
+    edits: [{ file: SOCK_BUSY, find: 'return !open ||', replace: 'return true ||' }],
+    test: 'busy-sock-options',
+    verdict: 'assertion',
+  },
+  {
+    name: 'loop-for-closed-socket',
+    commit: 'own',
+    why: 'the instance of a socket that is closed is polled for nobody',
+    edits: [{ file: SOCK_BUSY, find: 'if (readers[i].closed())\n                continue;', replace: '' }],
+    test: 'busy-sock-options',
+    verdict: 'assertion',
   },
 ]);
