@@ -5,7 +5,6 @@
  */
 export const LONG_TESTS: readonly string[] = Object.freeze([
   'timed-two-pollers',
-  'cable-full-ring',
   'cable-channels',
   'backlog-flush-softirq',
   'cable-down-up',

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { traceHtml } from '../check/html.js';
 import type { Limits } from '../check/limits.js';
-import { type Litmus, noTest } from '../check/litmus.js';
+import { type Litmus, litmusTests, noTest } from '../check/litmus.js';
 import { CheckUsageError, RefusedError } from '../check/refuse.js';
 import { traceText } from '../check/report.js';
 import { readSuite, Suite, type SuiteSource } from '../check/suite.js';
@@ -81,7 +81,7 @@ async function run(names: readonly string[], o: CheckOptions): Promise<number> {
   if (o.replay !== undefined) return replay(o, suite);
   const selected = select(suite.names, names);
   return o.list
-    ? list(suite, selected, o.json)
+    ? list(await listed(suite, selected, o.module === undefined), o.json)
     : explore(source, selected, (test) => suite.fileOf(test), limits, o);
 }
 
@@ -90,9 +90,15 @@ function select(all: readonly string[], names: readonly string[]): readonly stri
   return names.length === 0 ? all : all.filter((name) => names.includes(name));
 }
 
-async function list(suite: Suite, names: readonly string[], json: boolean): Promise<number> {
+/** Tests of this package are listed as they are: to instrument them all would take most of a second. */
+async function listed(suite: Suite, names: readonly string[], own: boolean): Promise<readonly Litmus[]> {
+  const plain = own ? litmusTests(await import('../litmus/index.js')) : [];
   const tests: Litmus[] = [];
-  for (const name of names) tests.push((await suite.load(name)).test);
+  for (const name of names) tests.push(plain.find((t) => t.name === name) ?? (await suite.load(name)).test);
+  return tests;
+}
+
+function list(tests: readonly Litmus[], json: boolean): number {
   if (json) {
     const rows = tests.map((t) => ({ test: t.name, threads: t.threadNames, forbids: t.forbids, why: t.why }));
     process.stdout.write(`${JSON.stringify({ tests: rows }, null, 2)}\n`);
