@@ -127,7 +127,8 @@ async function explore(
   limits: Limits,
   o: CheckOptions,
 ): Promise<number> {
-  const batches = batchesOf(names, (name) => name, fileOf, source.long ?? []);
+  const jobs = o.jobs ?? jobsFor(names.length);
+  const batches = batchesOf(names, (name) => name, fileOf, source.long ?? [], jobs);
   const html = o.trace !== undefined;
   const work: CheckWork = { source, limits, mutants: false, html, batches, state: workState() };
   let interrupted = false;
@@ -141,7 +142,7 @@ async function explore(
   let shown = 0;
   await runPool(
     work,
-    o.jobs ?? jobsFor(names.length),
+    jobs,
     () => {
       begin = performance.now();
     },

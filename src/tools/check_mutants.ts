@@ -74,17 +74,19 @@ export async function checkMutants(
   const begin = performance.now();
   const all = await Suite.open(suite);
   const testOf = new Map(mutants.map((m) => [m.name, m.test]));
+  const jobs = o.jobs ?? jobsFor(mutants.length);
   const batches = batchesOf(
     mutants.map((m) => m.name),
     (name) => testOf.get(name) ?? '',
     (test) => all.fileOf(test),
     suite.long ?? [],
+    jobs,
   );
   const found = new Map<string, MutantResult>();
   const work: CheckWork = { source: suite, limits, mutants: true, html: false, batches, state: workState() };
   await runPool(
     work,
-    o.jobs ?? jobsFor(mutants.length),
+    jobs,
     () => {},
     (r) => found.set((r as MutantResult).mutant.name, r as MutantResult),
   );

@@ -16,9 +16,12 @@ export function jobsFor(names: number): number {
   return Math.max(1, Math.min(availableParallelism(), MAX_JOBS, Math.floor(names / NAMES_A_JOB)));
 }
 
+/** Batches that each thread gets at least, if there are names enough. */
+const BATCHES_A_JOB = 4;
+
 /**
  * Puts names into batches: those that take long first, one by one, so that no thread ends long before another; then
- * those that are loaded from one file together.
+ * those that are loaded from one file, a few together.
  * @param fileOf which file a name's test is in
  * @param long names of tests that take long, the longest first
  */
@@ -27,17 +30,26 @@ export function batchesOf(
   testOf: (name: string) => string,
   fileOf: (test: string) => number,
   long: readonly string[],
+  jobs: number,
 ): string[][] {
+  const most = Math.max(1, Math.min(NAMES_A_JOB, Math.floor(names.length / (jobs * BATCHES_A_JOB))));
   const rank = new Map(long.map((name, i) => [name, i]));
   const rankOf = (name: string): number => rank.get(testOf(name)) ?? Infinity;
   const first = names.filter((n) => rankOf(n) < Infinity).sort((a, b) => rankOf(a) - rankOf(b));
+  const rest: string[][] = [];
   const byFile = new Map<number, string[]>();
   for (const name of names) {
     if (rankOf(name) < Infinity) continue;
     const file = fileOf(testOf(name));
-    byFile.set(file, [...(byFile.get(file) ?? []), name]);
+    let batch = byFile.get(file);
+    if (batch === undefined || batch.length === most) {
+      batch = [];
+      byFile.set(file, batch);
+      rest.push(batch);
+    }
+    batch.push(name);
   }
-  return [...first.map((name) => [name]), ...byFile.values()];
+  return [...first.map((name) => [name]), ...rest];
 }
 
 /**
