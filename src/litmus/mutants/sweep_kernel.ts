@@ -45,7 +45,7 @@ export const SWEEP_KERNEL_MUTANTS: readonly Mutant[] = Object.freeze([
     verdict: 'assertion',
   },
   {
-    name: 'park-does-not-wait',
+    name: 'park-sleeps-not',
     commit: 'own',
     why: 'kthread_park returns while the thread still works',
     edits: [
