@@ -35,6 +35,9 @@ export const KERNEL = struct(
   }),
   line('lock holders', { cpuHotplug: words(2, 'mutex: one CPU comes or goes at a time') }),
   line('the layer above, at boot', { net: word('root of the network layer (struct net)') }),
+  line('main thread; read plainly, by tracers', {
+    tracing: word('1 while threads record their tracepoints'),
+  }),
 );
 
 /** Where the kernel's roots lie. */
