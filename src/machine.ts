@@ -542,11 +542,17 @@ export class Machine {
     return this.tracing.on;
   }
 
-  /**
-   * Records the tracepoints of all threads for a while (docs/tracing.md).
-   * @param seconds how long
-   * @throws Error if it is being traced
-   */
+  /** Has all threads record their tracepoints (docs/tracing.md) until `traceStop`. @throws Error if they do */
+  traceStart(): void {
+    this.tracing.start();
+  }
+
+  /** @returns what was recorded since `traceStart` */
+  traceStop(): Trace {
+    return this.tracing.stop();
+  }
+
+  /** Both, with so many seconds in between. @throws Error if the machine is being traced */
   async trace(seconds: number): Promise<Trace> {
     this.tracing.start();
     try {

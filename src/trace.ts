@@ -10,7 +10,7 @@ export interface TraceThread {
   readonly taskAt: number;
 }
 
-/** Events in the order in which they were collected: those of one thread are in order of time. */
+/** Events in order of time, as the clocks of their threads have it: these differ by less than 1 us. */
 export interface Trace {
   readonly threads: readonly TraceThread[];
   /** Names of what arguments point to, by address. */

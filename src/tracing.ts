@@ -24,6 +24,9 @@ interface Ring {
   tail: number;
 }
 
+const COLUMNS = ['ns', 'thread', 'tp', 'cpu', 'a', 'b', 'c'] as const;
+type ColumnName = (typeof COLUMNS)[number];
+
 /** Columns that grow. */
 class Columns {
   count = 0;
@@ -40,16 +43,36 @@ class Columns {
     const { length } = this.ns;
     if (this.count < length) return true;
     if (length >= MAX_TRACE_EVENTS) return false;
-    for (const name of ['ns', 'thread', 'tp', 'cpu', 'a', 'b', 'c'] as const) this.grow(name, length * 2);
+    for (const name of COLUMNS) this.grow(name, length * 2);
     return true;
   }
 
-  private grow(name: 'ns' | 'thread' | 'tp' | 'cpu' | 'a' | 'b' | 'c', length: number): void {
+  private grow(name: ColumnName, length: number): void {
     const old = this[name];
     const grown = new (old.constructor as new (n: number) => typeof old)(length);
     grown.set(old);
     (this as Record<typeof name, typeof old>)[name] = grown;
   }
+}
+
+/** Rings were emptied one after the other: puts the events of all threads in order of time. */
+function inOrder(c: Columns): Pick<Trace, 'ns' | 'thread' | 'tp' | 'cpu' | 'a' | 'b' | 'c'> {
+  const order = new Uint32Array(c.count).map((_, i) => i);
+  order.sort((x, y) => c.ns[x] - c.ns[y] || x - y);
+  const take = <A extends Columns[ColumnName]>(column: A): A => {
+    const sorted = new (column.constructor as new (n: number) => A)(c.count);
+    for (let i = 0; i < c.count; i++) sorted[i] = column[order[i]];
+    return sorted;
+  };
+  return {
+    ns: take(c.ns),
+    thread: take(c.thread),
+    tp: take(c.tp),
+    cpu: take(c.cpu),
+    a: take(c.a),
+    b: take(c.b),
+    c: take(c.c),
+  };
 }
 
 /** The tracing of one machine. */
@@ -111,13 +134,7 @@ export class Tracing {
       lost,
       beganNs,
       endedNs: this.clock.nowNs(),
-      ns: columns.ns.slice(0, count),
-      thread: columns.thread.slice(0, count),
-      tp: columns.tp.slice(0, count),
-      cpu: columns.cpu.slice(0, count),
-      a: columns.a.slice(0, count),
-      b: columns.b.slice(0, count),
-      c: columns.c.slice(0, count),
+      ...inOrder(columns),
     };
   }
 
@@ -162,7 +179,7 @@ export class Tracing {
 
   private dropFirst(first: number, n: number): void {
     const { columns } = this;
-    for (const name of ['ns', 'thread', 'tp', 'cpu', 'a', 'b', 'c'] as const) {
+    for (const name of COLUMNS) {
       columns[name].copyWithin(first, first + n, columns.count);
     }
     columns.count -= n;
