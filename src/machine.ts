@@ -537,6 +537,11 @@ export class Machine {
   private dismantled = false;
   private closed = false;
 
+  /** The devices there are, but for loopbacks. */
+  netDevices(): NetDevice[] {
+    return [...this.devices];
+  }
+
   /** true while `trace` runs, or all of it is traced. */
   get traced(): boolean {
     return this.tracing.on;

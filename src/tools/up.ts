@@ -15,6 +15,7 @@ import { HttpError } from '../uapi/server/http_error.js';
 import { type Claim, claimSocket } from '../uapi/server/socket_claim.js';
 import { SocketPathError, socketPath } from '../uapi/server/socket_path.js';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SKIPPED, EXIT_USAGE } from './exit_codes.js';
+import { topAnswer } from './top/answer.js';
 import { parseBootParameters, parseDevice } from './up_options.js';
 
 export interface UpOptions {
@@ -181,6 +182,7 @@ class Run {
             wakeups: t.wakeups,
             serial: t.serial,
           })),
+      top: () => topAnswer(machine),
       trace: async (seconds) => {
         if (machine.traced)
           throw new HttpError(409, 'the machine is being traced; try again when that has ended');

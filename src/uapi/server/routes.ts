@@ -75,6 +75,13 @@ const ROUTES: readonly Route[] = [
     run: ethtool,
   },
   {
+    method: 'GET',
+    path: /^\/top$/,
+    shown: '/top',
+    does: 'counters of CPUs and instances (softnet top makes rates of them)',
+    run: top,
+  },
+  {
     method: 'POST',
     path: /^\/trace$/,
     shown: '/trace',
@@ -129,6 +136,10 @@ async function index(backend: Backend): Promise<Answer> {
 
 async function threads(backend: Backend): Promise<Answer> {
   return json({ pid: process.pid, threads: backend.threads() });
+}
+
+async function top(backend: Backend): Promise<Answer> {
+  return json(await backend.top());
 }
 
 async function trace(backend: Backend, _rest: string, body: string): Promise<Answer> {
