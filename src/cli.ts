@@ -14,6 +14,8 @@ import { addPahole } from './tools/commands/pahole.js';
 import { addReconfig } from './tools/commands/reconfig.js';
 import { addReplay } from './tools/commands/replay.js';
 import { addRr } from './tools/commands/rr.js';
+import { addTop } from './tools/commands/top.js';
+import { addTrace } from './tools/commands/trace.js';
 import { addUp } from './tools/commands/up.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_USAGE } from './tools/exit_codes.js';
 
@@ -27,6 +29,8 @@ const COMMANDS: readonly AddCommand[] = [
   addBacklog,
   addRr,
   addClients,
+  addTop,
+  addTrace((args) => run(['node', 'softnet', ...args])),
 ];
 
 function version(): string {
@@ -45,12 +49,13 @@ function program(done: Done): Command {
   return cli;
 }
 
-async function main(): Promise<number> {
+/** Runs the command line. @param argv as process.argv @returns the exit code */
+async function run(argv: readonly string[]): Promise<number> {
   let code = EXIT_OK;
   try {
     await program((c) => {
       code = c;
-    }).parseAsync();
+    }).parseAsync(argv);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
     const message = error instanceof Error ? error.message : String(error);
@@ -61,4 +66,4 @@ async function main(): Promise<number> {
 }
 
 process.stdout.on('error', onOutputError);
-process.exitCode = await main();
+process.exitCode = await run(process.argv);

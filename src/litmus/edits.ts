@@ -27,12 +27,12 @@ export const EDITS: readonly Edit[] = Object.freeze([
   },
   counter(
     'kernel/sched.js',
-    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    while',
+    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    trace(cur, TP_SCHED_SWITCH_OUT, state);\n    while',
     'm[task.at + TASK.nvcsw] = 0;\n    while',
   ),
   counter(
     'kernel/sched.js',
-    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    let leftUs',
+    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    trace(cur, TP_SCHED_SWITCH_OUT, state);\n    let leftUs',
     'm[task.at + TASK.nvcsw] = 0;\n    let leftUs',
   ),
   counter('kernel/softirq.js', 'm[cpu.at + CPU.softirqRuns]++', 'm[cpu.at + CPU.softirqRuns] = 0'),

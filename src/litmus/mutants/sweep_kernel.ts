@@ -51,8 +51,8 @@ export const SWEEP_KERNEL_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: KTHREAD,
-        find: ['wakeUpProcess(m, t); // K1', '    sleepOnCompletion(cur, t + TASK.parked);'].join('\n'),
-        replace: 'wakeUpProcess(m, t);',
+        find: ['tryToWakeUp(cur, t); // K1', '    sleepOnCompletion(cur, t + TASK.parked);'].join('\n'),
+        replace: 'tryToWakeUp(cur, t);',
       },
     ],
     test: 'kthread-park-waits',
