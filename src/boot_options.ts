@@ -42,6 +42,13 @@ export interface BootOptions {
   readonly busyPollStop?: keyof typeof BUSY_POLL_STOP;
   /** What each call of a socket costs on top of its work, nanoseconds: a system call's boundary; 0. */
   readonly syscallNs?: number;
+  /**
+   * Whether softirqs run at the end of an interrupt and of a system call while ksoftirqd is at work: 'leave' them to it (Linux
+   * from 2016 to 2023), or 'inline' (before and since).
+   */
+  readonly softirqAtExit?: keyof typeof SOFTIRQ_AT_EXIT;
+  /** Fragments of UDP datagrams over IPv4 are put together before they reach a socket; else they go up as they are. */
+  readonly ipDefrag?: boolean;
   /** Fault injection: this request for a kernel thread is refused, counted from 1. */
   readonly failKthread?: number;
 }
@@ -56,6 +63,8 @@ const THREAD_BACKLOG = Object.freeze({
   on: THREAD_BACKLOG_NAPI_ON,
   'no-bypass': THREAD_BACKLOG_NAPI_NO_BYPASS,
 });
+const SOFTIRQ_AT_EXIT = Object.freeze({ leave: 0, inline: 1 });
+const SOFTIRQ_AT_EXIT_NAMES = Object.keys(SOFTIRQ_AT_EXIT) as (keyof typeof SOFTIRQ_AT_EXIT)[];
 const BUSY_POLL_STOP = Object.freeze({ linux: BUSY_POLL_STOP_LINUX, counted: BUSY_POLL_STOP_COUNTED });
 const BUSY_POLL_STOP_NAMES = Object.keys(BUSY_POLL_STOP) as (keyof typeof BUSY_POLL_STOP)[];
 const THREAD_BACKLOG_NAMES = Object.keys(THREAD_BACKLOG) as (keyof typeof THREAD_BACKLOG)[];
@@ -76,6 +85,8 @@ export interface BootParams {
   readonly napiKthreadPersist: number;
   readonly threadBacklogNapi: number;
   readonly busyPollStop: number;
+  readonly softirqInline: number;
+  readonly ipDefrag: boolean;
 }
 
 /** Checks the options. @throws OptionError for one that is out of range */
@@ -94,7 +105,10 @@ export function bootParams(o: BootOptions): BootParams {
       PERSIST[checkChoice('napiKthreadPersist', o.napiKthreadPersist, PERSIST_NAMES, 'fixed')],
     threadBacklogNapi:
       THREAD_BACKLOG[checkChoice('threadBacklogNapi', o.threadBacklogNapi, THREAD_BACKLOG_NAMES, 'off')],
+    softirqInline:
+      SOFTIRQ_AT_EXIT[checkChoice('softirqAtExit', o.softirqAtExit, SOFTIRQ_AT_EXIT_NAMES, 'leave')],
     busyPollStop: BUSY_POLL_STOP[checkChoice('busyPollStop', o.busyPollStop, BUSY_POLL_STOP_NAMES, 'linux')],
+    ipDefrag: o.ipDefrag === true,
   };
 }
 

@@ -14,6 +14,7 @@ import { addPahole } from './tools/commands/pahole.js';
 import { addReconfig } from './tools/commands/reconfig.js';
 import { addReplay } from './tools/commands/replay.js';
 import { addRr } from './tools/commands/rr.js';
+import { addStream } from './tools/commands/stream.js';
 import { addTop } from './tools/commands/top.js';
 import { addTrace } from './tools/commands/trace.js';
 import { addUp } from './tools/commands/up.js';
@@ -28,6 +29,7 @@ const COMMANDS: readonly AddCommand[] = [
   addReconfig,
   addBacklog,
   addRr,
+  addStream,
   addClients,
   addTop,
   addTrace((args) => run(['node', 'softnet', ...args])),

@@ -12,7 +12,9 @@ export type { Socket, SocketOptions } from './socket.js';
 export type { NapiInfo, NapiMode } from './threads/control_ops.js';
 export type { Pace } from './threads/feeds.js';
 export type { TimedOptions, TimedResult, TimedSchedule, TimedWire } from './timed_wire.js';
+export { datagramFrames } from './timed_wire.js';
 export type { SoftnetStat } from './uapi/softnet_stat.js';
+export type { Vhost, VhostOptions } from './vhost.js';
 export type { Xsk, XskOptions, XskStatistics } from './xsk.js';
 
 /**

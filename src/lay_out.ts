@@ -14,12 +14,15 @@ import {
   DEV_WEIGHT,
   FLOW_LIMIT_TABLE_LEN,
   GRO_NORMAL_BATCH,
+  IPFRAG_HIGH_THRESH,
+  IPFRAG_TIME,
   NET,
   NETDEV_MAX_BACKLOG,
   NR_PORTS,
   SKB_DEFER_MAX,
   SOFTNET_DATA,
 } from './net/core/softnet_data.js';
+import { fqdirInit } from './net/ipv4/inet_fragment.js';
 
 /**
  * Lays a machine's roots out in an empty arena. Before any thread starts.
@@ -31,11 +34,13 @@ export function layOut(m: Int32Array, boot: BootParams): number {
   mmInit(m);
   rcuInit(m);
   m[KERNEL_AT + KERNEL.nrCpus] = cpus;
+  m[KERNEL_AT + KERNEL.softirqInline] = boot.softirqInline;
   m[KERNEL_AT + KERNEL.cpus] = allocPercpu(m, CPU, cpus);
   const net = kmalloc(m, NET.SIZE);
   const softnetData = allocPercpu(m, SOFTNET_DATA, cpus);
   const udpTable = kmalloc(m, NR_PORTS);
-  if (net === 0 || softnetData === 0 || udpTable === 0) {
+  const fqdir = boot.ipDefrag ? fqdirInit(m) : 0;
+  if (net === 0 || softnetData === 0 || udpTable === 0 || (boot.ipDefrag && fqdir === 0)) {
     throw new SoftnetError('laying out the machine', ENOMEM, 'boot with more memory (memoryBytes)');
   }
   m[KERNEL_AT + KERNEL.net] = net;
@@ -52,6 +57,9 @@ export function layOut(m: Int32Array, boot: BootParams): number {
   m[net + NET.skbDeferMax] = SKB_DEFER_MAX;
   m[net + NET.flowLimitTableLen] = FLOW_LIMIT_TABLE_LEN;
   m[net + NET.rpsCpuMask] = cpus === 1 ? 0 : (1 << (32 - Math.clz32(cpus - 1))) - 1;
+  m[net + NET.fqdir] = fqdir;
+  m[net + NET.ipfragHighThresh] = IPFRAG_HIGH_THRESH;
+  m[net + NET.ipfragTime] = IPFRAG_TIME;
   m[net + NET.busyPollStop] = boot.busyPollStop;
   m[net + NET.threadBacklogNapi] = boot.threadBacklogNapi;
   m[net + NET.napiKthreadPersist] = boot.napiKthreadPersist;

@@ -19,7 +19,7 @@ import { NetDevice } from './net_device.js';
 import { checkDeviceName, type NetDeviceOptions, netdevParams } from './net_device_options.js';
 import { Sender } from './sender.js';
 import { Socket, type SocketOptions, socketParams } from './socket.js';
-import { type CpuStat, Statistics, type ThreadStats } from './statistics.js';
+import { type CpuStat, type ReassemblyStats, Statistics, type ThreadStats } from './statistics.js';
 import type { ControlOp, ControlResult } from './threads/control_ops.js';
 import { ControlQueue } from './threads/control_queue.js';
 import { Kthreadd, newRecord, type ThreadRecord, threadDied } from './threads/kthreadd.js';
@@ -419,6 +419,16 @@ export class Machine {
   /** @returns true if no CPU has frames in its backlog */
   backlogsIdle(): boolean {
     return this.statistics.backlogsIdle();
+  }
+
+  /** What the reassembly of fragments counts and holds; null without `ipDefrag`. */
+  reassembly(): ReassemblyStats | null {
+    return this.statistics.reassembly();
+  }
+
+  /** Gives up every datagram that waits for fragments, as if their time were over (frag_reasm_timeout). */
+  async flushFragments(): Promise<void> {
+    await this.change({ name: 'frag-flush' }, 'giving up the fragments that wait');
   }
 
   /** Frames dropped so far, by reason; reasons without any are left out. */

@@ -8,6 +8,7 @@ import type { TimedParams } from './drivers/net/sim_nic_timed_make.js';
 import { checkGivenInt, checkInt, OptionError, SoftnetError } from './errors.js';
 import { EBUSY, ENOMEM } from './kernel/errno.js';
 import { IRQ_DESC } from './kernel/irq.js';
+import { putTaskStruct } from './kernel/kthread.js';
 import type { Machine } from './machine.js';
 import { ringLength } from './mm/ring.js';
 import { TASK_KIND_NIC } from './net/core/ids.js';
@@ -32,6 +33,7 @@ import {
 import { newRecord } from './threads/kthreadd.js';
 import { type TimedOptions, TimedWire, timedParams } from './timed_wire.js';
 import { txCounters } from './uapi/devices.js';
+import { Vhost, type VhostOptions } from './vhost.js';
 
 /** What feeding a device came to. */
 export interface WireResult {
@@ -81,6 +83,8 @@ export class NetDevice {
   private readonly looks = new Map<number, { readonly work: number; readonly emptyPolls: number }>();
   /** The timed wire that is plugged in or about to be. */
   private timed: Promise<TimedWire> | null = null;
+  /** The machine in front, if it has one or is about to. */
+  private vhost: Promise<Vhost> | null = null;
 
   constructor(machine: Machine, params: NetdevParams, at: number) {
     this.machine = machine;
@@ -360,6 +364,31 @@ export class NetDevice {
     }
   }
 
+  /**
+   * Has another machine bring the frames, that stands in front of this one. Resolves when it may. It ends with the sockets of
+   * its tun devices (Vhost.stop, or the end of that machine).
+   */
+  async attachVhost(options: VhostOptions): Promise<Vhost> {
+    this.throwIfFed();
+    const { arena } = this.machine;
+    const nic = arena.m[this.at + NET_DEVICE.priv];
+    Atomics.and(arena.m, nic + SIM_NIC.doorbell, ~NIC_STOP);
+    Atomics.store(arena.m, nic + SIM_NIC.frames, 0);
+    const taskAt = this.machine.newTask(TASK_KIND_NIC, `nic/${this.name}`, 0);
+    const vhost = Vhost.run(this.machine, this, taskAt, options);
+    const ended = vhost
+      .then((v) => v.done)
+      .finally(() => {
+        putTaskStruct(arena.m, taskAt);
+        this.feeding = null;
+        this.vhost = null;
+      });
+    ended.catch(() => {});
+    this.feeding = ended;
+    this.vhost = vhost;
+    return vhost;
+  }
+
   /** Frames the source of the run under way has given so far. */
   get progress(): number {
     return (
@@ -378,7 +407,8 @@ export class NetDevice {
     const word = this.machine.arena.m[this.at + NET_DEVICE.priv] + SIM_NIC.doorbell;
     Atomics.or(this.machine.arena.m, word, NIC_STOP);
     Atomics.notify(this.machine.arena.m, word);
-    await this.feeding.catch(() => {});
+    await this.vhost?.then((v) => v.stop()).catch(() => {});
+    await this.feeding?.catch(() => {});
   }
 
   /**

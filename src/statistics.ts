@@ -8,6 +8,7 @@ import { perCpuPtr } from './mm/percpu.js';
 import { TASK_KIND_NAPI } from './net/core/ids.js';
 import { NAPI, NAPIF_STATE_SCHED } from './net/core/napi.js';
 import { DROP_REASON_NAMES, NET, SOFTNET_DATA } from './net/core/softnet_data.js';
+import { FQDIR } from './net/ipv4/inet_fragment.js';
 import type { Kthreadd, ThreadRecord } from './threads/kthreadd.js';
 import { readSchedStat } from './threads/os_thread.js';
 import { type SoftnetStat, softnetStatOf } from './uapi/softnet_stat.js';
@@ -28,6 +29,23 @@ export interface ThreadStats {
   readonly running: boolean;
   /** Its number among all the machine ever had, from 1: a thread id is used again when its worker is. */
   readonly serial: number;
+}
+
+/** What the reassembly of fragments counts, as in /proc/net/snmp, and what it holds now. */
+export interface ReassemblyStats {
+  /** Fragments that came. */
+  readonly reasmReqds: number;
+  /** Datagrams put together. */
+  readonly reasmOKs: number;
+  /** Failures: datagrams given up, and fragments not taken for want of memory. */
+  readonly reasmFails: number;
+  /** Datagrams of these whose rest did not come in time. */
+  readonly reasmTimeout: number;
+  /** Datagrams of these whose fragments overlapped. */
+  readonly reasmOverlaps: number;
+  /** Datagrams that wait, and bytes held for them. */
+  readonly queues: number;
+  readonly memBytes: number;
 }
 
 /** What softnet_data counts for a CPU, and how often its softirqs were left to ksoftirqd. */
@@ -121,6 +139,23 @@ export class Statistics {
       if ((state & NAPIF_STATE_SCHED) !== 0) return false;
     }
     return true;
+  }
+
+  /** What the reassembly of fragments counts; null: fragments are not put together. */
+  reassembly(): ReassemblyStats | null {
+    const { m } = this.arena;
+    const at = m[this.net + NET.fqdir];
+    if (at === 0) return null;
+    const word = (offset: number): number => Atomics.load(m, at + offset) >>> 0;
+    return {
+      reasmReqds: word(FQDIR.reasmReqds),
+      reasmOKs: word(FQDIR.reasmOKs),
+      reasmFails: word(FQDIR.reasmFails),
+      reasmTimeout: word(FQDIR.reasmTimeout),
+      reasmOverlaps: word(FQDIR.reasmOverlaps),
+      queues: word(FQDIR.nrQueues),
+      memBytes: word(FQDIR.mem),
+    };
   }
 
   /** Frames dropped so far, by reason; reasons without any are left out. */

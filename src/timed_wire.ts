@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A timed wire, as the main thread sees it: what it brings, how far it is, its end. */
+import { udp4Frames } from './drivers/net/frame_builder.js';
 import { TIMED_MAX_COUNT, TIMED_WIRE } from './drivers/net/sim_nic_timed.js';
 import type { TimedCounts } from './drivers/net/sim_nic_timed_main.js';
 import type { TimedParams } from './drivers/net/sim_nic_timed_make.js';
 import { checkGivenInt, checkInt, OptionError } from './errors.js';
 import type { Machine } from './machine.js';
+import { ETH_HLEN, IPV4_HLEN, UDP_HLEN } from './net/core/headers/protocols.js';
 import { SKB_DATA_BYTES } from './net/core/skbuff.js';
 import { FLOW_DST_IP, flowSrcIp, flowSrcPort } from './threads/generator_flow.js';
 
@@ -17,12 +19,23 @@ export type TimedSchedule =
   /** Each frame that the driver sends by the queue comes back so much later; ends after `count`, or by stop(). */
   | { readonly echo: { readonly turnaroundNs: number }; readonly count?: number };
 
-/** What arrives: UDP over IPv4, as the generator makes it, with the frame's number in the first 4 bytes of its payload. */
+/**
+ * What arrives: UDP over IPv4, as the generator makes it, with the frame's number in the first 4 bytes of its payload; where a
+ * datagram comes in several frames, that of the first of them.
+ */
 export type TimedOptions = TimedSchedule & {
   /** Length of each frame, bytes; 64. */
   readonly frameBytes?: number;
-  /** Destination port; 9. */
+  /**
+   * Instead: payload of each datagram, 1 to 65507 bytes. What does not fit the MTU comes as a train of fragments
+   * (`datagramFrames` of them): each arrival is the next frame, and the flows take turns by the datagram. Not for an echo.
+   */
+  readonly datagramBytes?: number;
+  /** With `datagramBytes`: the longest IP packet of the link, 68 to 2034 bytes; 1500. */
+  readonly mtu?: number;
+  /** Destination port of flow i: `port + i % ports`; 9 and 1. */
   readonly port?: number;
+  readonly ports?: number;
   /** Flows in turn; 1. */
   readonly flows?: number;
   /** The schedule begins so long after the call has reached the device, ns; 1 ms. */
@@ -39,17 +52,50 @@ export interface TimedResult extends TimedCounts {
 
 const MIN_FRAME_BYTES = 60;
 const MAX_FLOWS = 4096;
+const DEFAULT_MTU = 1500;
+const MIN_MTU = 68;
+const MAX_DATAGRAM_BYTES = 65535 - IPV4_HLEN - UDP_HLEN;
 const DEFAULT_START_IN_NS = 1e6;
+
+/** @returns frames that a datagram of so many bytes of payload takes on a link of that MTU */
+export function datagramFrames(datagramBytes: number, mtu = DEFAULT_MTU): number {
+  const bytes = checkGivenInt('datagramBytes', datagramBytes, 0, MAX_DATAGRAM_BYTES);
+  return udp4Frames(bytes, checkGivenInt('mtu', mtu, MIN_MTU, 65535));
+}
+
+/** The datagrams a user wants instead of frames, if he does. */
+function datagramParams(options: TimedOptions): TimedParams['datagram'] {
+  if (options.datagramBytes === undefined) {
+    if (options.mtu === undefined) return undefined;
+    throw new OptionError('mtu', options.mtu, 'it together with datagramBytes');
+  }
+  if (options.frameBytes !== undefined) {
+    throw new OptionError('frameBytes', options.frameBytes, 'either it or datagramBytes');
+  }
+  if ('echo' in options)
+    throw new OptionError('datagramBytes', options.datagramBytes, 'frameBytes to an echo');
+  return {
+    bytes: checkInt('datagramBytes', options.datagramBytes, 1, 1, MAX_DATAGRAM_BYTES),
+    mtu: checkInt('mtu', options.mtu, DEFAULT_MTU, MIN_MTU, SKB_DATA_BYTES - ETH_HLEN),
+  };
+}
 
 /** Checks a user's options. */
 export function timedParams(options: TimedOptions, queues: number): TimedParams {
   const flows = checkInt('flows', options.flows, 1, 1, MAX_FLOWS);
+  const port = checkInt('port', options.port, 9, 1, 65535);
+  const ports = checkInt('ports', options.ports, 1, 1, Math.min(MAX_FLOWS, 65536 - port));
+  const datagram = datagramParams(options);
   const common = {
+    ...(datagram === undefined ? {} : { datagram }),
     queue: checkInt('queue', options.queue, 0, 0, queues - 1),
     frameBytes: checkInt('frameBytes', options.frameBytes, 64, MIN_FRAME_BYTES, SKB_DATA_BYTES),
-    flows: Array.from({ length: flows }, (_, i) => ({ srcIp: flowSrcIp(i), srcPort: flowSrcPort(i) })),
+    flows: Array.from({ length: flows }, (_, i) => ({
+      srcIp: flowSrcIp(i),
+      srcPort: flowSrcPort(i),
+      dstPort: port + (i % ports),
+    })),
     dstIp: FLOW_DST_IP,
-    dstPort: checkInt('port', options.port, 9, 1, 65535),
     startInNs: checkNs('startInNs', options.startInNs ?? DEFAULT_START_IN_NS, 0),
   };
   const given = ['periodNs', 'timesNs', 'echo'].filter((key) => key in options);

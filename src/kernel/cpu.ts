@@ -33,14 +33,20 @@ export const CPU = struct(
   }),
   line('holder of the CPU hotplug mutex; `online` also under the CPU’s bhLock', {
     online: word('1 while it takes interrupts, timers and softirqs'),
-    task: word('task_struct of the CPU’s own thread'),
+    task: word(
+      'task_struct of the thread that serves it: its own, or one that stands in for that (cpu_stand_in.ts)',
+    ),
+    ownTask: word('task_struct of the CPU’s own thread'),
     ksoftirqd: word('task_struct of ksoftirqd/N'),
   }),
   line('holder of the CPU hotplug mutex (store 1), the CPU’s own thread (exchange with 0)', {
-    dying: word('1: its thread is to report that it rests'),
+    dying: word('1: its own thread is to report that it rests'),
   }),
   line('the CPU’s own thread completes, the holder of the CPU hotplug mutex waits', {
-    idleDead: words(COMPLETION_WORDS, 'completion: its thread has seen that it is offline, and rests'),
+    idleDead: words(
+      COMPLETION_WORDS,
+      'completion: its own thread has seen that it does not serve, and rests',
+    ),
   }),
   line('ksoftirqd/N', {
     ksoftirqdActive: word('1 from the end of its setup or unpark to its park or cleanup'),
@@ -76,6 +82,11 @@ export class Cpu {
     this.timerLook = at + CPU.timerLook;
     this.online = at + CPU.online;
   }
+}
+
+/** @returns the task_struct of the thread that serves it: load it behind the store of what it is to see */
+export function cpuTask(cpu: Cpu): number {
+  return Atomics.load(cpu.m, cpu.at + CPU.task);
 }
 
 /** @returns true while the CPU takes interrupts, timers and softirqs (Linux: cpu_online) */

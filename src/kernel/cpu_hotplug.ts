@@ -21,7 +21,7 @@
  *   C2 online = 0, dying = 1, waits for idleDead, then moves the queues   pairs with  C1
  */
 import { localBhDisable, localBhEnable } from './bh.js';
-import { CPU, type Cpu, cpuOnline, onlineInstead } from './cpu.js';
+import { CPU, type Cpu, cpuOnline, cpuTask, onlineInstead } from './cpu.js';
 import { type Current, KERNEL, KERNEL_AT } from './current.js';
 import { EBUSY } from './errno.js';
 import { hrtimersCpuDead } from './hrtimer.js';
@@ -49,12 +49,12 @@ function onlineCpus(cur: Current): number {
 /**
  * Takes a CPU offline (Linux: cpu_down). Process context.
  * @param steps in the order of startup; teardown and dead go backwards
- * @returns 0, also if it is offline, or -EBUSY for the last one
+ * @returns 0, also if it is offline, or -EBUSY for the last one, and for one that an application serves
  */
 export function cpuDown(cur: Current, cpu: Cpu, steps: readonly CpuhpStep[]): number {
   const { m } = cur;
   sleepOnMutex(cur, HOTPLUG);
-  if (!cpuOnline(cpu) || onlineCpus(cur) === 1) {
+  if (!cpuOnline(cpu) || onlineCpus(cur) === 1 || cpuTask(cpu) !== m[cpu.at + CPU.ownTask]) {
     const err = cpuOnline(cpu) ? -EBUSY : 0;
     releaseMutex(cur, HOTPLUG);
     return err;
@@ -62,7 +62,7 @@ export function cpuDown(cur: Current, cpu: Cpu, steps: readonly CpuhpStep[]): nu
   for (let i = steps.length - 1; i >= 0; i--) steps[i].teardown?.(cur, cpu);
   takeCpuDown(cur, cpu);
   Atomics.store(m, cpu.at + CPU.dying, 1); // C2
-  tryToWakeUp(cur, m[cpu.at + CPU.task]);
+  tryToWakeUp(cur, cpuTask(cpu));
   sleepOnCompletion(cur, cpu.at + CPU.idleDead); // C2
   synchronizeRcu(cur);
   const to = onlineInstead(cur.cpus, cpu);
@@ -92,7 +92,7 @@ export function cpuUp(cur: Current, cpu: Cpu, steps: readonly CpuhpStep[]): numb
   sleepOnMutex(cur, HOTPLUG);
   if (!cpuOnline(cpu)) {
     Atomics.store(m, cpu.online, 1);
-    tryToWakeUp(cur, m[cpu.at + CPU.task]);
+    tryToWakeUp(cur, cpuTask(cpu));
     for (let i = 0; i < steps.length; i++) steps[i].startup?.(cur, cpu);
   }
   releaseMutex(cur, HOTPLUG);

@@ -17,6 +17,9 @@ export const KERNEL = struct(
   line('main thread, before any other starts', {
     nrCpus: word('simulated CPUs'),
     cpus: word('per-CPU areas (struct cpu), CPU 0 first'),
+    softirqInline: word(
+      '1: softirqs run at the end of an interrupt and of a system call though ksoftirqd is at work',
+    ),
   }),
   line('any thread, compare-and-swap; kthreadd takes all by exchange', {
     createList: word('tasks that wait to be created'),

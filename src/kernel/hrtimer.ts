@@ -32,7 +32,7 @@
  */
 
 import { line, struct, word } from '../mm/struct.js';
-import { CPU, type Cpu, onlineInstead } from './cpu.js';
+import { type Cpu, cpuTask, onlineInstead } from './cpu.js';
 import type { Current } from './current.js';
 import { spinLock, spinUnlock } from './locking/spinlock.js';
 import { tryToWakeUp } from './sched.js';
@@ -98,7 +98,7 @@ export function hrtimerStartAt(cur: Current, timer: number, expires: number, on:
   const look = Atomics.load(m, base.timerLook); // H8
   spinUnlock(m, base.timerLock);
   if (look !== 0 && ((expires - look) | 0) >= 0) return;
-  const t = m[base.at + CPU.task];
+  const t = cpuTask(base);
   if (first && t !== cur.task.at) tryToWakeUp(cur, t); // H3
 }
 
@@ -178,7 +178,7 @@ export function hrtimersCpuDead(cur: Current, from: Cpu, to: Cpu): void {
   }
   spinUnlock(m, from.timerLock);
   spinUnlock(m, to.timerLock);
-  tryToWakeUp(cur, m[to.at + CPU.task]); // H3
+  tryToWakeUp(cur, cpuTask(to)); // H3
 }
 
 /** Takes the lock of the base the timer belongs to, which may change until it is held. */

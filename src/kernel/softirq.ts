@@ -8,8 +8,9 @@
  *   softirqPending  anybody sets bits; whoever runs softirqs takes them all by exchange, under bhLock
  *   handlers        whoever holds bhLock
  *   ksoftirqdActive ksoftirqd
- * While ksoftirqd is active and running it has taken over: the CPU's own thread leaves pending bits to it. One that is
- * about to be parked or stopped before it is active, or once it no longer is, tells nobody: it is not relied on.
+ * While ksoftirqd is active and running it has taken over: the CPU's own thread leaves pending bits to it, unless an
+ * interrupt came and softirqs are to run inline (KERNEL.softirqInline: as before 2016 and since 2023; Linux 4cd13c21b207,
+ * d15121be7485). One that is about to be parked or stopped before it is active, or once it no longer is, tells nobody: it is not relied on.
  *
  * Invariant: a pending bit is always followed by a run: the raiser wakes the CPU's thread, and nobody goes to sleep
  * without looking at the bits after setting its sleeping state.
@@ -25,8 +26,8 @@
 
 import { condResched, localBhDisable, localBhEnable } from './bh.js';
 import { complete } from './completion.js';
-import { CPU, type Cpu, cpuOnline } from './cpu.js';
-import type { Current } from './current.js';
+import { CPU, type Cpu, cpuOnline, cpuTask } from './cpu.js';
+import { type Current, KERNEL, KERNEL_AT } from './current.js';
 import { hrtimerRunQueues } from './hrtimer.js';
 import { kthreadShouldStop } from './kthread.js';
 import { rcuQuiescentState } from './rcu.js';
@@ -49,7 +50,7 @@ export function raiseSoftirq(cur: Current, cpu: Cpu, nr: number): void {
   if ((was & (1 << nr)) !== 0) return; // who set it has seen to it
   trace(cur, TP_SOFTIRQ_RAISE, nr, cpu.id);
   if (cur.runsSoftirqs && cur.bhCount > 0 && cur.bhCpu === cpu) return; // localBhEnableSoftirq runs it
-  const t = m[cpu.at + CPU.task];
+  const t = cpuTask(cpu);
   if (t !== cur.task.at) tryToWakeUp(cur, t);
 }
 
@@ -97,6 +98,11 @@ function wakeupSoftirqd(cur: Current, cpu: Cpu): void {
   if (t !== 0 && t !== cur.task.at) tryToWakeUp(cur, t);
 }
 
+/** @returns true if ksoftirqd is at work and is left alone with it, also at the end of an interrupt or a system call */
+function leftToKsoftirqd(m: Int32Array, cpu: Cpu): boolean {
+  return m[KERNEL_AT + KERNEL.softirqInline] === 0 && ksoftirqdRunning(m, cpu);
+}
+
 /** @returns true if ksoftirqd will look at the pending bits before it sleeps, or wake the CPU's thread before it parks */
 function ksoftirqdRunning(m: Int32Array, cpu: Cpu): boolean {
   const t = Atomics.load(m, cpu.at + CPU.ksoftirqd);
@@ -107,51 +113,71 @@ function ksoftirqdRunning(m: Int32Array, cpu: Cpu): boolean {
 
 /**
  * Enables bottom halves again in process context and runs the softirqs that were raised meanwhile
- * (Linux: __local_bh_enable_ip), unless ksoftirqd is at it. For threads with `runsSoftirqs`.
+ * (Linux: __local_bh_enable_ip), unless they are left to ksoftirqd. For threads with `runsSoftirqs`.
  */
 export function localBhEnableSoftirq(cur: Current): void {
   const { m, bhCpu: cpu } = cur;
   localBhEnable(cur);
   if (cur.bhCount > 0 || Atomics.load(m, cpu.softirqPending) === 0) return;
-  if (ksoftirqdRunning(m, cpu)) return;
+  if (leftToKsoftirqd(m, cpu)) return;
   if (cpu === cur.cpu) {
     doSoftirq(cur);
     if (cur.bhCpu === cpu) return;
   }
   // It counts as running elsewhere, maybe only since its own CPU came back: whoever raised them relied on this.
-  tryToWakeUp(cur, m[cpu.at + CPU.task]);
+  tryToWakeUp(cur, cpuTask(cpu));
 }
 
 /** A CPU's own thread: takes interrupts' softirqs and timers, sleeps when idle (Linux: do_idle). */
 export function cpuIdleLoop(cur: Current): number {
   const { m, cpu, task } = cur;
   cur.pinned = true;
+  let interrupted = false;
   for (;;) {
     setCurrentState(task, TASK_INTERRUPTIBLE); // Q2
     if (kthreadShouldStop(cur)) break;
-    if (!cpuOnline(cpu)) {
+    if (!cpuOnline(cpu) || cpuTask(cpu) !== task.at) {
       // Linux: cpuhp_report_idle_dead. It is in no softirq and no timer's function. Asked each time it is taken down: it
       // may not have seen that it was online in between.
       if (Atomics.exchange(m, cpu.at + CPU.dying, 0) !== 0) complete(m, cpu.at + CPU.idleDead);
       schedule(cur);
       continue;
     }
-    if (Atomics.load(m, cpu.softirqPending) !== 0 && !ksoftirqdRunning(m, cpu)) {
+    if (cpuRunsSoftirq(cur, interrupted)) {
       setCurrentState(task, TASK_RUNNING);
       doSoftirq(cur);
       rcuQuiescentState(cur);
       condResched(cur);
       // Timers and stop requests are looked at between rounds, too.
-      hrtimerRunQueues(cur);
+      interrupted = hrtimerRunQueues(cur) === 0;
       continue;
     }
-    const nextUs = hrtimerRunQueues(cur);
-    if (nextUs < 0) schedule(cur);
-    // As promised: whatever holds this thread up before it sleeps does not make the sleep end later.
-    else if (nextUs > 0) scheduleUntil(cur, m[cpu.timerLook]);
+    interrupted = cpuIdle(cur);
   }
   setCurrentState(task, TASK_RUNNING);
   return 0;
+}
+
+/**
+ * @param interrupted something came since softirqs were run last
+ * @returns true if the thread that serves the CPU is to run softirqs now
+ */
+export function cpuRunsSoftirq(cur: Current, interrupted: boolean): boolean {
+  const { m, cpu } = cur;
+  if (Atomics.load(m, cpu.softirqPending) === 0) return false; // Q2
+  return !(interrupted ? leftToKsoftirqd(m, cpu) : ksoftirqdRunning(m, cpu));
+}
+
+/**
+ * Runs the timers that are due; if there are none, sleeps until one is, or until it is woken. The sleeping state is set.
+ * @returns true: an interrupt came
+ */
+export function cpuIdle(cur: Current): boolean {
+  const nextUs = hrtimerRunQueues(cur);
+  if (nextUs < 0) schedule(cur);
+  // As promised: whatever holds this thread up before it sleeps does not make the sleep end later.
+  else if (nextUs > 0) scheduleUntil(cur, cur.m[cur.cpu.timerLook]);
+  return true;
 }
 
 /** ksoftirqd/N: a per-CPU thread which runs when the limits were reached. */
@@ -178,5 +204,5 @@ function takeOver(cur: Current): void {
 function handBack(cur: Current): void {
   const { m, cpu } = cur;
   Atomics.store(m, cpu.at + CPU.ksoftirqdActive, 0);
-  tryToWakeUp(cur, m[cpu.at + CPU.task]); // Q5
+  tryToWakeUp(cur, cpuTask(cpu)); // Q5
 }

@@ -37,7 +37,7 @@ import {
   THREAD_BACKLOG_NAPI_ON,
 } from '../net/core/softnet_data.js';
 import { addNode, listTasks } from './net_world.js';
-import { ARENA_WORDS, addRunningTask, boot, currentOf, STILL } from './world.js';
+import { ARENA_WORDS, addRunningTask, boot, currentOf, ownCpu, STILL } from './world.js';
 
 /** How the backlogs are run. */
 export const BY_INTERRUPT = 0;
@@ -101,11 +101,11 @@ export function backlogSetup({ m }: Arena, label: Label, mode = BY_INTERRUPT, nr
     pool: pagePoolCreate(m, FRAMES),
     sock: sockCreate(m, AF_INET, 7, FRAMES, FRAMES),
   };
-  m[cpuArea(m, 0) + CPU.task] = s.cpu0;
-  m[cpuArea(m, 1) + CPU.task] = s.cpu1;
+  ownCpu(m, 0, s.cpu0);
+  ownCpu(m, 1, s.cpu1);
   for (let id = 2; id < nrCpus; id++) {
     softnetData(m, label, id);
-    m[cpuArea(m, id) + CPU.task] = addRunningTask(m, label, `cpu/${id}`, id);
+    ownCpu(m, id, addRunningTask(m, label, `cpu/${id}`, id));
   }
   must(s.pool !== 0 && s.sock !== 0, 'the arena is too small');
   label(m, s.pool, PAGE_POOL, 'pool');

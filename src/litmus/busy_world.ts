@@ -5,8 +5,6 @@
  */
 import type { Label } from '../check/index.js';
 import { must } from '../check/index.js';
-import { CPU } from '../kernel/cpu.js';
-import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { hrtimerRunQueues } from '../kernel/hrtimer.js';
 import type { Platform } from '../kernel/platform.js';
 import { rcuQuiescentState } from '../kernel/rcu.js';
@@ -14,13 +12,12 @@ import { schedule } from '../kernel/sched.js';
 import { doSoftirq } from '../kernel/softirq.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
-import { perCpuPtr } from '../mm/percpu.js';
 import { NAPI, type Napi } from '../net/core/napi.js';
 import { napiThreadedPoll } from '../net/core/napi_poll.js';
 import { napiCompleteDone, napiSchedule } from '../net/core/napi_schedule.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { type NetSetup, netFor, netSetup, nodeOf } from './net_world.js';
-import { addWord, STILL } from './world.js';
+import { addWord, ownCpu, STILL } from './world.js';
 
 /** What an instance is to be like. */
 export interface BusyOptions {
@@ -65,7 +62,7 @@ export function busySetup(arena: Arena, label: Label, o: BusyOptions = {}): Busy
     o.ownCpu === true ? 2 : 1,
   );
   // It runs the softirqs of its CPU itself.
-  if (o.ownCpu === true) m[perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, 1) + CPU.task] = s.irqB;
+  if (o.ownCpu === true) ownCpu(m, 1, s.irqB);
   m[s.napi + NAPI.deferHardIrqs] = o.defer ?? 0;
   if (o.defer !== undefined) m[s.napi + NAPI.groFlushTimeoutNs] = SHORT_NS;
   return {

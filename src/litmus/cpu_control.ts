@@ -9,7 +9,7 @@ import { rcuReadLock } from '../kernel/rcu.js';
 import { cpuIdleLoop } from '../kernel/softirq.js';
 import { perCpuPtr } from '../mm/percpu.js';
 import { listTasks } from './net_world.js';
-import { addRunningTask, addWord, arena, boot, currentOf } from './world.js';
+import { addRunningTask, addWord, arena, boot, currentOf, ownCpu } from './world.js';
 
 interface ControlSetup {
   readonly cpu1: number;
@@ -27,7 +27,7 @@ function setup(m: Int32Array, label: Label, nrCpus: number): ControlSetup {
     controlB: addRunningTask(m, label, 'controlB'),
     word: addWord(m, label, 'word'),
   };
-  m[perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, 1) + CPU.task] = s.cpu1;
+  ownCpu(m, 1, s.cpu1);
   listTasks(m, [s.cpu1]);
   return s;
 }

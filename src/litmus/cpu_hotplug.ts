@@ -14,7 +14,7 @@ import { TASK, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
 import { perCpuPtr } from '../mm/percpu.js';
 import { kmalloc } from '../mm/slab.js';
 import { listTasks } from './net_world.js';
-import { addRunningTask, addWord, arena, boot, currentOf } from './world.js';
+import { addRunningTask, addWord, arena, boot, currentOf, ownCpu } from './world.js';
 
 interface HotplugSetup {
   readonly cpu0: number;
@@ -36,8 +36,8 @@ function hotplugSetup(m: Int32Array, label: Label): HotplugSetup {
     work: addWord(m, label, 'work'),
     gone: addWord(m, label, 'gone'),
   };
-  m[cpuAt(m, 0) + CPU.task] = s.cpu0;
-  m[cpuAt(m, 1) + CPU.task] = s.cpu1;
+  ownCpu(m, 0, s.cpu0);
+  ownCpu(m, 1, s.cpu1);
   listTasks(m, [s.cpu1, s.control, s.other]);
   return s;
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of softirqs raised within softirqs, interrupts that move, and timers that must not be early. */
 import { type Litmus, litmus, must } from '../check/index.js';
-import { CPU } from '../kernel/cpu.js';
-import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { HRTIMER, hrtimerSetup, hrtimerStart } from '../kernel/hrtimer.js';
 import { IRQ_DESC, IrqDesc, irqSetAffinity, raiseIrq, requestIrq } from '../kernel/irq.js';
 import { taskListAdd } from '../kernel/kthread.js';
@@ -10,7 +8,7 @@ import { synchronizeRcu } from '../kernel/rcu.js';
 import { cpuIdleLoop, NET_RX_SOFTIRQ, raiseSoftirq, raiseSoftirqNoWake } from '../kernel/softirq.js';
 import { TASK } from '../kernel/task.js';
 import { kmalloc } from '../mm/slab.js';
-import { ARENA_WORDS, addRunningTask, addWord, boot, clockAt, currentOf } from './world.js';
+import { ARENA_WORDS, addRunningTask, addWord, boot, clockAt, currentOf, ownCpu } from './world.js';
 
 const arena = (): Int32Array => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4));
 
@@ -25,7 +23,7 @@ export const raiseWithin: Litmus = litmus({
       work: addWord(m, label, 'work'),
       done: addWord(m, label, 'done'),
     };
-    m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = s.cpu;
+    ownCpu(m, 0, s.cpu);
     return s;
   },
   threads: {
@@ -124,7 +122,7 @@ export const timerNotEarly: Litmus = litmus({
       clock: addWord(m, label, 'clock'),
       started: addWord(m, label, 'started'),
     };
-    m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = s.cpu;
+    ownCpu(m, 0, s.cpu);
     return s;
   },
   threads: {

@@ -16,7 +16,16 @@ import {
 } from '../kernel/smpboot.js';
 import { cpuIdleLoop, KSOFTIRQD, NET_RX_SOFTIRQ, raiseSoftirq } from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
-import { ARENA_WORDS, addRunningTask, addTask, addWord, boot, currentOf, takeRequest } from './world.js';
+import {
+  ARENA_WORDS,
+  addRunningTask,
+  addTask,
+  addWord,
+  boot,
+  currentOf,
+  ownCpu,
+  takeRequest,
+} from './world.js';
 
 const arena = (): Int32Array => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4));
 /** Fields of the word block that a per-CPU thread's hooks count in: plain, so they are also who may touch it. */
@@ -166,7 +175,7 @@ export const idleStop: Litmus = litmus({
     boot(m, label, 1);
     const s = { main: addRunningTask(m, label, 'main'), cpu: addTask(m, label, 'cpu/0') };
     taskListAdd(m, s.main);
-    m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = s.cpu;
+    ownCpu(m, 0, s.cpu);
     return s;
   },
   threads: {
@@ -193,7 +202,7 @@ export const ksoftirqdCreated: Litmus = litmus({
       work: addWord(m, label, 'work'),
     };
     taskListAdd(m, s.main);
-    m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = s.cpu;
+    ownCpu(m, 0, s.cpu);
     return s;
   },
   threads: {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of RCU against threads that never rest, and with two updaters: kernel/rcu.ts and who reports for them. */
 import { type Label, type Litmus, litmus, must } from '../check/index.js';
-import { CPU } from '../kernel/cpu.js';
-import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { taskListAdd } from '../kernel/kthread.js';
 import { rcuQuiescentState, rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../kernel/rcu.js';
 import { smpbootThreadFn } from '../kernel/smpboot.js';
 import { cpuIdleLoop, KSOFTIRQD, NET_RX_SOFTIRQ, raiseSoftirqNoWake } from '../kernel/softirq.js';
-import { ARENA_WORDS, addRunningTask, addWord, boot, currentOf } from './world.js';
+import { ARENA_WORDS, addRunningTask, addWord, boot, currentOf, ownCpu } from './world.js';
 
 const arena = (): Int32Array => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4));
 
@@ -64,11 +62,11 @@ export const rcuBusy: readonly Litmus[] = Object.freeze([
     for (;;) rcuQuiescentState(cur);
   }),
   busyThread('cpu', (m, s) => {
-    m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = s.busy;
+    ownCpu(m, 0, s.busy);
     cpuIdleLoop(endlessSoftirq(m, s));
   }),
   busyThread('ksoftirqd', (m, s) => {
-    m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = s.busy;
+    ownCpu(m, 0, s.busy);
     smpbootThreadFn(endlessSoftirq(m, s), KSOFTIRQD, 0);
   }),
 ]);

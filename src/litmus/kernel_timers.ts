@@ -6,7 +6,7 @@ import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { HRTIMER, hrtimerCancel, hrtimerRunQueues, hrtimerSetup, hrtimerStart } from '../kernel/hrtimer.js';
 import { cpuIdleLoop, NET_RX_SOFTIRQ, raiseSoftirqNoWake } from '../kernel/softirq.js';
 import { kmalloc } from '../mm/slab.js';
-import { ARENA_WORDS, addRunningTask, addWord, boot, clockAt, currentOf } from './world.js';
+import { ARENA_WORDS, addRunningTask, addWord, boot, clockAt, currentOf, ownCpu } from './world.js';
 
 const arena = (): Int32Array => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4));
 
@@ -26,8 +26,8 @@ function twoCpus(m: Int32Array, label: Label): TimerSetup {
   hrtimerSetup(m, timer, 0, 0);
   const cpu0 = addRunningTask(m, label, 'cpu/0', 0);
   const cpu1 = addRunningTask(m, label, 'cpu/1', 1);
-  m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = cpu0;
-  m[m[KERNEL_AT + KERNEL.cpus] + CPU.SIZE + CPU.task] = cpu1;
+  ownCpu(m, 0, cpu0);
+  ownCpu(m, 1, cpu1);
   const starter = addRunningTask(m, label, 'starter', 1);
   return { cpu0, cpu1, starter, timer, fired: addWord(m, label, 'fired') };
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A network layer as small as it gets: one device with one NAPI instance, and a "ring" that is a count of events. */
 import type { Label } from '../check/index.js';
-import { CPU } from '../kernel/cpu.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { kthread, taskListAdd } from '../kernel/kthread.js';
 import type { Platform } from '../kernel/platform.js';
@@ -26,7 +25,7 @@ import {
   NETDEV_BUDGET_USECS,
   SOFTNET_DATA,
 } from '../net/core/softnet_data.js';
-import { ARENA_WORDS, addRunningTask, addTask, addWord, boot, currentOf, STILL } from './world.js';
+import { ARENA_WORDS, addRunningTask, addTask, addWord, boot, currentOf, ownCpu, STILL } from './world.js';
 
 /** The small network's tasks. */
 export interface NetTasks {
@@ -87,8 +86,8 @@ export function netBoot(
     irqB: addRunningTask(m, label, 'irqB'),
     control: addRunningTask(m, label, 'control'),
   };
-  m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = tasks.cpu;
-  if (nrCpus === 2) m[perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, 1) + CPU.task] = tasks.irqA;
+  ownCpu(m, 0, tasks.cpu);
+  if (nrCpus === 2) ownCpu(m, 1, tasks.irqA);
   return tasks;
 }
 

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Litmus tests of calls from CPU to CPU: kernel/smp.ts. */
 import { type Label, type Litmus, litmus, must } from '../check/index.js';
-import { CPU } from '../kernel/cpu.js';
 import { cpuDown } from '../kernel/cpu_hotplug.js';
-import { type Current, KERNEL, KERNEL_AT } from '../kernel/current.js';
+import type { Current } from '../kernel/current.js';
 import { EBUSY } from '../kernel/errno.js';
 import { rcuReadLock } from '../kernel/rcu.js';
 import { CSD_FLAG_LOCK, smpCallFunctionSingleAsync } from '../kernel/smp.js';
 import { cpuIdleLoop } from '../kernel/softirq.js';
-import { perCpuPtr } from '../mm/percpu.js';
 import { listTasks } from './net_world.js';
-import { addRunningTask, addWord, arena, boot, currentOf } from './world.js';
+import { addRunningTask, addWord, arena, boot, currentOf, ownCpu } from './world.js';
 
 interface CallSetup {
   readonly cpu1: number;
@@ -36,7 +34,7 @@ function setup(m: Int32Array, label: Label): CallSetup {
     calls: addWord(m, label, 'calls'),
     gone: addWord(m, label, 'gone'),
   };
-  m[perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, 1) + CPU.task] = s.cpu1;
+  ownCpu(m, 1, s.cpu1);
   listTasks(m, [s.cpu1, s.senderA]);
   return s;
 }

@@ -65,10 +65,17 @@ export function addRunningTask(m: Int32Array, label: Label, name: string, cpu = 
   return t;
 }
 
+/** Makes a task the own thread of a CPU, which serves it. */
+export function ownCpu(m: Int32Array, id: number, task: number): void {
+  const cpu = perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, id);
+  m[cpu + CPU.task] = task;
+  m[cpu + CPU.ownTask] = task;
+}
+
 /** Makes CPU 0's own thread, in the middle of its idle loop. @returns its word index */
 export function addCpuTask(m: Int32Array, label: Label): number {
   const t = addRunningTask(m, label, 'cpu/0');
-  m[m[KERNEL_AT + KERNEL.cpus] + CPU.task] = t;
+  ownCpu(m, 0, t);
   return t;
 }
 

@@ -6,17 +6,20 @@
  * application from `recv` until the next `recv` (or `free`), then they go back to the pools they came from.
  */
 
-import { checkGivenInt } from '../errors.js';
+import { checkGivenInt, SoftnetError } from '../errors.js';
 import { onlineInstead } from '../kernel/cpu.js';
 import { cpuRelax } from '../kernel/cpu_relax.js';
+import { cpuGiveBack, cpuTake, cpuTaskLoop } from '../kernel/cpu_stand_in.js';
 import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { schedule } from '../kernel/sched.js';
+import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
 import { rpsRecordSockFlow } from '../net/core/rps.js';
 import { SKB } from '../net/core/skbuff.js';
 import { type BusyPollOptions, SockBusyLoop, setSockBusyPoll } from '../net/core/sock_busy.js';
 import { SOCK, type SockReader, sockReaderView } from '../net/core/sock_queue.js';
 import { NET } from '../net/core/softnet_data.js';
+import { ReceivingTasks, type TaskSockets } from './app_cpu.js';
 import { checkBusyPoll, Epoll, type EpollOptions } from './app_epoll.js';
 import { UdpSender } from './app_sender.js';
 import { XskPoller, XskSocket } from './app_xsk.js';
@@ -95,6 +98,11 @@ export class AppContext {
     for (const r of this.readers) Atomics.store(r.m, r.at + SOCK.waiter, 0);
     for (const s of this.senders) s.end();
     for (const x of this.xsks) x.end();
+  }
+
+  /** The words of the arena: those of a buffer begin at `PacketBatch.offset / 4`. */
+  get words(): Int32Array {
+    return this.ctx.arena.m;
   }
 
   /** CLOCK_MONOTONIC in nanoseconds, the clock of `tstampNs`. */
@@ -177,6 +185,47 @@ export class AppContext {
   incomingNapiId(socket: number): number {
     checkGivenInt('socket', socket, 0, this.readers.length - 1);
     return Atomics.load(this.ctx.arena.m, this.readers[socket].at + SOCK.napiId);
+  }
+
+  /**
+   * Serves the simulated CPU that this application runs on until all its sockets are closed and read out: one receiving task a
+   * socket, in one thread with that CPU's interrupts and softirqs, as a kernel has them.
+   * @param work called with the frames of each system call
+   * @param max most frames of one system call
+   * @throws SoftnetError (EBUSY) if the CPU is offline, or another application serves it
+   */
+  serveCpu(work: (batch: PacketBatch) => void, max = 1): void {
+    const { cur } = this.ctx;
+    const cpu = cur.home;
+    const err = cpuTake(cur, cpu);
+    if (err !== 0) throw new SoftnetError(`serving CPU ${cpu.id}`, err, 'give the application another CPU');
+    cur.pinned = true;
+    const want = clampMax(max, this.batch);
+    const sockets: TaskSockets = {
+      count: this.readers.length,
+      available: (i) => this.readers[i].consumer.available(1) > 0,
+      take: (i, n) => {
+        this.free();
+        this.nextReader = i;
+        return this.takeNext(n);
+      },
+      allClosed: () => this.allClosed(),
+    };
+    cpuTaskLoop(cur, new ReceivingTasks(cur, sockets, want, () => work(this.batch)));
+    this.free();
+    cur.pinned = false;
+    cpuGiveBack(cur, cpu);
+  }
+
+  /** Has `took` called with the time of each round of network softirqs in this thread, ns of the clock. Before serveCpu. */
+  timeSoftirqs(took: (ns: number) => void): void {
+    const { softirqVec, platform } = this.ctx.cur;
+    const run = softirqVec[NET_RX_SOFTIRQ];
+    softirqVec[NET_RX_SOFTIRQ] = (cur) => {
+      const beginNs = platform.nowNs();
+      run(cur);
+      took(platform.nowNs() - beginNs);
+    };
   }
 
   /** Gives the frames of the last call back to their pools before the next call does. */

@@ -20,6 +20,7 @@ import type { FlowKeys } from '../net/core/headers/flow_keys.js';
 import {
   DRIVER_LOOPBACK,
   DRIVER_SIM_NIC,
+  HRTIMER_IP_FRAGMENTS,
   HRTIMER_NAPI_WATCHDOG,
   HRTIMER_TIMED_WIRE,
   IRQ_SIM_NIC_RX,
@@ -29,6 +30,9 @@ import {
 import { netRxAction } from '../net/core/napi_poll.js';
 import { napiWatchdog } from '../net/core/napi_schedule.js';
 import { type NetContext, netContext } from '../net/core/net_context.js';
+import { NET } from '../net/core/softnet_data.js';
+import { fragTimer } from '../net/ipv4/inet_fragment.js';
+import { ipDefrag } from '../net/ipv4/ip_fragment.js';
 import { udpLookup } from '../net/ipv4/udp.js';
 import { poolWake } from '../net/ipv4/udp_send.js';
 import { packetLookup } from '../net/packet/af_packet.js';
@@ -74,6 +78,7 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
   cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
   cur.hrtimerFns[HRTIMER_TIMED_WIRE] = (c, wireAt) => timedTimer(driver, c, wireAt);
+  cur.hrtimerFns[HRTIMER_IP_FRAGMENTS] = () => fragTimer(net);
   cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
   net.napiPollFns[POLL_BACKLOG] = processBacklog;
   net.poolFreed = (nc, pool) => {
@@ -84,5 +89,6 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   net.netDevOps[DRIVER_SIM_NIC] = simNicOps(driver);
   net.netDevOps[DRIVER_LOOPBACK] = LOOPBACK_OPS;
   net.sockLookups.push(udpLookup, packetLookup);
+  if (arena.m[net.at + NET.fqdir] !== 0) net.ipDefrag = ipDefrag;
   return { arena, cur, net, driver };
 }

@@ -6,18 +6,20 @@
 import { CPU, type Cpu } from '../kernel/cpu.js';
 import { type CpuhpStep, cpuDown, cpuUp } from '../kernel/cpu_hotplug.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
-import { kthreadRun, kthreadStop } from '../kernel/kthread.js';
+import { kthreadCreate, kthreadStop } from '../kernel/kthread.js';
 import {
   smpbootCreateThread,
   smpbootDestroyThread,
   smpbootParkThread,
   smpbootUnparkThread,
 } from '../kernel/smpboot.js';
+import { wakeUpProcess } from '../kernel/task.js';
 import { backlogThreadCreate, backlogThreadStep, backlogThreadStop } from '../net/core/backlog_threads.js';
 import { devCpuDeadStep } from '../net/core/cpu_dead.js';
 import { KTHREAD_CPU_IDLE, KTHREAD_KSOFTIRQD, TASK_KIND_CPU, TASK_KIND_KSOFTIRQD } from '../net/core/ids.js';
 import type { NetContext } from '../net/core/net_context.js';
 import { MAX_NETDEVS, NET } from '../net/core/softnet_data.js';
+import { fragExit } from '../net/ipv4/inet_fragment.js';
 import type { ThreadContext } from './context.js';
 import { delNetdev } from './control_netdev.js';
 
@@ -51,9 +53,11 @@ function bootCpu(ctx: ThreadContext, cpu: Cpu): number {
   const { m } = cur;
   // Before its thread looks: one that starts offline would report so.
   Atomics.store(m, cpu.online, 1);
-  const t = kthreadRun(cur, KTHREAD_CPU_IDLE, cpu.id, cpu.id, TASK_KIND_CPU, `cpu/${cpu.id}`);
+  const t = kthreadCreate(cur, KTHREAD_CPU_IDLE, cpu.id, cpu.id, TASK_KIND_CPU, `cpu/${cpu.id}`);
   if (t < 0) return t;
+  m[cpu.at + CPU.ownTask] = t;
   Atomics.store(m, cpu.at + CPU.task, t);
+  wakeUpProcess(m, t);
   const store = cpu.at + CPU.ksoftirqd;
   const name = `ksoftirqd/${cpu.id}`;
   const err = smpbootCreateThread(cur, store, KTHREAD_KSOFTIRQD, TASK_KIND_KSOFTIRQD, cpu.id, name);
@@ -75,6 +79,7 @@ export function shutdownCpus(ctx: ThreadContext): number {
     const dev = Atomics.load(m, net + NET.netdevs + i);
     if (dev !== 0) delNetdev(ctx, dev);
   }
+  fragExit(ctx.net);
   stopCpus(ctx);
   return 0;
 }
@@ -85,9 +90,10 @@ function stopCpus(ctx: ThreadContext): void {
   for (const cpu of cur.cpus) {
     backlogThreadStop(net, cpu);
     smpbootDestroyThread(cur, cpu.at + CPU.ksoftirqd);
-    const t = Atomics.load(m, cpu.at + CPU.task);
+    const t = m[cpu.at + CPU.ownTask];
     if (t === 0) continue;
     kthreadStop(cur, t);
+    m[cpu.at + CPU.ownTask] = 0;
     Atomics.store(m, cpu.at + CPU.task, 0);
   }
   for (const cpu of cur.cpus) Atomics.store(m, cpu.online, 0);

@@ -38,7 +38,8 @@ import {
 } from '../net/core/net_device.js';
 import { pagePoolReap } from '../net/core/page_pool_retire.js';
 import { rpsCpusSet, rpsExit, rpsFlowCntSet } from '../net/core/rps_config.js';
-import { NET } from '../net/core/softnet_data.js';
+import { DROP_DEV_READY, NET } from '../net/core/softnet_data.js';
+import { fragFlush } from '../net/ipv4/inet_fragment.js';
 import type { ThreadContext } from './context.js';
 import {
   type ControlOp,
@@ -136,6 +137,7 @@ export function delNetdev(ctx: ThreadContext, dev: number): number {
   releaseMutex(cur, net.at + NET.rtnl);
   synchronizeRcu(cur);
   flushBacklog(net, dev);
+  fragFlush(net, dev, DROP_DEV_READY);
   // Whoever found it before and waits for its mutex finds no instances, and gives it back.
   while (Atomics.load(m, dev + NET_DEVICE.refcnt) !== 0) cur.platform.usleep(REFCNT_US);
   sleepOnMutex(cur, net.at + NET.rtnl);

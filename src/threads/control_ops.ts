@@ -74,6 +74,7 @@ export type ControlOp =
     }
   | { readonly name: 'sock-shutdown'; readonly sock: number; readonly dev: number }
   | { readonly name: 'sock-free'; readonly sock: number }
+  | { readonly name: 'frag-flush' }
   | { readonly name: 'cpu-online'; readonly cpu: number; readonly online: boolean }
   | { readonly name: 'backlog-threaded'; readonly threaded: boolean }
   | { readonly name: 'rps-sock-flow-entries'; readonly entries: number }

@@ -4,7 +4,7 @@ import { ENOMEM } from '../kernel/errno.js';
 import { synchronizeRcu } from '../kernel/rcu.js';
 import { releaseMutex, sleepOnMutex } from '../kernel/sched.js';
 import { countDrops } from '../net/core/skb_free.js';
-import { SKB } from '../net/core/skbuff.js';
+import { SKB, skbFrames } from '../net/core/skbuff.js';
 import {
   AF_PACKET,
   SOCK,
@@ -47,7 +47,9 @@ export function freeSock(ctx: ThreadContext, sock: number): number {
   consumer.begin();
   const one = new Int32Array(1);
   const left = consumer.available(m[sock + SOCK.capacity]);
+  let frames = 0;
   for (let i = 0; i < left; i++) {
+    frames += skbFrames(m, m[consumer.slot(i)]);
     for (let skb = m[consumer.slot(i)]; skb !== 0; ) {
       const next = m[skb + SKB.frags];
       m[skb + SKB.frags] = 0;
@@ -57,7 +59,7 @@ export function freeSock(ctx: ThreadContext, sock: number): number {
       skb = next;
     }
   }
-  if (left > 0) countDrops(net, DROP_SOCKET_CLOSE, left);
+  if (left > 0) countDrops(net, DROP_SOCKET_CLOSE, frames);
   synchronizeRcu(cur);
   sockDestroy(m, sock);
   return 0;

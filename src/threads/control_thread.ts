@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A worker as process context: carries one control operation out with plain blocking code. */
+
 import { kthreadExit, taskListAdd } from '../kernel/kthread.js';
 import { setCurrentState, TASK_RUNNING } from '../kernel/task.js';
 import { setBacklogThreaded, setRpsSockFlowEntries } from '../net/core/rps_config.js';
+import { DROP_FRAG_REASM_TIMEOUT } from '../net/core/softnet_data.js';
+import { fragFlush } from '../net/ipv4/inet_fragment.js';
 import { udpSenderShutdown } from '../net/ipv4/udp_send.js';
 import { type ThreadContext, threadContext } from './context.js';
 import { plugCable } from './control_cable.js';
@@ -47,6 +50,10 @@ export function runControlThread(task: ControlTask): ControlResult {
       break;
     case 'sock-free':
       result = { err: freeSock(ctx, op.sock), value: null };
+      break;
+    case 'frag-flush':
+      fragFlush(ctx.net, 0, DROP_FRAG_REASM_TIMEOUT);
+      result = { err: 0, value: null };
       break;
     case 'timed':
       result = timed(ctx, op.op);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Received frames, as an application sees them: numbers to read by index, no object per frame. */
 import type { Arena } from '../mm/arena.js';
-import { SKB, SKB_DATA_BYTES, skbData } from '../net/core/skbuff.js';
+import { SKB, SKB_DATA_BYTES, SKB_F_REASSEMBLED, SKB_PART, skbData, skbFrames } from '../net/core/skbuff.js';
 
 /** Most frames of a batch. */
 const MAX_BATCH = 256;
@@ -24,12 +24,17 @@ export class PacketBatch {
     this.f = arena.f;
   }
 
-  /** Length of frame `i` in bytes. */
+  /** Frames that frame `i` came in: 1, or the fragments of a datagram that was put together. */
+  frames(i: number): number {
+    return skbFrames(this.m, this.skbs[i]);
+  }
+
+  /** Length of frame `i` in bytes: of a datagram that was put together, as if it had come in one piece. */
   length(i: number): number {
     return this.m[this.skbs[i] + SKB.len];
   }
 
-  /** Where frame `i` starts in `bytes`. Contiguous up to 2048 bytes; `copy` handles longer ones. */
+  /** Where frame `i` starts in `bytes`. Contiguous up to 2048 bytes if it came in one piece; `copy` handles all. */
   offset(i: number): number {
     return skbData(this.skbs[i]);
   }
@@ -66,12 +71,12 @@ export class PacketBatch {
     return m[skb + SKB.hash] ^ Math.imul(m[skb + SKB.proto], 0x9e3779b1) ^ (m[skb + SKB.vlan] << 13);
   }
 
-  /** Number the wire gave the frame (wraps). */
+  /** Number the wire gave the frame (wraps); the first fragment, if there are more. */
   seq(i: number): number {
     return this.m[this.skbs[i] + SKB.seq];
   }
 
-  /** When the frame was put into the receive ring, CLOCK_MONOTONIC ns. */
+  /** When the frame was put into the receive ring, CLOCK_MONOTONIC ns; of fragments the one that came last. */
   tstampNs(i: number): number {
     return this.f[(this.skbs[i] + SKB.tstampNs) >> 1];
   }
@@ -82,16 +87,20 @@ export class PacketBatch {
    * @returns a new array
    */
   copy(i: number, from = 0, length: number = this.length(i) - from): Uint8Array {
+    const { m } = this;
     const out = new Uint8Array(Math.max(0, Math.min(length, this.length(i) - from)));
+    const inParts = ((m[this.skbs[i] + SKB.proto] >>> 24) & SKB_F_REASSEMBLED) !== 0;
     let done = 0;
     let skip = from;
-    for (let skb = this.skbs[i]; skb !== 0 && done < out.length; skb = this.m[skb + SKB.frags]) {
-      if (skip >= SKB_DATA_BYTES) {
-        skip -= SKB_DATA_BYTES;
+    for (let skb = this.skbs[i]; skb !== 0 && done < out.length; skb = m[skb + SKB.frags]) {
+      const part = inParts ? m[skb + SKB_PART] : SKB_DATA_BYTES << 16;
+      const here = part >>> 16;
+      if (skip >= here) {
+        skip -= here;
         continue;
       }
-      const at = skbData(skb) + skip;
-      const n = Math.min(SKB_DATA_BYTES - skip, out.length - done);
+      const at = skbData(skb) + (part & 0xffff) + skip;
+      const n = Math.min(here - skip, out.length - done);
       out.set(this.bytes.subarray(at, at + n), done);
       done += n;
       skip = 0;

@@ -15,6 +15,7 @@ import { PAGE_POOL } from '../net/core/page_pool.js';
 import { SKB } from '../net/core/skbuff.js';
 import { SOCK } from '../net/core/sock_queue.js';
 import { NET, SOFTNET_DATA } from '../net/core/softnet_data.js';
+import { FQDIR, IPQ } from '../net/ipv4/inet_fragment.js';
 import { EXIT_OK, EXIT_USAGE } from './exit_codes.js';
 
 /** Every struct that lies in shared memory. */
@@ -34,6 +35,8 @@ export const STRUCTS: readonly StructInfo[] = [
   PAGE_POOL,
   SKB,
   SOCK,
+  FQDIR,
+  IPQ,
   SIM_NIC,
   NIC_QUEUE,
 ];

@@ -290,7 +290,8 @@ describe('sysctl', () => {
       'skb_defer_max = 64',
     ];
     const text = all.map((line) => `net.core.${line}\n`).join('');
-    expect((await run(sysctl, '-a')).stdout).toBe(text);
+    const ipv4 = 'net.ipv4.ipfrag_high_thresh = 4194304\nnet.ipv4.ipfrag_time = 30\n';
+    expect((await run(sysctl, '-a')).stdout).toBe(`${text}${ipv4}`);
     expect((await run(sysctl, 'net.core')).stdout).toBe(text);
     expect(await run(sysctl, '-n', 'net/core/netdev_budget')).toEqual({
       code: 0,

@@ -29,6 +29,7 @@ import { kmalloc, mmInit } from '../../dist/mm/slab.js';
 import { backlogInit } from '../../dist/net/core/backlog_threads.js';
 import {
   DRIVER_SIM_NIC,
+  HRTIMER_IP_FRAGMENTS,
   HRTIMER_NAPI_WATCHDOG,
   HRTIMER_TIMED_WIRE,
   IRQ_SIM_NIC_RX,
@@ -45,6 +46,8 @@ import { allocNetdev, listNetdevice } from '../../dist/net/core/net_device.js';
 import {
   DROP_REASON_NAMES,
   GRO_NORMAL_BATCH,
+  IPFRAG_HIGH_THRESH,
+  IPFRAG_TIME,
   NAPI_KTHREAD_PERSIST_OFF,
   NET,
   NETDEV_BUDGET,
@@ -52,6 +55,8 @@ import {
   NR_PORTS,
   SOFTNET_DATA,
 } from '../../dist/net/core/softnet_data.js';
+import { FQDIR, fqdirInit, fragTimer } from '../../dist/net/ipv4/inet_fragment.js';
+import { ipDefrag } from '../../dist/net/ipv4/ip_fragment.js';
 import { udpLookup } from '../../dist/net/ipv4/udp.js';
 import { packetLookup } from '../../dist/net/packet/af_packet.js';
 import type { ThreadContext } from '../../dist/threads/context.js';
@@ -97,6 +102,8 @@ export interface BareOptions {
   readonly memoryBytes?: number;
   readonly netdevBudget?: number;
   readonly netdevBudgetUsecs?: number;
+  /** Fragments are put together. */
+  readonly ipDefrag?: boolean;
 }
 
 export class BareMachine {
@@ -125,6 +132,9 @@ export class BareMachine {
     m[this.at + NET.netdevBudget] = options.netdevBudget ?? NETDEV_BUDGET;
     m[this.at + NET.netdevBudgetUsecs] = options.netdevBudgetUsecs ?? NETDEV_BUDGET_USECS;
     m[this.at + NET.groNormalBatch] = GRO_NORMAL_BATCH;
+    if (options.ipDefrag === true) m[this.at + NET.fqdir] = fqdirInit(m);
+    m[this.at + NET.ipfragHighThresh] = IPFRAG_HIGH_THRESH;
+    m[this.at + NET.ipfragTime] = IPFRAG_TIME;
     m[this.at + NET.napiKthreadPersist] = NAPI_KTHREAD_PERSIST_OFF;
     for (let i = 0; i < this.cpus; i++) {
       initListHead(m, this.softnet(i) + SOFTNET_DATA.pollList);
@@ -153,11 +163,13 @@ export class BareMachine {
     cur.softirqVec[NET_RX_SOFTIRQ] = () => netRxAction(net);
     cur.hrtimerFns[HRTIMER_NAPI_WATCHDOG] = (_cur, napiAt) => napiWatchdog(net, net.napi(napiAt));
     cur.hrtimerFns[HRTIMER_TIMED_WIRE] = (c, wireAt) => timedTimer(driver, c, wireAt);
+    cur.hrtimerFns[HRTIMER_IP_FRAGMENTS] = () => fragTimer(net);
     cur.irqHandlers[IRQ_SIM_NIC_RX] = (c, queueAt) => simNicInterrupt(driver, c, queueAt);
     net.netDevOps[DRIVER_SIM_NIC] = simNicOps(driver);
     net.poolFreed = (nc, pool) => buffersFreed(driver, nc, pool);
     net.napiPollFns[POLL_SIM_NIC] = (nc, n, budget) => simNicPoll(driver, nc, n, budget);
     net.sockLookups.push(udpLookup, packetLookup);
+    if (m[this.at + NET.fqdir] !== 0) net.ipDefrag = ipDefrag;
     return { arena, cur, net, driver };
   }
 
@@ -217,6 +229,16 @@ export class BareMachine {
   /** Timers in a CPU's base. */
   timers(cpu: number): number {
     return this.m[this.cpuArea(cpu) + CPU.timerFirst] === 0 ? 0 : 1;
+  }
+
+  /** A word of the table of fragments (FQDIR). */
+  fragWord(offset: number): number {
+    return this.m[this.m[this.at + NET.fqdir] + offset];
+  }
+
+  /** Datagrams that wait for fragments, and the bytes that are held for them. */
+  fragsHeld(): { queues: number; mem: number } {
+    return { queues: this.fragWord(FQDIR.nrQueues), mem: this.fragWord(FQDIR.mem) };
   }
 
   /** Frames dropped so far, by reason. */

@@ -51,6 +51,7 @@ export interface Received {
   readonly srcPort: number;
   readonly dstPort: number;
   readonly payload: Uint8Array;
+  readonly frames: number;
 }
 
 /** A device with its link down. */
@@ -228,6 +229,7 @@ export class BareApp {
           srcPort: batch.srcPort(i),
           dstPort: batch.dstPort(i),
           payload: batch.payload(i),
+          frames: batch.frames(i),
         });
       }
     }

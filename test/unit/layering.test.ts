@@ -30,7 +30,7 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ['threads', /^src\/threads\//],
   [
     'library',
-    /^src\/(machine|cable|trace|tracing|boot_options|statistics|lay_out|socket|sender|loopback|xsk|net_device|net_device_options|timed_wire|index|app)\.ts$/,
+    /^src\/(machine|cable|boot_options|statistics|lay_out|socket|sender|loopback|xsk|net_device|net_device_options|timed_wire|vhost|trace|tracing|index|app)\.ts$/,
   ],
   ['tools', /^src\/tools\//],
   ['cli', /^src\/cli\.ts$/],

@@ -52,9 +52,9 @@ function attach(schedule: Partial<TimedParams>, flows = 1): void {
     flows: Array.from({ length: flows }, (_, i) => ({
       srcIp: Uint8Array.of(10, 0, 0, i),
       srcPort: 1000 + i,
+      dstPort: PORT,
     })),
     dstIp: Uint8Array.of(10, 1, 0, 1),
-    dstPort: PORT,
     startInNs: START_US * 1e3,
     count: 0,
     ...schedule,

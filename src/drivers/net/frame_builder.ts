@@ -8,7 +8,13 @@
  * place are kept and summed, so that a generator can put its sequence number there first (`payloadOffset`
  * tells where).
  */
-import { internetChecksum, l4Checksum, udpChecksum } from '../../net/core/headers/checksum.js';
+import {
+  csumPartial,
+  internetChecksum,
+  l4Checksum,
+  pseudoHeaderSum,
+  udpChecksum,
+} from '../../net/core/headers/checksum.js';
 import {
   ARPHRD_ETHER,
   ETH_HLEN,
@@ -24,6 +30,7 @@ import {
   ICMPV6_ECHO_REPLY,
   ICMPV6_ECHO_REQUEST,
   IP_DF,
+  IP_MF,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
   IPPROTO_TCP,
@@ -39,6 +46,8 @@ import {
 /** Bytes of an ARP packet for Ethernet and IPv4. */
 const ARP_ETHER_IPV4_LEN = 28;
 const IP_LEN_MAX = 65535;
+/** Every link carries IPv4 packets of so many bytes (RFC 791). */
+const IPV4_MIN_MTU = 68;
 
 /** The link layer of a frame. */
 export interface EthernetParams {
@@ -126,6 +135,87 @@ export function payloadOffset(p: EthernetParams, ipVersion: 4 | 6, l4HdrLen: num
  */
 export function writeUdp4(b: Uint8Array, off: number, p: UdpParams): number {
   return writeUdp(b, off, p, 4);
+}
+
+/** @returns frames that a UDP datagram over IPv4 without options takes on a link of that MTU, bytes */
+export function udp4Frames(payloadLen: number, mtu: number): number {
+  const ipData = UDP_HLEN + payloadLen;
+  if (IPV4_HLEN + ipData <= mtu) return 1;
+  return Math.ceil(ipData / fragmentBytes(mtu));
+}
+
+/** Bytes behind the IP header that a fragment carries which is not the last: a multiple of 8. */
+function fragmentBytes(mtu: number): number {
+  return (mtu - IPV4_HLEN) & ~7;
+}
+
+/**
+ * Writes a UDP datagram of up to 65507 bytes of payload as the frames of a link whose MTU it exceeds (RFC 791), in order of
+ * offset. One that fits is a frame as `writeUdp4` writes it, and no fragment.
+ * @param off where the first frame begins
+ * @param stride bytes from the start of a frame to that of the next
+ * @param p `payloadLen` alone: what stands at the places of the payload, piece by piece, is kept and summed
+ * @param mtu bytes of the longest IP packet: 68 and more (RFC 791)
+ * @returns how many frames it wrote. The length of each: its IP length and the Ethernet header; `pad` holds for the last
+ */
+export function writeUdp4Frames(
+  b: Uint8Array,
+  off: number,
+  stride: number,
+  p: UdpParams,
+  mtu: number,
+): number {
+  const payloadLen = payloadLenOf(p);
+  if (mtu < IPV4_MIN_MTU)
+    throw new RangeError(`writeUdp4Frames: an MTU of ${mtu}; give ${IPV4_MIN_MTU} or more`);
+  const frames = udp4Frames(payloadLen, mtu);
+  if (frames === 1) {
+    writeUdp4(b, off, p);
+    return 1;
+  }
+  const udpLen = UDP_HLEN + payloadLen;
+  if (IPV4_HLEN + udpLen > IP_LEN_MAX) {
+    throw new RangeError(
+      `writeUdp4Frames: IPv4 length ${IPV4_HLEN + udpLen} is above 65535; give less payload`,
+    );
+  }
+  const hdrLen = l2Len(p) + IPV4_HLEN;
+  const piece = fragmentBytes(mtu);
+  if (stride < hdrLen + piece) {
+    throw new RangeError(
+      `writeUdp4Frames: frames of ${hdrLen + piece} bytes every ${stride}; give a longer stride`,
+    );
+  }
+  const lastLen = hdrLen + udpLen - (frames - 1) * piece;
+  checkRoom(b, off + (frames - 1) * stride, lastLen, p, 'writeUdp4Frames');
+  let sum = 0;
+  for (let k = 0; k < frames; k++) {
+    const at = off + k * stride;
+    const from = k * piece;
+    const len = Math.min(piece, udpLen - from);
+    const l3Off = writeEthernet(b, at, p, ETH_P_IP);
+    writeIpv4(b, l3Off, p, IPPROTO_UDP, IPV4_HLEN + len, (k + 1 < frames ? IP_MF : 0) | (from >>> 3));
+    const dataOff = l3Off + IPV4_HLEN;
+    const headLen = k === 0 ? UDP_HLEN : 0;
+    if (k === 0) {
+      put16(b, dataOff, p.srcPort);
+      put16(b, dataOff + 2, p.dstPort);
+      put16(b, dataOff + 4, udpLen);
+      put16(b, dataOff + 6, 0);
+      sum = pseudoHeaderSum(b, l3Off, udpLen, IPPROTO_UDP);
+    }
+    if (p.payload !== undefined) {
+      const first = from + headLen - UDP_HLEN;
+      copyBytes(b, dataOff + headLen, p.payload.subarray(first, first + len - headLen));
+    }
+    sum = csumPartial(b, dataOff, len, sum);
+  }
+  if (p.pad === true && lastLen < ETH_ZLEN) {
+    const at = off + (frames - 1) * stride;
+    b.fill(0, at + lastLen, at + ETH_ZLEN);
+  }
+  if (p.noChecksum !== true) put16(b, off + hdrLen + 6, sum === 0xffff ? 0xffff : ~sum);
+  return frames;
 }
 
 /** Writes an Ethernet, IPv6 and UDP frame at `off`. Returns its length. */
@@ -298,12 +388,19 @@ function writeEthernet(b: Uint8Array, off: number, p: EthernetParams, ethType: n
   return at + 2;
 }
 
-function writeIpv4(b: Uint8Array, l3Off: number, p: IpParams, proto: number, totLen: number): void {
+function writeIpv4(
+  b: Uint8Array,
+  l3Off: number,
+  p: IpParams,
+  proto: number,
+  totLen: number,
+  fragment = p.dontFragment === false ? 0 : IP_DF,
+): void {
   b[l3Off] = 0x45;
   b[l3Off + 1] = p.tos ?? 0;
   put16(b, l3Off + 2, totLen);
   put16(b, l3Off + 4, p.id ?? 0);
-  put16(b, l3Off + 6, p.dontFragment === false ? 0 : IP_DF);
+  put16(b, l3Off + 6, fragment);
   b[l3Off + 8] = p.ttl ?? 64;
   b[l3Off + 9] = proto;
   put16(b, l3Off + 10, 0);

@@ -49,11 +49,10 @@ import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
 import { f64, line, struct, word, words } from '../../mm/struct.js';
 import type { NetContext } from '../../net/core/net_context.js';
 import { countDrops } from '../../net/core/skb_free.js';
-import { skbData } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, DROP_RX_MISSED } from '../../net/core/softnet_data.js';
-import { copyFrame } from './copy_frame.js';
 import { NIC_QUEUE, type NicQueue, RX_DESC, SIM_NIC } from './sim_nic.js';
 import type { SimNicDriver } from './sim_nic_driver.js';
+import { writeFrame, writeTrainFrame } from './sim_nic_timed_frames.js';
 
 /** Kinds of schedules: `startNs + i * periodNs`; `startNs + times[i]`; each frame sent comes back `periodNs` later. */
 export const SCHEDULE_PERIODIC = 0;
@@ -81,15 +80,17 @@ export const TIMED_WIRE = struct(
     periodNs: f64('distance of arrivals, or the time until an echo is back'),
     times: word('doubles: time of each arrival behind startNs; an echo’s ring of due times'),
     timesWords: word('words of these'),
-    template: word('frames, one a flow, `stride` words apart'),
+    template: word('frames, one a flow or a train of them, `stride` words apart'),
     stride: word('words from one to the next'),
     frameBytes: word('length of a frame'),
-    flows: word('flows; frame i belongs to flow i % flows'),
+    flows: word('flows; frame i, or datagram i, belongs to flow i % flows'),
   }),
   line('control, before it is published', {
     hashes: word('receive hash of each flow'),
     seqBase: word('number of the first frame (wraps)'),
     seqOff: word('bytes from the start of a frame to where its number stands, 0: no room'),
+    train: word('frames a datagram comes in, all of them before the next; 0: one, and it is never looked at'),
+    lastBytes: word('length of the last frame of a train'),
   }),
   line('owner of SCHED; link down: device mutex, timer', {
     next: word('arrivals taken, missed or dropped so far: index of the next one (echo: wraps)'),
@@ -129,6 +130,8 @@ export interface TimedWire {
   readonly hashes: number;
   readonly seqBase: number;
   readonly seqOff: number;
+  readonly train: number;
+  readonly lastBytes: number;
   readonly timer: number;
 }
 
@@ -153,6 +156,8 @@ export function timedView(net: NetContext, q: NicQueue, at: number): TimedWire {
     hashes: m[at + TIMED_WIRE.hashes],
     seqBase: m[at + TIMED_WIRE.seqBase],
     seqOff: m[at + TIMED_WIRE.seqOff],
+    train: m[at + TIMED_WIRE.train],
+    lastBytes: m[at + TIMED_WIRE.lastBytes],
     timer: at + TIMED_WIRE.timer,
   };
   q.timed = view;
@@ -205,22 +210,26 @@ export function timedAdvance(driver: SimNicDriver, q: NicQueue, at: number): voi
   fill.begin();
   rx.beginAgain();
   const taken = fill.available(due);
-  for (let i = 0; i < taken; i++) {
-    const skb = m[fill.slot(i)];
-    const index = (next + i) | 0;
-    const flow = (index >>> 0) % w.flows;
-    const seq = (w.seqBase + index) | 0;
-    writeFrame(net, w, skb, flow, seq);
-    f[q.stamps + rx.index(i)] = arrivalNs(f, w, index);
-    const desc = rx.slot(i);
-    m[desc + RX_DESC.skb] = skb;
-    m[desc + RX_DESC.len] = w.frameBytes;
-    m[desc + RX_DESC.hash] = m[w.hashes + flow];
-    m[desc + RX_DESC.seq] = seq;
+  let bytes = taken * w.frameBytes;
+  if (w.train !== 0) bytes = takeTrain(net, q, w, next, taken);
+  else {
+    for (let i = 0; i < taken; i++) {
+      const skb = m[fill.slot(i)];
+      const index = (next + i) | 0;
+      const flow = (index >>> 0) % w.flows;
+      const seq = (w.seqBase + index) | 0;
+      writeFrame(net, w, skb, flow, seq);
+      f[q.stamps + rx.index(i)] = arrivalNs(f, w, index);
+      const desc = rx.slot(i);
+      m[desc + RX_DESC.skb] = skb;
+      m[desc + RX_DESC.len] = w.frameBytes;
+      m[desc + RX_DESC.hash] = m[w.hashes + flow];
+      m[desc + RX_DESC.seq] = seq;
+    }
   }
   if (taken > 0) {
     m[q.at + NIC_QUEUE.rxFramesTotal] += taken;
-    f[(q.at + NIC_QUEUE.rxBytes) >> 1] += taken * w.frameBytes;
+    f[(q.at + NIC_QUEUE.rxBytes) >> 1] += bytes;
     m[at + TIMED_WIRE.arrived] += taken;
     rx.publish(taken); // D1, D5
     fill.release(taken);
@@ -231,6 +240,26 @@ export function timedAdvance(driver: SimNicDriver, q: NicQueue, at: number): voi
     countDrops(net, DROP_RX_MISSED, due - taken);
   }
   advanceTo(net, w, (next + due) | 0, nowNs);
+}
+
+/** The same for frames of trains, as far as there are buffers for them. @returns their bytes */
+function takeTrain(net: NetContext, q: NicQueue, w: TimedWire, next: number, taken: number): number {
+  const { m, f } = net;
+  const { fillConsumer: fill, rxProducer: rx } = q;
+  let bytes = 0;
+  for (let i = 0; i < taken; i++) {
+    const skb = m[fill.slot(i)];
+    const index = next + i;
+    const len = writeTrainFrame(net, w, skb, index);
+    bytes += len;
+    f[q.stamps + rx.index(i)] = arrivalNs(f, w, index);
+    const desc = rx.slot(i);
+    m[desc + RX_DESC.skb] = skb;
+    m[desc + RX_DESC.len] = len;
+    m[desc + RX_DESC.hash] = m[w.hashes + (Math.floor(index / w.train) % w.flows)];
+    m[desc + RX_DESC.seq] = (w.seqBase + index) | 0;
+  }
+  return bytes;
 }
 
 /** The link is down: frames that are due are dropped, and counted. By the owner of `next`. @returns what the clock showed, ns */
@@ -255,25 +284,6 @@ function advanceTo(net: NetContext, w: TimedWire, next: number, nowNs: number): 
   if (!last) return;
   Atomics.store(m, w.at + TIMED_WIRE.done, 1);
   Atomics.notify(m, w.at + TIMED_WIRE.done);
-}
-
-/** Copies a flow's frame into a buffer and writes its number into the payload, big-endian, with the checksum set right. */
-function writeFrame(net: NetContext, w: TimedWire, skb: number, flow: number, seq: number): void {
-  const { m, b } = net;
-  copyFrame(m, b, skb, (w.template + flow * w.stride) << 2, w.frameBytes);
-  if (w.seqOff === 0) return;
-  const off = skbData(skb) + w.seqOff;
-  b[off] = seq >>> 24;
-  b[off + 1] = seq >>> 16;
-  b[off + 2] = seq >>> 8;
-  b[off + 3] = seq;
-  // RFC 1624: the number stood as 0 when the checksum in front of it was made.
-  let sum = (~((b[off - 2] << 8) | b[off - 1]) & 0xffff) + (seq >>> 16) + (seq & 0xffff);
-  sum = (sum & 0xffff) + (sum >>> 16);
-  sum = (sum & 0xffff) + (sum >>> 16);
-  const check = sum === 0xffff ? 0xffff : ~sum & 0xffff;
-  b[off - 2] = check >>> 8;
-  b[off - 1] = check;
 }
 
 /** @returns when the interrupt for what is to come is due under the queue's moderation, ns; Infinity: not at all */

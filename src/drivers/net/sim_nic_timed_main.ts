@@ -70,8 +70,9 @@ export function timedAttach(driver: SimNicDriver, at: number, startInNs: number)
 /** Frees a wire that nobody knows. */
 export function timedFree(m: Int32Array, at: number): void {
   const flows = m[at + TIMED_WIRE.flows];
+  const templates = flows * Math.max(1, m[at + TIMED_WIRE.train]);
   kfree(m, m[at + TIMED_WIRE.hashes], flows);
-  kfree(m, m[at + TIMED_WIRE.template], m[at + TIMED_WIRE.stride] * flows);
+  kfree(m, m[at + TIMED_WIRE.template], m[at + TIMED_WIRE.stride] * templates);
   kfree(m, m[at + TIMED_WIRE.times], m[at + TIMED_WIRE.timesWords]);
   kfree(m, at, TIMED_WIRE.SIZE);
 }

@@ -177,12 +177,12 @@ export const CPU_MUTANTS: readonly Mutant[] = Object.freeze([
       { file: SOFTIRQ, find: 'setCurrentState(task, TASK_INTERRUPTIBLE); // Q2', replace: '' },
       {
         file: SOFTIRQ,
-        find: ['if (nextUs < 0)', '            schedule(cur);'].join('\n'),
+        find: ['if (nextUs < 0)', '        schedule(cur);'].join('\n'),
         replace: [
           'if (nextUs < 0) {',
-          '            setCurrentState(task, TASK_INTERRUPTIBLE);',
-          '            schedule(cur);',
-          '        }',
+          '        setCurrentState(cur.task, TASK_INTERRUPTIBLE);',
+          '        schedule(cur);',
+          '    }',
         ].join('\n'),
       },
     ],

@@ -23,8 +23,9 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: SOFTIRQ,
-        find: 'cur.pinned = true;\n    for (;;) {',
-        replace: 'cur.pinned = true;\n    let reported = false;\n    for (;;) {',
+        find: 'cur.pinned = true;\n    let interrupted = false;\n    for (;;) {',
+        replace:
+          'cur.pinned = true;\n    let interrupted = false;\n    let reported = false;\n    for (;;) {',
       },
       {
         file: SOFTIRQ,
@@ -33,9 +34,8 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
       },
       {
         file: SOFTIRQ,
-        find: 'if (Atomics.load(m, cpu.softirqPending) !== 0 && !ksoftirqdRunning(m, cpu)) {',
-        replace:
-          'reported = false;\n        if (Atomics.load(m, cpu.softirqPending) !== 0 && !ksoftirqdRunning(m, cpu)) {',
+        find: 'if (cpuRunsSoftirq(cur, interrupted)) {',
+        replace: 'reported = false;\n        if (cpuRunsSoftirq(cur, interrupted)) {',
       },
     ],
     test: 'cpu-down-up',
@@ -56,7 +56,7 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: HOTPLUG,
-        find: 'Atomics.store(m, cpu.at + CPU.dying, 1); // C2\n    tryToWakeUp(cur, m[cpu.at + CPU.task]);',
+        find: 'Atomics.store(m, cpu.at + CPU.dying, 1); // C2\n    tryToWakeUp(cur, cpuTask(cpu));',
         replace: 'Atomics.store(m, cpu.at + CPU.dying, 1);',
       },
     ],
@@ -70,8 +70,8 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: HOTPLUG,
-        find: 'Atomics.store(m, cpu.at + CPU.dying, 1); // C2\n    tryToWakeUp(cur, m[cpu.at + CPU.task]);',
-        replace: 'tryToWakeUp(cur, m[cpu.at + CPU.task]); Atomics.store(m, cpu.at + CPU.dying, 1);',
+        find: 'Atomics.store(m, cpu.at + CPU.dying, 1); // C2\n    tryToWakeUp(cur, cpuTask(cpu));',
+        replace: 'tryToWakeUp(cur, cpuTask(cpu)); Atomics.store(m, cpu.at + CPU.dying, 1);',
       },
     ],
     test: 'cpu-down-up',
@@ -100,7 +100,7 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: HOTPLUG,
-        find: 'Atomics.store(m, cpu.online, 1);\n        tryToWakeUp(cur, m[cpu.at + CPU.task]);',
+        find: 'Atomics.store(m, cpu.online, 1);\n        tryToWakeUp(cur, cpuTask(cpu));',
         replace: 'Atomics.store(m, cpu.online, 1);',
       },
     ],
@@ -211,7 +211,7 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'timers-moved-unwoken',
     commit: 'own',
     why: 'the CPU that gets the timers sleeps on (H3)',
-    edits: [{ file: HRTIMER, find: 'tryToWakeUp(cur, m[to.at + CPU.task]); // H3', replace: '' }],
+    edits: [{ file: HRTIMER, find: 'tryToWakeUp(cur, cpuTask(to)); // H3', replace: '' }],
     test: 'cpu-down-timer',
     verdict: 'lost-wakeup',
   },

@@ -8,6 +8,7 @@ import { BACKLOG_MUTANTS } from './backlog.js';
 import { BUSY_SOCKET_MUTANTS } from './busy_sockets.js';
 import { BUSY_THREAD_MUTANTS } from './busy_threads.js';
 import { CPU_MUTANTS } from './cpu.js';
+import { FRAGS_MUTANTS } from './frags.js';
 import { HOTPLUG_MUTANTS } from './hotplug.js';
 import { LOOKUP_MUTANTS } from './lookup.js';
 import { MEMORY_MUTANTS } from './memory.js';
@@ -23,6 +24,7 @@ import { PARK_MUTANTS } from './park.js';
 import { PERSIST_MUTANTS } from './persist.js';
 import { QUEUE_MUTANTS } from './queues.js';
 import { SERVICE_MUTANTS } from './service.js';
+import { STAND_IN_MUTANTS } from './stand_in.js';
 import { SWEEP_BACKLOG_MUTANTS } from './sweep_backlog.js';
 import { SWEEP_KERNEL_MUTANTS } from './sweep_kernel.js';
 import { SWEEP_NET_MUTANTS } from './sweep_net.js';
@@ -58,4 +60,6 @@ export const MUTANTS: readonly Mutant[] = Object.freeze([
   ...TIMED_MUTANTS,
   ...XSK_MUTANTS,
   ...SWEEP_BACKLOG_MUTANTS,
+  ...FRAGS_MUTANTS,
+  ...STAND_IN_MUTANTS,
 ]);

@@ -189,8 +189,13 @@ export const ORDER_CPU_MUTANTS: readonly Mutant[] = Object.freeze([
       },
       {
         file: SOFTIRQ,
-        find: ['const nextUs = hrtimerRunQueues(cur);', '        if'].join('\n'),
-        replace: 'if',
+        find: 'cpuIdle(cur) {\n    const nextUs = hrtimerRunQueues(cur);',
+        replace: 'cpuIdle(cur, nextUs) {',
+      },
+      {
+        file: SOFTIRQ,
+        find: 'interrupted = cpuIdle(cur);',
+        replace: 'interrupted = cpuIdle(cur, nextUs);',
       },
     ],
     test: 'hrtimer-idle-cpu',

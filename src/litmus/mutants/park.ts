@@ -43,10 +43,10 @@ export const PARK_MUTANTS: readonly Mutant[] = Object.freeze([
         file: SOFTIRQ,
         find: [
           'Atomics.store(m, cpu.at + CPU.ksoftirqdActive, 0);',
-          '    tryToWakeUp(cur, m[cpu.at + CPU.task]); // Q5',
+          '    tryToWakeUp(cur, cpuTask(cpu)); // Q5',
         ].join('\n'),
         replace: [
-          'tryToWakeUp(cur, m[cpu.at + CPU.task]);',
+          'tryToWakeUp(cur, cpuTask(cpu));',
           '    Atomics.store(m, cpu.at + CPU.ksoftirqdActive, 0);',
         ].join('\n'),
       },

@@ -83,9 +83,9 @@ export const SWEEP_BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: HOTPLUG,
-        find: 'sleepOnMutex(cur, HOTPLUG);\n    if (!cpuOnline(cpu) || onlineCpus(cur) === 1) {',
+        find: 'sleepOnMutex(cur, HOTPLUG);\n    if (!cpuOnline(cpu) || onlineCpus(cur) === 1 || cpuTask(cpu) !== m[cpu.at + CPU.ownTask]) {',
         replace:
-          'const not = !cpuOnline(cpu) || onlineCpus(cur) === 1;\n    sleepOnMutex(cur, HOTPLUG);\n    if (not) {',
+          'const not = !cpuOnline(cpu) || onlineCpus(cur) === 1 || cpuTask(cpu) !== m[cpu.at + CPU.ownTask];\n    sleepOnMutex(cur, HOTPLUG);\n    if (not) {',
       },
     ],
     test: 'cpu-two-controllers',

@@ -101,8 +101,11 @@ export function skbDeferFreeAll(net: NetContext, sd: SoftnetData): void {
   freeList(net, list, n);
 }
 
-/** Gives the buffers of `n` linked frames back, those of one pool together as far as they follow each other. */
-function freeList(net: NetContext, list: number, n: number): void {
+/**
+ * Gives the buffers of `n` frames linked by `next` back, those of one pool together as far as they follow each other. Any
+ * thread: under the locks of the pools.
+ */
+export function freeList(net: NetContext, list: number, n: number): void {
   const { m, freeBatch } = net;
   let k = 0;
   let pool = 0;

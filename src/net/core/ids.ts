@@ -23,6 +23,7 @@ export const TASK_KIND_BACKLOG = 7;
 /** Timer functions (hrtimerFns). */
 export const HRTIMER_NAPI_WATCHDOG = 0;
 export const HRTIMER_TIMED_WIRE = 1;
+export const HRTIMER_IP_FRAGMENTS = 2;
 
 /** Interrupt handlers (irqHandlers). */
 export const IRQ_SIM_NIC_RX = 0;

@@ -20,6 +20,8 @@ import { NET, SOFTNET_DATA, SoftnetData } from './softnet_data.js';
 export type NapiPollFn = (net: NetContext, n: Napi, budget: number) => number;
 /** A protocol's look-up: the socket a frame is for, or null (the next one is asked). */
 export type SockLookup = (net: NetContext, skb: number) => SockQueue | null;
+/** A protocol's reassembly: what to go on with in place of a fragment, 0: nothing, it was kept or dropped. */
+export type DefragFn = (net: NetContext, skb: number) => number;
 
 /** Frames staged for one backlog before they are queued. */
 export const BACKLOG_STAGE_SLOTS = 256;
@@ -58,6 +60,8 @@ export class NetContext {
   readonly netDevOps: NetDevOps[] = [];
   /** Asked in turn who takes a frame. */
   readonly sockLookups: SockLookup[] = [];
+  /** Puts fragments together (net/ipv4/ip_fragment.ts); null: they go up as they are. */
+  ipDefrag: DefragFn | null = null;
   /** Dissection of the frame in hand. */
   readonly keys = new FlowKeys();
   /** Sockets with frames staged in the poll under way. */

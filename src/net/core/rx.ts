@@ -12,7 +12,7 @@ import type { NetContext } from './net_context.js';
 import { PAGE_POOL } from './page_pool.js';
 import { rpsReceive } from './rps.js';
 import { dropSkb } from './skb_free.js';
-import { SKB } from './skbuff.js';
+import { SKB, SKB_F_FRAGMENT } from './skbuff.js';
 import { SOCK, type SockQueue, sockWake } from './sock_queue.js';
 import { DROP_NO_SOCKET, DROP_SOCKET_RCVBUFF, SOFTNET_DATA } from './softnet_data.js';
 
@@ -46,11 +46,16 @@ function countProcessed(net: NetContext): void {
 
 /**
  * Hands a frame to the protocols (Linux: __netif_receive_skb): finds its socket and stages it there; chains are taken
- * apart again, frame by frame.
+ * apart again, frame by frame. A fragment is kept until its datagram is whole, if the machine reassembles.
  */
-export function receiveSkb(net: NetContext, head: number): void {
+export function receiveSkb(net: NetContext, first: number): void {
   const { m, sockLookups } = net;
-  trace(net.cur, TP_NETIF_RECEIVE_SKB, head);
+  trace(net.cur, TP_NETIF_RECEIVE_SKB, first);
+  let head = first;
+  if (net.ipDefrag !== null && ((m[first + SKB.proto] >>> 24) & SKB_F_FRAGMENT) !== 0) {
+    head = net.ipDefrag(net, first);
+    if (head === 0) return;
+  }
   let sock: SockQueue | null = null;
   for (let i = 0; i < sockLookups.length && sock === null; i++) sock = sockLookups[i](net, head);
   for (let skb = head; skb !== 0; ) {

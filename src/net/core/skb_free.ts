@@ -7,7 +7,7 @@
  */
 import { skbAttemptDeferFree } from './defer_free.js';
 import type { NetContext } from './net_context.js';
-import { SKB } from './skbuff.js';
+import { SKB, skbFrames } from './skbuff.js';
 import { NET } from './softnet_data.js';
 
 /** Counts `n` frames dropped for `reason` (DROP_*). */
@@ -15,9 +15,9 @@ export function countDrops(net: NetContext, reason: number, n: number): void {
   Atomics.add(net.m, net.at + NET.drops + reason, n);
 }
 
-/** Counts a frame dropped for `reason` (DROP_*) and frees it. */
+/** Counts a frame, or the fragments of a datagram, dropped for `reason` (DROP_*) and frees it. */
 export function dropSkb(net: NetContext, skb: number, reason: number): void {
-  countDrops(net, reason, 1);
+  countDrops(net, reason, skbFrames(net.m, skb));
   freeSkb(net, skb);
 }
 
@@ -34,7 +34,7 @@ export function dropChain(net: NetContext, head: number, reason: number): number
   return n;
 }
 
-/** Frees a frame: all its buffers. */
+/** Frees a frame: all its buffers. Those of a reassembled datagram may be of several pools. */
 function freeSkb(net: NetContext, skb: number): void {
   const { m } = net;
   const at = m[skb + SKB.pool];
@@ -46,7 +46,8 @@ function freeSkb(net: NetContext, skb: number): void {
   for (let s = skb; s !== 0; ) {
     const next = m[s + SKB.frags];
     if (next !== 0) m[s + SKB.frags] = 0;
-    pool.recycleDirect(s);
+    if (m[s + SKB.pool] === at) pool.recycleDirect(s);
+    else skbAttemptDeferFree(net, s);
     s = next;
   }
 }

@@ -24,9 +24,9 @@ export const SKB = struct(
     ports: word('source and destination port, 16 bits each'),
     proto: word('EtherType 16 bits, IP protocol 8 bits, SKB_F_* 8 bits'),
     vlan: word('tag control word, 0: untagged'),
-    segs: word('GRO, on a chain’s head: frames in it'),
+    segs: word('GRO, on a chain’s head: frames in it; on a reassembled datagram: fragments it came in'),
     fragList: word('next frame of those that GRO chained, 0: last; 0 outside a chain'),
-    gro: word('GRO, on a chain’s head: its last frame'),
+    gro: word('GRO, on a chain’s head: its last frame; in a reassembled datagram: SKB_PART'),
   }),
 );
 
@@ -35,13 +35,28 @@ export const SKB_DATA_BYTES = 2048;
 /** Words from one buffer to the next: the line and its data together, so that lines do not share cache sets. */
 export const SKB_STRIDE = SKB.SIZE + SKB_DATA_BYTES / 4;
 
-/** `proto` flags: an IP packet that was read whole; a fragment of one; longer than one buffer. */
+/** `proto` flags: an IP packet that was read whole; a fragment of one; a datagram put together from fragments. */
 export const SKB_F_IP = 1;
 export const SKB_F_FRAGMENT = 2;
+/**
+ * The frame reads as if it had come in one piece: headers of its first fragment, then all payload. `len`, `payload` and
+ * `segs` of the head speak of the whole; what of it stands in each of its buffers, the head's too, is in SKB_PART.
+ */
+export const SKB_F_REASSEMBLED = 4;
+/**
+ * The word that says what of a reassembled datagram stands in a buffer: where it begins, bytes from the start of the
+ * buffer's data, and how much it is, 16 bits each as in `payload`. GRO's word: a fragment is never in one of its chains.
+ */
+export const SKB_PART = SKB.gro;
 
 /** @returns the byte offset of the buffer's data */
 export function skbData(skb: number): number {
   return (skb + SKB.SIZE) << 2;
+}
+
+/** @returns frames an skb came in: the fragments of a reassembled datagram, else 1 */
+export function skbFrames(m: Int32Array, skb: number): number {
+  return ((m[skb + SKB.proto] >>> 24) & SKB_F_REASSEMBLED) === 0 ? 1 : m[skb + SKB.segs];
 }
 
 /** @returns how many buffers a frame of `len` bytes takes */

@@ -108,6 +108,11 @@ export const DROP_CPU_BACKLOG = 6;
 export const DROP_FLOW_LIMIT = 7;
 export const DROP_XSK_RX_FULL = 8;
 export const DROP_NOMEM = 9;
+export const DROP_FRAG_REASM_TIMEOUT = 10;
+export const DROP_DUP_FRAG = 11;
+export const DROP_IP_REASM_OVERLAP = 12;
+export const DROP_IP_REASM_INVALID = 13;
+export const DROP_IP_REASM_NOMEM = 14;
 /** Names of the reasons, as the JSON shows them. */
 export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'rx_missed',
@@ -120,6 +125,11 @@ export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'flow_limit',
   'xsk_rx_full',
   'nomem',
+  'frag_reasm_timeout',
+  'dup_frag',
+  'ip_reasm_overlap',
+  'ip_reasm_invalid',
+  'ip_reasm_nomem',
 ]);
 
 /** Most network devices of a machine. */
@@ -145,6 +155,7 @@ export const NET = struct(
     threadBacklogNapi: word('THREAD_BACKLOG_NAPI_*: boot-time backlog threads'),
     rpsCpuMask: word('bits of an entry of the socket flow table that name the CPU'),
     syscallNs: word('what a socket call costs on top of its work, ns; 0: nothing'),
+    fqdir: word('struct fqdir: IPv4 fragments that wait for others, 0: nothing is reassembled'),
   }),
   line('sysctl: any control thread', {
     netdevBudget: word('packets of one softirq round (300)'),
@@ -159,6 +170,8 @@ export const NET = struct(
     busyRead: word('SO_BUSY_POLL of sockets opened from now on, us (0)'),
     busyPoll: word('how long an epoll instance without values of its own busy polls, us (0)'),
     flowLimitTableLen: word('buckets of a flow limit table made from now on (4096), a power of two'),
+    ipfragHighThresh: word('bytes of fragments held, above which no more are taken (4 MiB)'),
+    ipfragTime: word('how long fragments wait for the rest of their datagram, seconds (30)'),
   }),
   line('any control thread; read once a poll', {
     rpsNeeded: word('maps and flow tables there are: while 0 nobody looks for one'),
@@ -182,7 +195,7 @@ export const NET = struct(
   line('any control thread, atomic add', {
     nextIrqCpu: word('interrupts set up so far: they go round the CPUs'),
   }),
-  line('any thread, atomic add', { drops: words(16, 'frames dropped, by reason') }),
+  line('any thread, atomic add', { drops: words(32, 'frames dropped, by reason') }),
 );
 
 /** Defaults, as Linux has them. */
@@ -193,6 +206,8 @@ export const DEV_WEIGHT = 64;
 export const NETDEV_MAX_BACKLOG = 1000;
 export const SKB_DEFER_MAX = 64;
 export const FLOW_LIMIT_TABLE_LEN = 4096;
+export const IPFRAG_HIGH_THRESH = 4 << 20;
+export const IPFRAG_TIME = 30;
 
 /** Values of the boot parameter `thread_backlog_napi`: off; with the bypass for the local CPU (seed 001); without it. */
 export const THREAD_BACKLOG_NAPI_OFF = 0;

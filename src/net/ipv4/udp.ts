@@ -8,7 +8,7 @@
 import { EADDRINUSE } from '../../kernel/errno.js';
 import { IPPROTO_UDP } from '../core/headers/protocols.js';
 import type { NetContext } from '../core/net_context.js';
-import { SKB, SKB_F_IP } from '../core/skbuff.js';
+import { SKB, SKB_F_IP, SKB_F_REASSEMBLED } from '../core/skbuff.js';
 import type { SockQueue } from '../core/sock_queue.js';
 import { NET } from '../core/softnet_data.js';
 
@@ -31,8 +31,9 @@ export function udpUnbind(net: NetContext, sock: number, port: number): void {
 export function udpLookup(net: NetContext, skb: number): SockQueue | null {
   const { m, at } = net;
   const proto = m[skb + SKB.proto];
-  // UDP in an IP packet that was read whole and is no fragment.
-  if (((proto >>> 16) & 0xff) !== IPPROTO_UDP || proto >>> 24 !== SKB_F_IP) return null;
+  // UDP in an IP packet that was read whole, or put together, and is no fragment.
+  if (((proto >>> 16) & 0xff) !== IPPROTO_UDP || ((proto >>> 24) & ~SKB_F_REASSEMBLED) !== SKB_F_IP)
+    return null;
   let sock = Atomics.load(m, m[at + NET.udpTable] + (m[skb + SKB.ports] & 0xffff));
   if (sock === 0) sock = Atomics.load(m, at + NET.udpAny);
   return sock === 0 ? null : net.sock(sock);
