@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** softnet check --mutants: bugs put in, each of which a litmus test must catch. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Limits } from '../check/limits.js';
 import { CheckUsageError } from '../check/refuse.js';
 import { type MutantResult, runMutant, Suite, type SuiteSource } from '../check/suite.js';
-import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_UNTRUSTED } from './exit_codes.js';
+import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED } from './exit_codes.js';
 import { table } from './table.js';
 
 function resultText(r: MutantResult): string {
@@ -74,13 +75,25 @@ export async function checkMutants(
   for (const m of mutants) if (asItIs.names.includes(m.test)) await asItIs.load(m.test);
   const begin = performance.now();
   const rows: MutantResult[] = [];
-  for (const m of mutants) rows.push(await runMutant(suite, m, limits));
+  let interrupted = false;
+  const onSignal = (): void => {
+    interrupted = true;
+  };
+  process.once('SIGINT', onSignal);
+  for (const m of mutants) {
+    await nextTurn();
+    if (interrupted) break;
+    rows.push(await runMutant(suite, m, limits));
+  }
+  process.removeListener('SIGINT', onSignal);
   const missed = rows.filter((r) => !r.caught);
   if (o.json) {
     const doc = {
       max_states: limits.maxStates,
       max_seconds: limits.maxSeconds,
       time_ns: Math.round((performance.now() - begin) * 1e6),
+      interrupted,
+      not_run: mutants.slice(rows.length).map((m) => m.name),
       mutants: rows.map(resultJson),
     };
     process.stdout.write(`${JSON.stringify(doc, null, 2)}\n`);
@@ -97,9 +110,11 @@ export async function checkMutants(
       `${table([['mutant', 'commit', 'caught by', 'verdict', 'steps', 'time'], ...body])}\n`,
     );
     process.stdout.write(
-      `${rows.length} mutants: ${rows.length - missed.length} caught, ${missed.length} not\n`,
+      `${rows.length} mutants: ${rows.length - missed.length} caught, ${missed.length} not` +
+        `${rows.length < mutants.length ? `, ${mutants.length - rows.length} not run` : ''}\n`,
     );
   }
+  if (interrupted) return EXIT_INTERRUPTED;
   if (missed.length === 0) return EXIT_OK;
   return missed.every((r) => r.cutBy !== '') ? EXIT_UNTRUSTED : EXIT_CHECK_FAILED;
 }
