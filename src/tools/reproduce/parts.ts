@@ -53,7 +53,7 @@ export const PARTS: readonly Part[] = [
       quick: quick(
         ['stream', '--quick', '--curve', '--rows', STREAM_ROWS],
         45,
-        62,
+        60,
         '11 of the 30 rows, short trials',
       ),
       full: full(['stream', '--curve'], 240),
@@ -110,7 +110,7 @@ export const PARTS: readonly Part[] = [
       quick: quick(
         ['rr', '--rows', '83.333:0,40:38', '--duration', '0.25', '--trials', '1', '--retries', '2'],
         20,
-        34,
+        31,
         '2 of the 5 rows, one trial of 0.25 s each',
       ),
       full: full(['rr'], 150),
