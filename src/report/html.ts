@@ -20,7 +20,7 @@ const SHOW: { readonly [as in As]: (v: number) => string } = {
   sig,
   us: (v) => sig(v / 1e3),
   share: (v) => `${Math.round(v * 100)} %`,
-  delta: (v) => `${v > 0 ? '+' : ''}${Math.round(v)} %`,
+  delta: (v) => `${v > 0 ? '+' : ''}${Math.round(v).toLocaleString('en')} %`,
   bytes: (v) => `${sig(v / 2 ** 30)} GiB`,
 };
 

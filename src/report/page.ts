@@ -19,7 +19,7 @@ export function reportHtml(run: RunDocument): string {
 <main>${run.parts.length > 1 ? `<ul class="cards">${cards}</ul>` : ''}
 ${parts}
 ${notRun(run)}${host(root)}</main>
-<footer><p>Made by softnet ${esc(run.version)}. Times are those of JavaScript threads on this host: compare modes with each other, not with a kernel.</p></footer>`,
+<footer><p>Made by softnet${run.version === '' ? '' : ` ${esc(run.version)}`}. Times are those of JavaScript threads on this host: compare modes with each other, not with a kernel.</p></footer>`,
   );
 }
 

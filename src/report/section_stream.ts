@@ -27,6 +27,7 @@ export function streamSection(id: string, result: At): string {
     rows.length === 0 ? '' : seedTable(rows),
     flowPlots(id, rows),
     rows.length === 0 ? '' : details('Drops by place, and fairness across flows', dropTable(rows)),
+    threadTable(rows),
   ].join('');
 }
 
@@ -34,21 +35,34 @@ function rowName(row: At): string {
   return `${row.at('size').number ?? '?'}/${row.at('flows').number ?? '?'}`;
 }
 
+/** Others had more than a tenth of the core: the rule of `softnet stream`. */
+function star(cell: At): string {
+  return (cell.at('core_available').number ?? 1) < 0.9 ? ' *' : '';
+}
+
 function seedTable(rows: readonly At[]): string {
-  return table(
-    'Goodput, kpps, and its change against vanilla',
-    ['size/flows', 'vanilla', 'guest threaded', '', 'both threaded', ''],
-    rows.map((row) => {
-      const of = (setting: string): At => row.at('settings', setting);
-      return [
-        esc(rowName(row)),
-        figure(of('vanilla').at('kpps'), 'sig'),
-        figure(of('guest_threaded').at('kpps'), 'sig'),
-        figure(of('guest_threaded').at('delta_pct'), 'delta'),
-        figure(of('both_threaded').at('kpps'), 'sig'),
-        figure(of('both_threaded').at('delta_pct'), 'delta'),
-      ];
-    }),
+  const disturbed = rows.some((row) => SETTINGS.some((s) => star(row.at('settings', s.key)) !== ''));
+  const note = disturbed
+    ? '<p class="note">* Others had more than a tenth of the core meanwhile: not counted.</p>'
+    : '';
+  return (
+    note +
+    table(
+      'Goodput, kpps, and its change against vanilla',
+      ['size/flows', 'vanilla', 'guest threaded', 'change', 'both threaded', 'change', 'offered'],
+      rows.map((row) => {
+        const of = (setting: string): At => row.at('settings', setting);
+        return [
+          esc(rowName(row)),
+          figure(of('vanilla').at('kpps'), 'sig') + star(of('vanilla')),
+          figure(of('guest_threaded').at('kpps'), 'sig') + star(of('guest_threaded')),
+          figure(of('guest_threaded').at('delta_pct'), 'delta'),
+          figure(of('both_threaded').at('kpps'), 'sig') + star(of('both_threaded')),
+          figure(of('both_threaded').at('delta_pct'), 'delta'),
+          figure(row.at('offered_kpps'), 'sig'),
+        ];
+      }),
+    )
   );
 }
 
@@ -153,5 +167,37 @@ function dropTable(rows: readonly At[]): string {
       }),
     ),
     { words: 2 },
+  );
+}
+
+/** What each thread did in one row: that of the curve, or the first with many flows. The others are in the JSON. */
+function threadTable(rows: readonly At[]): string {
+  const told = rows.filter((r) => r.at('settings', 'vanilla', 'threads').items().length > 0);
+  const row =
+    told.find((r) => rowName(r) === '64/25') ??
+    told.find((r) => (r.at('flows').number ?? 0) >= 25) ??
+    told[0];
+  if (row === undefined) return '';
+  const lines = SETTINGS.flatMap((s) =>
+    row
+      .at('settings', s.key, 'threads')
+      .items()
+      .map((t) => [
+        esc(s.name),
+        esc(t.at('name').text),
+        figure(t.at('cpu_ms'), 'sig'),
+        figure(t.at('run_delay_ms'), 'sig'),
+        figure(t.at('voluntary_switches'), 'int'),
+        figure(t.at('forced_switches'), 'int'),
+      ]),
+  );
+  return details(
+    `What each thread did, row ${rowName(row)}`,
+    table(
+      'Scheduler figures of each thread',
+      ['setting', 'thread', 'ran, ms', 'waited for a core, ms', 'gave it up', 'had to'],
+      lines,
+      { words: 2 },
+    ),
   );
 }

@@ -31,6 +31,14 @@ function setting(kpps: number, base: number, softirq: number, threads: number, s
     cpu_share: { softirq, threads, receivers: Math.max(0, 0.98 - softirq - threads) },
     drops: { rx_missed: lost, socket_full: Math.round(lost * wobble(seed) * 0.4) },
     jain: Math.min(1, 0.93 * wobble(seed + 7)),
+    core_available: 0.99,
+    threads: ['cpu/0', 'ksoftirqd/0', 'napi/eth0-8193'].map((name, i) => ({
+      name,
+      cpu_ms: 100 * wobble(seed + i),
+      run_delay_ms: 12.5 * wobble(seed + i + 1),
+      voluntary_switches: 120 + i,
+      forced_switches: 40 * i,
+    })),
   };
 }
 
@@ -45,6 +53,8 @@ export function streamDocument(shape: StreamShape = {}) {
       return {
         size,
         flows,
+        offered_kpps: 1200 * wobble(seed + 5),
+        overload: 4 * wobble(seed + 6),
         settings: {
           vanilla: setting(base, base, 0.86, 0, seed),
           guest_threaded: setting(threaded, base, 0.04, 0.5, seed + 2),
@@ -60,7 +70,8 @@ export function streamDocument(shape: StreamShape = {}) {
     return peak * (1 - (1 - end) * past ** 0.6);
   };
   return {
-    host: { cpu: 'made up', cores: 2 },
+    command: 'softnet stream',
+    host: { cpu: 'made up', cores: 2, pinned: { vcpu: 0, others: 1 } as object | null },
     options: { quick: true },
     rows,
     ...(curve

@@ -110,10 +110,38 @@ describe('004 stream', () => {
   it('cannot tell without rows, and leaves out what was not run', () => {
     expect(verdict(judgeStream({ rows: [] }))).toBe('this host cannot tell');
     const large = judgeStream(streamDocument({ sizes: [4096, 64000], curve: false }));
-    expect(large.map((c) => c.agrees)).toEqual([null, null, null]);
+    expect(large.map((c) => c.agrees)).toEqual([null, true, null]);
     const short = streamDocument();
     const curve = short.curve!.slice(0, 5);
     expect(judgeStream({ ...short, curve })[3].agrees).toBeNull();
+  });
+
+  it('leaves out what others disturbed, and rows that were not overloaded', () => {
+    const document = streamDocument({ curve: false });
+    const many = document.rows.filter((r) => r.flows > 1 && r.size <= 1438);
+    for (const row of many.slice(0, 10)) row.settings.vanilla.core_available = 0.4;
+    many[10].overload = 1.2;
+    expect(judgeStream(document)[0].measured).toMatch(/^5 of 5 rows/);
+    for (const row of many) row.settings.guest_threaded.core_available = 0.4;
+    expect(judgeStream(document)[0]).toMatchObject({
+      agrees: null,
+      measured: 'the host disturbed all 15 rows',
+    });
+  });
+
+  it('cannot tell where the host does not pin threads', () => {
+    const document = streamDocument();
+    document.host.pinned = null;
+    expect(verdict(judgeStream(document))).toBe('this host cannot tell');
+  });
+
+  it('takes something for more than nothing', () => {
+    const document = streamDocument({ curve: false });
+    for (const row of document.rows) row.settings.vanilla.kpps = 0;
+    expect(judgeStream(document)[0]).toMatchObject({
+      agrees: true,
+      measured: '16 of 16 rows, from nothing to something in the median',
+    });
   });
 
   it('does not take a difference of a few percent between both and one for anything', () => {
@@ -250,7 +278,7 @@ describe('a part by how its command ended', () => {
   it('is judged by its figures, and has the command that repeats it', () => {
     const result = of({});
     expect(result).toMatchObject({ state: 'done', verdict: 'agrees' });
-    expect(result.command).toMatch(/^softnet stream --quick .*--rows 1\/1,/);
+    expect(result.command).toMatch(/^softnet stream --quick .*--rows 64\/1,/);
     expect(result.command).not.toContain('--json');
   });
 
@@ -270,10 +298,14 @@ describe('a part by how its command ended', () => {
       verdict: 'this host cannot tell',
       reason: 'no core to pin to',
     });
-    expect(of({ code: 7, stderr: ['softnet stream: warning: noise'] }).verdict).toBe('this host cannot tell');
-    const busy = of({}, { others: 0.4 });
+    const boot = PARTS.find((p) => p.id === 'boot-threads')!;
+    const child = { code: 0, document: backlogDocument(), stderr: [], seconds: 3, cut: false };
+    const busy = partResult(boot, boot.plans.quick, child, HOST, false, 0.4);
     expect(busy.verdict).toBe('this host cannot tell');
     expect(busy.reason).toContain('others had 40 %');
+    expect(partResult(boot, boot.plans.quick, child, HOST, false, 0.05).verdict).toBe('agrees');
+    // Those that tell by themselves what was disturbed are believed.
+    expect(of({ code: 7 }, { others: 0.4 }).verdict).toBe('agrees');
   });
 
   it('differs when the command’s own checks failed', () => {

@@ -19,7 +19,7 @@ export const addReproduce: AddCommand = (cli, done) => {
     .addOption(
       new Option('--quick', 'fewer rows and trials, within 3 minutes (the default)').conflicts('full'),
     )
-    .option('--full', 'everything; a quarter of an hour', false)
+    .option('--full', 'everything; about twenty minutes', false)
     .addOption(
       new Option('--parts <list>', `some of ${PART_IDS.join(', ')}`)
         .argParser(parts)

@@ -59,7 +59,8 @@ export async function reproduce(o: ReproduceOptions): Promise<number> {
     );
   }
   try {
-    await runSteps(steps, identity.host, interrupt.signal, begin, (result) => {
+    const allS = sum(PARTS.map((p) => p.plans[o.profile].limitS ?? Infinity));
+    await runSteps(steps, allS, identity.host, interrupt.signal, begin, (result) => {
       results.set(result.id, result);
       keep();
     });
@@ -76,30 +77,37 @@ export async function reproduce(o: ReproduceOptions): Promise<number> {
   return exitCode(run);
 }
 
-/** Runs the parts one after the other; time that one leaves is the next one's. */
+/**
+ * Runs the parts one after the other. Each may take what all parts together may, less what those behind it are sure of: time
+ * that one leaves, or that is not asked for, is the next one's.
+ */
 async function runSteps(
   steps: readonly Step[],
+  allS: number,
   host: Host,
   signal: AbortSignal,
   begin: number,
   done: (result: PartResult) => void,
 ): Promise<void> {
   const progress = progressOf(steps);
-  let limitMs = 0;
   for (const [i, { part, plan }] of steps.entries()) {
     if (signal.aborted) return;
-    limitMs += (plan.limitS ?? Infinity) * 1e3;
-    const leftMs = begin + limitMs - performance.now();
+    const behindS = sum(steps.slice(i + 1).map((s) => s.plan.limitS ?? Infinity));
+    const leftMs = begin + (allS - behindS) * 1e3 - performance.now();
     progress.begin(i);
     try {
       const before = cpuTimes();
-      const child = await runChild(plan.argv, Number.isFinite(leftMs) ? leftMs : null, signal);
+      const child = await runChild(plan.argv, plan.limitS === null ? null : leftMs, signal);
       const others = othersShare(before, cpuTimes());
       done(partResult(part, plan, child, host, signal.aborted, others));
     } finally {
       progress.end();
     }
   }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
 }
 
 function hostNow(): Host {

@@ -73,9 +73,7 @@ function judge(
   if (code === EXIT_CHECK_FAILED && checks.every((c) => c.agrees !== false)) {
     checks = [{ claim: 'the command’s own checks hold', agrees: false, measured: last }, ...checks];
   }
-  // What judges by itself which figures are disturbed has said so in its checks.
-  if (code === EXIT_UNTRUSTED && part.id === 'stream') checks = untold(checks, `not to be trusted: ${last}`);
-  if (othersShare !== null && othersShare >= OTHERS_LIMIT) {
+  if (part.heedsOthers !== true && othersShare !== null && othersShare >= OTHERS_LIMIT) {
     checks = untold(
       checks,
       `others had ${Math.round(othersShare * 100)} % of this host’s CPU time meanwhile`,
