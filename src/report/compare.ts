@@ -37,6 +37,8 @@ export interface VerdictChange {
 }
 
 export interface Comparison {
+  /** Titles of the parts by their ids. */
+  readonly titles: { readonly [part: string]: string };
   readonly figures: readonly Difference[];
   readonly verdicts: readonly VerdictChange[];
   /** Figures that only one of them has, by part and name. */
@@ -54,6 +56,7 @@ export function compareRuns(a: RunDocument, b: RunDocument): Comparison {
     if (other !== undefined) figures.push(difference(part, figure, other.figure));
   }
   return {
+    titles: Object.fromEntries([...b.parts, ...a.parts].map((p) => [p.id, p.title])),
     figures,
     verdicts: a.parts.flatMap((p) => {
       const other = b.parts.find((q) => q.id === p.id);
@@ -69,7 +72,9 @@ export function compareRuns(a: RunDocument, b: RunDocument): Comparison {
 
 function collect(run: RunDocument): Map<string, { readonly part: string; readonly figure: Figure }> {
   const all = run.parts.flatMap((p) =>
-    figuresOf(p.result).map((figure) => [`${p.id}: ${figure.name}`, { part: p.id, figure }] as const),
+    figuresOf(p.result, p.others_share).map(
+      (figure) => [`${p.id}: ${figure.name}`, { part: p.id, figure }] as const,
+    ),
   );
   return new Map(all);
 }

@@ -27,7 +27,7 @@ export function compareHtml(comparison: Comparison, a: string, b: string): strin
 <ul class="tally">${READS.map(count).join('')}</ul></header><main>
 <section id="rules"><h2>How to read it</h2><p>Counts that do not depend on time are the same, or they changed. Figures with several trials differ when no trial of one run reaches those of the other; otherwise the difference is noise. What was measured once has to differ by ${SINGLE_PERCENT} % or more. What the host disturbed is noise.</p>
 ${warningList(comparison.warnings)}${verdictTable(verdicts)}</section>
-${parts.map((p) => partSection(p, figures, root)).join('')}
+${parts.map((p) => partSection(p, comparison, root)).join('')}
 ${missing(comparison)}</main>`,
   );
 }
@@ -46,7 +46,7 @@ function verdictTable(verdicts: Comparison['verdicts']): string {
   );
 }
 
-function partSection(part: string, all: readonly Difference[], root: At): string {
+function partSection(part: string, { figures: all, titles }: Comparison, root: At): string {
   const rows = all.flatMap((f, i) => (f.part === part ? [{ f, at: root.at('figures', i) }] : []));
   // What is not noise comes first.
   const row = ({ f, at }: { f: Difference; at: At }): string[] => [
@@ -56,13 +56,13 @@ function partSection(part: string, all: readonly Difference[], root: At): string
     `${figure(at.at('b'), 'sig')}`,
     figure(at.at('change_pct'), 'delta'),
     esc(f.unit),
-    esc(f.why),
+    `<span class="why">${esc(f.why)}</span>`,
   ];
   const head = ['figure', 'read as', 'A', 'B', 'change', 'unit', 'why'];
   const real = rows.filter(({ f }) => f.read !== 'noise' && f.read !== 'same');
   const rest = rows.filter(({ f }) => f.read === 'noise' || f.read === 'same');
   return (
-    `<section id="${esc(part)}"><h2>${esc(part)}</h2>` +
+    `<section id="${esc(part)}"><h2>${esc(titles[part] ?? part)}</h2>` +
     (real.length === 0
       ? '<p>Nothing but noise.</p>'
       : table('Differences', head, real.map(row), { words: 2 })) +

@@ -26,11 +26,25 @@ const COLLECT: { readonly [kind in Kind]: (result: At) => Figure[] } = {
   replay: replayFigures,
 };
 
-/** @param result the document of a command */
-export function figuresOf(result: unknown): Figure[] {
+/** From here on, as a part of all CPU time, others at work on the host spoil what depends on time. */
+const OTHERS_LIMIT = 0.15;
+
+/**
+ * @param result the document of a command
+ * @param othersShare the part of all CPU time that others had meanwhile; `stream` and `rr` tell by themselves what that spoilt
+ */
+export function figuresOf(result: unknown, othersShare: number | null = null): Figure[] {
   const at = new At(result);
   const kind = kindOf(at);
-  return kind === null ? [] : COLLECT[kind](at);
+  if (kind === null) return [];
+  const figures = COLLECT[kind](at);
+  const spoilt = kind !== 'stream' && kind !== 'rr' && (othersShare ?? 0) >= OTHERS_LIMIT;
+  return spoilt ? figures.map((f) => (f.better === 'exact' ? f : { ...f, disturbed: true })) : figures;
+}
+
+/** Others had more than a tenth of the core of this cell of `softnet stream`. */
+function lostCore(cell: At): boolean {
+  return (cell.at('core_available').number ?? 1) < 0.9;
 }
 
 function one(name: string, unit: string, better: Better, at: At, disturbed = false): Figure[] {
@@ -45,7 +59,7 @@ function streamFigures(result: At): Figure[] {
       .fields()
       .flatMap(({ key, at }) => {
         const name = `${row.at('size').number}/${row.at('flows').number}, ${key.replaceAll('_', ' ')}`;
-        return one(name, 'kpps', 'higher', at.at('kpps'));
+        return one(name, 'kpps', 'higher', at.at('kpps'), lostCore(at));
       }),
   );
   const curve = result
@@ -57,7 +71,7 @@ function streamFigures(result: At): Figure[] {
         .fields()
         .flatMap(({ key, at }) => {
           const name = `${p.at('offered_kpps').number} kpps offered, ${key.replaceAll('_', ' ')}`;
-          return one(name, 'kpps', 'higher', at.at('kpps'));
+          return one(name, 'kpps', 'higher', at.at('kpps'), lostCore(at));
         }),
     );
   return [...table, ...curve];

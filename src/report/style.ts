@@ -73,7 +73,7 @@ caption { text-align: left; font-weight: 600; font-size: .95rem; padding-bottom:
 th, td { padding: .22rem .7rem .22rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 th[scope=row], .word { text-align: left; font-weight: 400; }
-thead th { white-space: normal; } td.word { white-space: normal; min-width: 7rem; } .none { color: var(--soft); }
+thead th { white-space: normal; } td.word { white-space: normal; min-width: 7rem; } td .badge { white-space: normal; text-align: left; } .why { color: var(--soft); } .none { color: var(--soft); }
 tr.real td, tr.real th { font-weight: 600; }
 details { margin: .9rem 0; } summary { cursor: pointer; color: var(--c0); font-size: .92rem; }
 pre { background: var(--code); padding: .6rem .8rem; border-radius: 6px; margin: .5rem 0; overflow-x: auto; font: .84rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; white-space: pre-wrap; overflow-wrap: anywhere; user-select: all; }

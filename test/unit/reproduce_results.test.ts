@@ -181,6 +181,12 @@ describe('two runs', () => {
   it('what the host disturbed is noise, and a count is never noise', () => {
     const disturbed = reads(rrDocument(), rrDocument({ interrupts: 90_000 }, { marked: ['interrupts'] }));
     expect(disturbed.get('12 Kpkt/s + 0us delay, interrupts, p50')).toBe('noise');
+    const far = (others_share: number) =>
+      compareRuns(
+        one('replay', replayDocument()),
+        madeUpRun({ parts: [madeUpPart('replay', replayDocument({ scale: 3 }), { others_share })] }),
+      ).figures.find((f) => f.name === 'softirq, latency p50')?.read;
+    expect([far(0.01), far(0.5)]).toEqual(['worse', 'noise']);
     const leak = reads(reconfigDocument(), reconfigDocument({ fixedLeaks: 1 }));
     expect(leak.get('fixed, config=persistent,reconfig=safe-switch, threads leaked')).toBe('changed');
   });

@@ -28,7 +28,8 @@ export async function reproduce(o: ReproduceOptions): Promise<number> {
   const output = outputAt(o.out);
   makeOutput(output, o.out);
   const identity = { version: packageVersion(), profile: o.profile, host: hostNow() };
-  const argvs = new Map(selected.map((p) => [p.id, p.plans[o.profile].argv]));
+  // Of parts that were not asked for this time, too: a report loses nothing by being added to.
+  const argvs = new Map(PARTS.map((p) => [p.id, p.plans[o.profile].argv]));
   const had = o.resume ? resumable(output.results, identity, argvs) : new Map<string, PartResult>();
   const steps = selected.filter((p) => !had.has(p.id)).map((part) => ({ part, plan: part.plans[o.profile] }));
   const interrupt = new AbortController();
@@ -45,7 +46,7 @@ export async function reproduce(o: ReproduceOptions): Promise<number> {
     seconds: Math.round(performance.now() - begin) / 1e3,
     interrupted: interrupt.signal.aborted,
     not_run: selected.filter((p) => !results.has(p.id)).map((p) => p.id),
-    parts: selected.flatMap((p) => results.get(p.id) ?? []),
+    parts: PARTS.flatMap((p) => results.get(p.id) ?? []),
   });
   const keep = (): RunDocument => {
     const run = snapshot();
@@ -53,6 +54,12 @@ export async function reproduce(o: ReproduceOptions): Promise<number> {
     save(output.report, reportHtml(run));
     return run;
   };
+  const { load, cores } = identity.host;
+  if (load > cores / 2) {
+    process.stderr.write(
+      `softnet reproduce: warning: the host is busy (load ${load.toFixed(1)}, ${cores} cores): what depends on time may not be told\n`,
+    );
+  }
   if (had.size > 0) {
     process.stderr.write(
       `softnet reproduce: ${had.size} parts are there already, ${steps.length} are to run\n`,
