@@ -141,6 +141,17 @@ describe('the summary', () => {
     expect(text.trimEnd().endsWith('Report: /somewhere/report.html')).toBe(true);
   });
 
+  it('says what was measured, and of what where that differs', () => {
+    const line = (more: object) => {
+      const parts = [madeUpPart('x', null, more)];
+      return summaryText(madeUpRun({ parts }), 'r').split('\n')[3];
+    };
+    expect(line({ verdict: 'agrees' })).toBe('     16 of 16 rows; 1 of 3 statements open');
+    expect(line({ verdict: 'agrees', state: 'cut' })).toContain('cut short');
+    expect(line({ verdict: 'differs', reason: 'third: 0.5 times' })).toBe('     third: 0.5 times');
+    expect(line({ verdict: null, reason: 'no such command' })).toBe('     no such command');
+  });
+
   it('counts verdicts', () => {
     expect(summaryText(madeUpRun(), 'r')).toContain('5 agree, 1 differ, 1 cannot be told here, 1 failed');
   });

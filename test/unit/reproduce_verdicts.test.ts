@@ -73,7 +73,7 @@ describe('a verdict', () => {
   it('leaves exact statements as they are where times are not to be trusted', () => {
     const checks = untold([check(false), { ...check(true), exact: true }], 'why');
     expect(checks.map((c) => c.agrees)).toEqual([null, true]);
-    expect(checks[0].measured).toBe('m (why)');
+    expect(checks[0].measured).toBe('why: m');
   });
 });
 
@@ -188,7 +188,7 @@ describe('002 run-time threads', () => {
   it('cannot be told on two cores, for the reason that none is idle', () => {
     const { verdict: v, reason } = verdictOf(judgeRunTimeThreads(faster, 2));
     expect(v).toBe('this host cannot tell');
-    expect(reason).toContain('4 threads, 2 cores');
+    expect(reason).toContain('no core is idle, 4 threads on 2 cores');
   });
 
   it('sees that softirq is relieved, on any host', () => {

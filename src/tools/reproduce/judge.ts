@@ -31,7 +31,7 @@ export function ratioCheck(claim: string, trials: readonly number[], band: Band)
   const torn = trials.some((v) => inside(v) !== agrees);
   const distance = Math.min(...[band.atLeast, band.atMost].map((b) => Math.abs(mid - (b ?? Infinity))));
   if (torn && distance <= (high - low) / 2) {
-    return { claim, agrees: null, measured: `${measured}: the trials contradict each other` };
+    return { claim, agrees: null, measured: `the trials contradict each other: ${measured}` };
   }
   return { claim, agrees, measured };
 }
@@ -57,7 +57,7 @@ export function verdictOf(checks: readonly Check[]): { verdict: Verdict; reason:
 /** @returns the checks with none decided that depends on time, for figures that are not to be trusted */
 export function untold(checks: readonly Check[], why: string): Check[] {
   return checks.map((c) =>
-    c.exact === true || c.agrees === null ? c : { ...c, agrees: null, measured: `${c.measured} (${why})` },
+    c.exact === true || c.agrees === null ? c : { ...c, agrees: null, measured: `${why}: ${c.measured}` },
   );
 }
 

@@ -41,7 +41,7 @@ export function judgeRunTimeThreads(result: unknown, cores: number): Check[] {
   const cannot: Check = {
     ...faster,
     agrees: null,
-    measured: `${faster.measured}, but no core is idle: ${CORES_FOR_FEW} threads, ${cores} cores`,
+    measured: `no core is idle, ${CORES_FOR_FEW} threads on ${cores} cores: ${faster.measured}`,
   };
   return [cores < CORES_FOR_FEW ? cannot : faster, relieved(runs), failures(runs)];
 }

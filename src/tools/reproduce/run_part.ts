@@ -74,10 +74,7 @@ function judge(
     checks = [{ claim: 'the command’s own checks hold', agrees: false, measured: last }, ...checks];
   }
   if (part.heedsOthers !== true && othersShare !== null && othersShare >= OTHERS_LIMIT) {
-    checks = untold(
-      checks,
-      `others had ${Math.round(othersShare * 100)} % of this host’s CPU time meanwhile`,
-    );
+    checks = untold(checks, `others had ${Math.round(othersShare * 100)} % of the CPU time`);
   }
   const { verdict, reason } = verdictOf(checks);
   const cut = child.cut ? `; cut after ${Math.round(child.seconds)} s` : '';

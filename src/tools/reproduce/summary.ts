@@ -23,7 +23,15 @@ export function summaryText(run: RunDocument, report: string): string {
 
 function partLines(p: PartResult): string[] {
   const verdict = (p.verdict ?? 'FAILED').padEnd(VERDICT_WIDTH);
-  return [cut(`${(p.seed ?? '').padEnd(4)} ${verdict}  ${p.title}`), cut(`     ${p.reason}`)];
+  return [cut(`${(p.seed ?? '').padEnd(4)} ${verdict}  ${p.title}`), cut(`     ${shortReason(p)}`)];
+}
+
+/** What was measured, or why it cannot be told; of which statement is said where that differs. */
+function shortReason(p: PartResult): string {
+  if (p.verdict === 'differs' || p.verdict === null || p.checks.length === 0) return p.reason;
+  const open = p.checks.filter((c) => c.agrees === null).length;
+  const rest = p.verdict === 'agrees' && open > 0 ? `; ${open} of ${p.checks.length} statements open` : '';
+  return `${p.checks[0].measured}${rest}${p.state === 'cut' ? '; cut short' : ''}`;
 }
 
 function tally(run: RunDocument): string {
