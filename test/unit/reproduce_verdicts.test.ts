@@ -119,14 +119,36 @@ describe('004 stream', () => {
   it('leaves out what others disturbed, and rows that were not overloaded', () => {
     const document = streamDocument({ curve: false });
     const many = document.rows.filter((r) => r.flows > 1 && r.size <= 1438);
-    for (const row of many.slice(0, 10)) row.settings.vanilla.core_available = 0.4;
+    for (const row of many.slice(0, 7)) row.settings.vanilla.core_available = 0.4;
     many[10].overload = 1.2;
-    expect(judgeStream(document)[0].measured).toMatch(/^5 of 5 rows/);
-    for (const row of many) row.settings.guest_threaded.core_available = 0.4;
+    expect(judgeStream(document)[0].measured).toMatch(/^8 of 8 rows/);
+  });
+
+  it('cannot tell when fewer than half of the rows are left', () => {
+    const document = streamDocument({ curve: false });
+    const many = document.rows.filter((r) => r.flows > 1 && r.size <= 1438);
+    for (const row of many.slice(0, 9)) row.settings.vanilla.core_available = 0.4;
     expect(judgeStream(document)[0]).toMatchObject({
       agrees: null,
-      measured: 'the host disturbed all 15 rows',
+      measured: 'the host disturbed 9 of 16 rows',
     });
+  });
+
+  it('tells nothing of a curve that was disturbed too often, or at its peak', () => {
+    const falls = (vanillaEnd: number, disturbed: readonly number[]) => {
+      const document = streamDocument({ vanillaEnd });
+      const curve = document.curve!.map((p, i) => {
+        const vanilla = { ...p.settings.vanilla, core_available: disturbed.includes(i) ? 0.3 : 0.99 };
+        return { ...p, settings: { ...p.settings, vanilla } };
+      });
+      return judgeStream({ ...document, curve })[3];
+    };
+    expect(falls(0.95, []).agrees).toBe(false);
+    expect(falls(0.95, [0]).agrees).toBe(false);
+    expect(falls(0.95, [0, 1, 2]).agrees).toBeNull();
+    // The made-up curve has its peak there.
+    expect(streamDocument().curve![3].offered_kpps).toBe(300);
+    expect(falls(0.03, [3])).toMatchObject({ agrees: null, measured: 'the host disturbed the curve' });
   });
 
   it('cannot tell where the host does not pin threads', () => {

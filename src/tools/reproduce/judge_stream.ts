@@ -64,16 +64,20 @@ function changes(rows: readonly Row[], from: string, to: string): number[] {
   );
 }
 
-/** What to say where no row is left. */
-function none(claim: string, rows: readonly Row[]): Check {
-  const measured = rows.length === 0 ? 'no such row was run' : `the host disturbed all ${rows.length} rows`;
+/** @returns what to say where too few rows are left: fewer than half of those that were run; null if they suffice */
+function tooFew(claim: string, rows: readonly Row[], left: number): Check | null {
+  if (rows.length > 0 && left >= rows.length / 2) return null;
+  const lost = rows.length - left;
+  const measured =
+    rows.length === 0 ? 'no such row was run' : `the host disturbed ${lost} of ${rows.length} rows`;
   return { claim, agrees: null, measured };
 }
 
 function gain(rows: readonly Row[]): Check {
   const claim = 'with many small flows the poll thread beats softirq';
   const delta = changes(rows, 'vanilla', 'guest_threaded');
-  if (delta.length === 0) return none(claim, rows);
+  const few = tooFew(claim, rows, delta.length);
+  if (few !== null) return few;
   const gaining = delta.filter((d) => d > 0).length;
   return {
     claim,
@@ -85,7 +89,8 @@ function gain(rows: readonly Row[]): Check {
 function oneFlow(rows: readonly Row[]): Check {
   const claim = 'with one flow the thread costs nothing (the seed: +7 to +47 %)';
   const delta = changes(rows, 'vanilla', 'guest_threaded');
-  if (delta.length === 0) return none(claim, rows);
+  const few = tooFew(claim, rows, delta.length);
+  if (few !== null) return few;
   return {
     claim,
     agrees: median(delta) >= -SAME_PERCENT,
@@ -96,7 +101,8 @@ function oneFlow(rows: readonly Row[]): Check {
 function both(rows: readonly Row[]): Check {
   const claim = 'threads in the hypervisor, too, give more still';
   const delta = changes(rows, 'guest_threaded', 'both_threaded');
-  if (delta.length === 0) return none(claim, rows);
+  const few = tooFew(claim, rows, delta.length);
+  if (few !== null) return few;
   const mid = median(delta);
   const more = delta.filter((d) => d > 0).length;
   const measured = `${more} of ${delta.length} rows, ${percent(mid)} in the median against the guest alone`;
@@ -106,6 +112,10 @@ function both(rows: readonly Row[]): Check {
 }
 
 const SETTINGS = ['vanilla', 'guest_threaded'] as const;
+const DISTURBED = 'the host disturbed the curve';
+const SHORT = 'the load did not go to twice the peak';
+/** Part of the points of a curve that must not have been disturbed. */
+const QUIET = 0.8;
 
 interface Point {
   readonly offered: number;
@@ -113,28 +123,36 @@ interface Point {
 }
 
 function curveChecks(curve: readonly Json[]): Check[] {
-  const points = (setting: string): Point[] =>
-    present(
-      curve.map((p) => {
-        const offered = number(p.offered_kpps);
-        const kpps = goodput(object(object(p.settings)[setting]));
-        return offered === null || kpps === null ? null : { offered, kpps };
-      }),
-    ).sort((a, b) => a.offered - b.offered);
-  const whole = SETTINGS.every((s) => points(s).length === curve.length);
-  const why = whole ? 'the load did not go to twice the peak' : 'the host disturbed points of the curve';
-  return [falls(points('vanilla'), why), holds(points('guest_threaded'), why)];
+  const [vanilla, threaded] = SETTINGS.map((setting) => pointsOf(curve, setting));
+  return [falls(vanilla), holds(threaded)];
+}
+
+/** @returns the points that count, in the order of the load; none if the curve is not to be trusted */
+function pointsOf(curve: readonly Json[], setting: string): readonly Point[] | null {
+  const all = present(
+    curve.map((p) => {
+      const cell = object(object(p.settings)[setting]);
+      const offered = number(p.offered_kpps);
+      const kpps = number(cell.kpps);
+      return offered === null || kpps === null ? null : { offered, kpps, counts: goodput(cell) !== null };
+    }),
+  ).sort((a, b) => a.offered - b.offered);
+  const quiet = all.filter((p) => p.counts);
+  // A peak that was higher where the host disturbed it is not among those that count.
+  const known = (peakOf(all)?.kpps ?? 0) <= 1.05 * (peakOf(quiet)?.kpps ?? 0);
+  return known && quiet.length >= QUIET * all.length ? quiet : null;
 }
 
 function peakOf(points: readonly Point[]): Point | undefined {
   return points.reduce<Point | undefined>((best, p) => (p.kpps > (best?.kpps ?? 0) ? p : best), undefined);
 }
 
-function falls(points: readonly Point[], why: string): Check {
+function falls(points: readonly Point[] | null): Check {
   const claim = 'softirq: goodput falls behind its peak (receive livelock)';
+  if (points === null) return { claim, agrees: null, measured: DISTURBED };
   const [peak, last] = [peakOf(points), points.at(-1)];
   if (peak === undefined || last === undefined || last.offered < 2 * peak.offered) {
-    return { claim, agrees: null, measured: why };
+    return { claim, agrees: null, measured: SHORT };
   }
   return {
     claim,
@@ -143,12 +161,13 @@ function falls(points: readonly Point[], why: string): Check {
   };
 }
 
-function holds(points: readonly Point[], why: string): Check {
+function holds(points: readonly Point[] | null): Check {
   const claim = 'thread: goodput stays at its peak under four times that load';
+  if (points === null) return { claim, agrees: null, measured: DISTURBED };
   const peak = peakOf(points);
   const behind = points.filter((p) => peak !== undefined && p.offered > peak.offered);
   if (peak === undefined || (behind.at(-1)?.offered ?? 0) < 2 * peak.offered) {
-    return { claim, agrees: null, measured: why };
+    return { claim, agrees: null, measured: SHORT };
   }
   const asked = behind.filter((p) => p.offered <= 4 * peak.offered);
   const worst = asked.reduce((low, p) => (p.kpps < low.kpps ? p : low), peak);
