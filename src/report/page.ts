@@ -15,7 +15,7 @@ export function reportHtml(run: RunDocument): string {
   const parts = run.parts.map((p, i) => partSection(p, root.at('parts', i))).join('');
   return htmlPage(
     title,
-    `<header><h1>${esc(title)}</h1>${meta(run)}${run.parts.some((p) => p.verdict !== null) ? tally(run) : ''}</header>
+    `<header><h1>${esc(title).replace(/--[a-z]+/, '<span class="whole">$&</span>')}</h1>${meta(run)}${run.parts.some((p) => p.verdict !== null) ? tally(run) : ''}</header>
 <main>${run.parts.length > 1 ? `<ul class="cards">${cards}</ul>` : ''}
 ${parts}
 ${notRun(run)}${host(root)}</main>

@@ -21,6 +21,7 @@ body { margin: 0; background: var(--bg); color: var(--ink); font: 16px/1.5 syste
 main, header, footer { max-width: 68rem; margin: 0 auto; padding: 0 1.25rem; }
 header { padding-top: 2.5rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .4rem; letter-spacing: -.01em; }
+.whole { white-space: nowrap; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 0; }
 h3 { font-size: 1rem; margin: 1.6rem 0 .5rem; }
 p { margin: .5rem 0; max-width: 46rem; }
