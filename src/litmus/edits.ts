@@ -43,6 +43,11 @@ export const EDITS: readonly Edit[] = Object.freeze([
     'Atomics.add(m, q.at + NIC_QUEUE.interrupts, 1)',
     'Atomics.add(m, q.at + NIC_QUEUE.interrupts, 0)',
   ),
+  counter(
+    'drivers/net/sim_nic_driver.js',
+    'm[q.at + NIC_QUEUE.pollSizes + pollSize(work)]++',
+    'm[q.at + NIC_QUEUE.pollSizes + pollSize(work)] = 0',
+  ),
   counter('net/core/napi_poll.js', 'm[at + NAPI.polls]++', 'm[at + NAPI.polls] = 0'),
   counter('net/core/napi_poll.js', 'm[at + NAPI.work] += work', 'm[at + NAPI.work] = 0'),
   counter(

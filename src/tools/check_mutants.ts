@@ -4,8 +4,8 @@ import type { Limits } from '../check/limits.js';
 import { CheckUsageError } from '../check/refuse.js';
 import { type MutantResult, Suite, type SuiteSource } from '../check/suite.js';
 import { batchesOf, jobsFor, runPool } from './check_pool.js';
-import { type CheckWork, workState } from './check_work.js';
-import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_UNTRUSTED } from './exit_codes.js';
+import { type CheckWork, stopWork, workState } from './check_work.js';
+import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED } from './exit_codes.js';
 import { table } from './table.js';
 
 function resultText(r: MutantResult): string {
@@ -84,12 +84,19 @@ export async function checkMutants(
   );
   const found = new Map<string, MutantResult>();
   const work: CheckWork = { source: suite, limits, mutants: true, html: false, batches, state: workState() };
+  let interrupted = false;
+  const onSignal = (): void => {
+    interrupted = true;
+    stopWork(work);
+  };
+  process.once('SIGINT', onSignal);
   await runPool(
     work,
     jobs,
     () => {},
     (r) => found.set((r as MutantResult).mutant.name, r as MutantResult),
   );
+  process.removeListener('SIGINT', onSignal);
   const rows = mutants.map((m) => found.get(m.name)).filter((r) => r !== undefined);
   const missed = rows.filter((r) => !r.caught);
   if (o.json) {
@@ -97,6 +104,8 @@ export async function checkMutants(
       max_states: limits.maxStates,
       max_seconds: limits.maxSeconds,
       time_ns: Math.round((performance.now() - begin) * 1e6),
+      interrupted,
+      not_run: mutants.filter((m) => !found.has(m.name)).map((m) => m.name),
       mutants: rows.map(resultJson),
     };
     process.stdout.write(`${JSON.stringify(doc, null, 2)}\n`);
@@ -113,9 +122,11 @@ export async function checkMutants(
       `${table([['mutant', 'commit', 'caught by', 'verdict', 'steps', 'time'], ...body])}\n`,
     );
     process.stdout.write(
-      `${rows.length} mutants: ${rows.length - missed.length} caught, ${missed.length} not\n`,
+      `${rows.length} mutants: ${rows.length - missed.length} caught, ${missed.length} not` +
+        `${rows.length < mutants.length ? `, ${mutants.length - rows.length} not run` : ''}\n`,
     );
   }
+  if (interrupted) return EXIT_INTERRUPTED;
   if (missed.length === 0) return EXIT_OK;
   return missed.every((r) => r.cutBy !== '') ? EXIT_UNTRUSTED : EXIT_CHECK_FAILED;
 }

@@ -32,6 +32,8 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
     'library',
     /^src\/(machine|cable|boot_options|statistics|lay_out|socket|sender|loopback|xsk|net_device|net_device_options|timed_wire|vhost|trace|tracing|index|app)\.ts$/,
   ],
+  // Knows documents, and nothing of what made them.
+  ['report', /^src\/report\//],
   ['tools', /^src\/tools\//],
   ['cli', /^src\/cli\.ts$/],
 ];
