@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: GPL-2.0-only
 /** softnet: the command table. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
 import { OptionError } from './errors.js';
@@ -13,13 +12,19 @@ import type { AddCommand, Done } from './tools/commands/command.js';
 import { addPahole } from './tools/commands/pahole.js';
 import { addReconfig } from './tools/commands/reconfig.js';
 import { addReplay } from './tools/commands/replay.js';
+import { addReport, addReproduce } from './tools/commands/reproduce.js';
 import { addRr } from './tools/commands/rr.js';
 import { addStream } from './tools/commands/stream.js';
+import { addTop } from './tools/commands/top.js';
+import { addTrace } from './tools/commands/trace.js';
 import { addUp } from './tools/commands/up.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_USAGE } from './tools/exit_codes.js';
+import { packageVersion } from './tools/package_version.js';
 
 /** In the order in which the help shows them. */
 const COMMANDS: readonly AddCommand[] = [
+  addReproduce,
+  addReport,
   addReplay,
   addPahole,
   addCheck,
@@ -29,17 +34,14 @@ const COMMANDS: readonly AddCommand[] = [
   addRr,
   addStream,
   addClients,
+  addTop,
+  addTrace((args) => run(['node', 'softnet', ...args])),
 ];
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 function program(done: Done): Command {
   const cli = new Command('softnet')
     .description('Linux’s threaded packet receive as real concurrency on worker threads')
-    .version(version())
+    .version(packageVersion())
     .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError('(softnet --help lists the commands)');
@@ -47,12 +49,13 @@ function program(done: Done): Command {
   return cli;
 }
 
-async function main(): Promise<number> {
+/** Runs the command line. @param argv as process.argv @returns the exit code */
+async function run(argv: readonly string[]): Promise<number> {
   let code = EXIT_OK;
   try {
     await program((c) => {
       code = c;
-    }).parseAsync();
+    }).parseAsync(argv);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
     const message = error instanceof Error ? error.message : String(error);
@@ -63,4 +66,4 @@ async function main(): Promise<number> {
 }
 
 process.stdout.on('error', onOutputError);
-process.exitCode = await main();
+process.exitCode = await run(process.argv);

@@ -23,6 +23,8 @@ import { type CpuStat, type ReassemblyStats, Statistics, type ThreadStats } from
 import type { ControlOp, ControlResult } from './threads/control_ops.js';
 import { ControlQueue } from './threads/control_queue.js';
 import { Kthreadd, newRecord, type ThreadRecord, threadDied } from './threads/kthreadd.js';
+import type { Trace } from './trace.js';
+import { Tracing } from './tracing.js';
 import { cpumaskText } from './uapi/cpumask.js';
 import type { UapiReply, UapiRequest } from './uapi/request.js';
 import { Xsk, type XskOptions, xskParams } from './xsk.js';
@@ -89,6 +91,7 @@ export class Machine {
   /** Whoever waits for something that a dead thread will not do. */
   private readonly waiting = new Set<(error: Error) => void>();
   private readonly controlQueue: ControlQueue;
+  private readonly tracing: Tracing;
   private closing: Promise<void> | null = null;
 
   private constructor(options: BootOptions) {
@@ -118,6 +121,9 @@ export class Machine {
     );
     this.kthreadd.serve();
     this.statistics = new Statistics(this.arena, this.net, this.kthreadd);
+    this.tracing = new Tracing(this.arena.m);
+    this.kthreadd.onTrace = (hello) => this.tracing.heard(hello);
+    if (bootTraces !== null) this.tracing.start();
   }
 
   /** Boots a machine. Rejects with SoftnetError (ENOMEM) if its threads cannot be had. */
@@ -541,6 +547,37 @@ export class Machine {
   private dismantled = false;
   private closed = false;
 
+  /** The devices there are, but for loopbacks. */
+  netDevices(): NetDevice[] {
+    return [...this.devices];
+  }
+
+  /** true while `trace` runs, or all of it is traced. */
+  get traced(): boolean {
+    return this.tracing.on;
+  }
+
+  /** Has all threads record their tracepoints (docs/tracing.md) until `traceStop`. @throws Error if they do */
+  traceStart(): void {
+    this.tracing.start();
+  }
+
+  /** @returns what was recorded since `traceStart` */
+  traceStop(): Trace {
+    return this.tracing.stop();
+  }
+
+  /** Both, with so many seconds in between. @throws Error if the machine is being traced */
+  async trace(seconds: number): Promise<Trace> {
+    this.tracing.start();
+    try {
+      await this.orDied(new Promise((resolve) => setTimeout(resolve, seconds * 1e3)));
+    } finally {
+      if (this.failure !== null) this.tracing.stop();
+    }
+    return this.tracing.stop();
+  }
+
   /**
    * Shuts the machine down: ends the NICs, closes sockets, waits for applications to return, stops every thread.
    * Rejects if a thread had died.
@@ -567,6 +604,10 @@ export class Machine {
     } finally {
       this.closed = true;
       await this.kthreadd.stop();
+      if (this.tracing.on) {
+        const trace = this.tracing.stop();
+        bootTraces?.(trace);
+      }
     }
     if (this.failure !== null) throw this.failure;
   }
@@ -589,6 +630,14 @@ export class Machine {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
   }
+}
+
+/** Whoever wants the traces of machines that are booted from here on. */
+let bootTraces: ((trace: Trace) => void) | null = null;
+
+/** Traces every machine booted from here on, from its boot to its end. @param take gets what was recorded; null: no more */
+export function traceBoots(take: ((trace: Trace) => void) | null): void {
+  bootTraces = take;
 }
 
 /** Resolves when a word is no longer 0. */

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cable } from './cable.js';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
-import { NIC_QUEUE, NIC_STOP, nicQueueAt, SIM_NIC } from './drivers/net/sim_nic.js';
+import { NIC_QUEUE, NIC_STOP, nicQueueAt, POLL_SIZES, SIM_NIC } from './drivers/net/sim_nic.js';
 import type { TimedParams } from './drivers/net/sim_nic_timed_make.js';
 import { checkGivenInt, checkInt, OptionError, SoftnetError } from './errors.js';
 import { EBUSY, ENOMEM } from './kernel/errno.js';
@@ -54,6 +54,8 @@ export interface QueueStats {
   readonly frames: number;
   /** Buffers that are in the pool or posted; the others are on their way or with applications. */
   readonly buffersFree: number;
+  /** Polls that took 0, 1, 2 to 3, 4 to 7, 8 to 15, 16 to 31, 32 to 63, 64 and more frames (each wraps at 2^32). */
+  readonly pollSizes: readonly number[];
 }
 
 /** What a device sent. */
@@ -504,6 +506,7 @@ export class NetDevice {
         handled: m[m[q + NIC_QUEUE.irq] + IRQ_DESC.count] >>> 0,
         frames: m[q + NIC_QUEUE.rxFramesTotal] >>> 0,
         buffersFree: pagePoolInside(m, m[q + NIC_QUEUE.pool]) + ringLength(m, fill),
+        pollSizes: Array.from({ length: POLL_SIZES }, (_, k) => m[q + NIC_QUEUE.pollSizes + k] >>> 0),
       };
     });
   }

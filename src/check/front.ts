@@ -5,10 +5,12 @@
  * A continuation is reached over some history the first time; others that lead to the same sites and variables are
  * merged into it, so a thread is re-run only on new ground and loops close on themselves.
  */
+import { KeyTable } from './key_table.js';
 import { TimeIsUp } from './limits.js';
-import { OP_END, OP_FAIL, OP_READ, OP_WRITE, sizeOf, TYPE_I32, type Value, valueText } from './ops.js';
+import { OP_END, OP_FAIL, OP_READ, OP_WRITE, sizeOf, TYPE_I32, type Value } from './ops.js';
 import { type History, type Pending, run } from './runner.js';
-import { beginRun, continuationKey, topSite } from './runtime.js';
+import { beginRun, continuationKey, emptyKey, topSite } from './runtime.js';
+import type { Serializer } from './serialize.js';
 import type { Setting } from './setting.js';
 
 /** A plain access since the thread's last atomic: byte address, bytes, whether it wrote, where it stands. */
@@ -89,14 +91,19 @@ export class Front {
   /** When the search must have ended, by performance.now(). */
   untilMs = Infinity;
   private readonly setting: Setting;
-  private readonly byKey: Map<string, Continuation>[];
+  /** By thread. */
+  private readonly keys: readonly KeyTable[];
+  /** By thread, and by the number of the key. */
+  private readonly byKey: readonly Continuation[][];
   private readonly history: History = { results: [], ops: new Int32Array(512), length: 0 };
   private nextId = 1;
-  private lastKey: string | null = null;
+  /** Key of the run before, null if it could not be known: good until the next run. */
+  private lastKey: Serializer | null = null;
 
   constructor(setting: Setting) {
     this.setting = setting;
-    this.byKey = setting.bodies.map(() => new Map<string, Continuation>());
+    this.keys = setting.bodies.map(() => new KeyTable());
+    this.byKey = setting.bodies.map(() => []);
   }
 
   /** @returns the continuation of a thread that has done nothing yet */
@@ -149,15 +156,8 @@ export class Front {
     c.simple = p.type === TYPE_I32;
     c.site = topSite();
     c.plain = plain;
-    const key = this.lastKey;
-    this.lastKey = key === null ? null : this.fullKey(key, p, plain);
+    if (this.lastKey !== null) addPending(this.lastKey, p, plain);
     return c;
-  }
-
-  private fullKey(key: string, p: Pending, plain: readonly PlainAccess[]): string {
-    let text = `${p.kind},${p.addr},${p.type},${valueText(p.a)},${valueText(p.b)},${p.extra}|`;
-    for (const x of plain) text += `${x.addr}${x.writes ? 'w' : 'r'}${x.size},`;
-    return `${text}|${key}`;
   }
 
   private fillHistory(parent: Continuation | null, result: Value): void {
@@ -180,7 +180,7 @@ export class Front {
     this.stats.replayed += this.history.length;
     this.lastKey = null;
     return run(this.setting.bodies[thread], this.history, beginRun, (aborted) => {
-      this.lastKey = aborted ? continuationKey() : '';
+      this.lastKey = aborted ? continuationKey() : emptyKey();
     });
   }
 
@@ -200,13 +200,14 @@ export class Front {
       this.stats.continuations++;
       return c;
     }
-    const known = this.byKey[c.thread].get(key);
+    const number = this.keys[c.thread].intern(key.words, key.length);
+    const known = this.byKey[c.thread][number];
     if (known !== undefined) {
       this.stats.merged++;
       if (this.audit && parent !== null) this.auditMerge(known, { parent, result });
       return known;
     }
-    this.byKey[c.thread].set(key, c);
+    this.byKey[c.thread].push(c);
     this.stats.continuations++;
     return c;
   }
@@ -243,7 +244,23 @@ export class Front {
   private keyAfter(c: Continuation, r: Value, plain: readonly PlainAccess[]): string {
     this.fillHistory(c, r);
     const p = this.runThread(c.thread);
-    return this.lastKey === null ? `opaque ${p.kind},${p.addr}` : this.fullKey(this.lastKey, p, plain);
+    if (this.lastKey === null) return `opaque ${p.kind},${p.addr}`;
+    addPending(this.lastKey, p, plain);
+    return this.lastKey.words.subarray(0, this.lastKey.length).join();
+  }
+}
+
+/** Writes what the thread does next behind what it holds. */
+function addPending(key: Serializer, p: Pending, plain: readonly PlainAccess[]): void {
+  key.put(p.kind);
+  key.put(p.addr);
+  key.put(p.type);
+  key.value(p.a);
+  key.value(p.b);
+  key.text(p.extra);
+  for (const x of plain) {
+    key.put(x.addr);
+    key.put(x.writes ? x.size : -x.size);
   }
 }
 

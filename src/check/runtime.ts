@@ -22,6 +22,7 @@ import {
   siteModule,
   siteRow,
 } from './sites.js';
+import { makeStamp } from './stamp.js';
 import { isViewMethod, viewOf } from './views.js';
 
 type Held = () => readonly unknown[];
@@ -43,7 +44,7 @@ const OPERATIONS: ReadonlySet<unknown> = new Set(
   Object.values(Object.getOwnPropertyDescriptors(atomicsShim)).map((d) => d.value),
 );
 
-const tags = new WeakMap<object, ClosureTag>();
+const tags = makeStamp<ClosureTag>();
 const privates = new WeakMap<object, (o: object) => readonly unknown[] | null>();
 /** Sites in the code of a function. */
 const sitesOf = new WeakMap<object, Set<number>>();
@@ -75,7 +76,8 @@ function foreign(o: object): boolean {
     p = Object.getPrototypeOf(p) as object | null
   ) {
     const maker = Object.getOwnPropertyDescriptor(p, 'constructor')?.value as object | undefined;
-    if (maker === undefined || own.has(maker) || tags.has(maker)) continue;
+    if (maker === undefined || own.has(maker)) continue;
+    if (typeof maker === 'function' && tags.get(maker) !== undefined) continue;
     if (!isNative(maker)) return true;
   }
   return false;
@@ -315,24 +317,34 @@ function checkFrames(): boolean {
   return known;
 }
 
+const out = new Serializer(introspection);
+
 /**
- * The continuation at the abort of a run.
- * @returns its text, or null where it cannot be known: such a state is never merged
+ * The continuation at the abort of a run, in words.
+ * @returns what holds them until the next call, or null where it cannot be known: such a state is never merged
  */
-export function continuationKey(): string | null {
+export function continuationKey(): Serializer | null {
   const known = checkFrames();
-  const out = new Serializer(introspection);
-  let key = '';
+  out.begin();
   try {
     for (let i = 0; i <= top; i++) {
       const site = siteAt[i];
       const row = siteRow(site);
       if (row !== undefined && (row[3] & SITE_OPAQUE) !== 0) return null;
-      key += `${site}(${out.list(heldAt[i]?.() ?? NOTHING)})`;
+      out.put(site);
+      out.list(heldAt[i]?.() ?? NOTHING);
     }
   } catch (e) {
     if (isAbort(e)) throw e;
     return null; // a variable in its dead zone
   }
-  return out.opaque || !known ? null : key;
+  // No site has this number.
+  out.put(-1);
+  return out.opaque || !known ? null : out;
+}
+
+/** @returns what holds no words: the key of a thread that has ended */
+export function emptyKey(): Serializer {
+  out.begin();
+  return out;
 }

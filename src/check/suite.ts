@@ -41,6 +41,8 @@ export interface SuiteSource {
   readonly mutants: readonly Mutant[];
   /** The files that `file` gathers, where it does nothing else: each is loaded when the first of its tests is due. */
   readonly parts?: readonly SuitePart[];
+  /** Names of tests that take long, the longest first: these are begun before others. */
+  readonly long?: readonly string[];
 }
 
 /** A file of a suite. */
@@ -127,6 +129,11 @@ export class Suite {
       tests.map((test) => ({ program, test })),
     );
     return suite;
+  }
+
+  /** @returns a number for the file that a test is in: the same for tests of one file, -1 if there is no such test */
+  fileOf(name: string): number {
+    return this.parts.findIndex((p) => p.tests.includes(name));
   }
 
   /**

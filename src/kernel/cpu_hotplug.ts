@@ -26,8 +26,7 @@ import { type Current, KERNEL, KERNEL_AT } from './current.js';
 import { EBUSY } from './errno.js';
 import { hrtimersCpuDead } from './hrtimer.js';
 import { synchronizeRcu } from './rcu.js';
-import { releaseMutex, sleepOnCompletion, sleepOnMutex } from './sched.js';
-import { wakeUpProcess } from './task.js';
+import { releaseMutex, sleepOnCompletion, sleepOnMutex, tryToWakeUp } from './sched.js';
 
 /** What a layer does when a CPU comes or goes (Linux: struct cpuhp_step). */
 export interface CpuhpStep {
@@ -63,7 +62,7 @@ export function cpuDown(cur: Current, cpu: Cpu, steps: readonly CpuhpStep[]): nu
   for (let i = steps.length - 1; i >= 0; i--) steps[i].teardown?.(cur, cpu);
   takeCpuDown(cur, cpu);
   Atomics.store(m, cpu.at + CPU.dying, 1); // C2
-  wakeUpProcess(m, cpuTask(cpu));
+  tryToWakeUp(cur, cpuTask(cpu));
   sleepOnCompletion(cur, cpu.at + CPU.idleDead); // C2
   synchronizeRcu(cur);
   const to = onlineInstead(cur.cpus, cpu);
@@ -93,7 +92,7 @@ export function cpuUp(cur: Current, cpu: Cpu, steps: readonly CpuhpStep[]): numb
   sleepOnMutex(cur, HOTPLUG);
   if (!cpuOnline(cpu)) {
     Atomics.store(m, cpu.online, 1);
-    wakeUpProcess(m, cpuTask(cpu));
+    tryToWakeUp(cur, cpuTask(cpu));
     for (let i = 0; i < steps.length; i++) steps[i].startup?.(cur, cpu);
   }
   releaseMutex(cur, HOTPLUG);

@@ -9,6 +9,7 @@ import { line, struct, word, words } from '../mm/struct.js';
 import { CPU, Cpu } from './cpu.js';
 import type { Platform } from './platform.js';
 import { Task } from './task.js';
+import type { Tracer } from './trace.js';
 
 /** Roots of everything the kernel proper shares. */
 export const KERNEL = struct(
@@ -37,6 +38,9 @@ export const KERNEL = struct(
   }),
   line('lock holders', { cpuHotplug: words(2, 'mutex: one CPU comes or goes at a time') }),
   line('the layer above, at boot', { net: word('root of the network layer (struct net)') }),
+  line('main thread; read plainly, by tracers', {
+    tracing: word('1 while threads record their tracepoints'),
+  }),
 );
 
 /** Where the kernel's roots lie. */
@@ -72,6 +76,8 @@ export class Current {
   yields = 0;
   /** Times this thread went to sleep (word `nvcsw` of its task). */
   nvcsw = 0;
+  /** Who listens to its tracepoints; null: nobody. */
+  tracer: Tracer | null = null;
   /** Handlers by number: softirqs, timer functions, interrupt handlers. Filled when the thread is set up. */
   readonly softirqVec: SoftirqAction[] = [];
   readonly hrtimerFns: HrtimerFn[] = [];

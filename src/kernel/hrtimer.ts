@@ -30,11 +30,12 @@
  *   H5 starter: holds the base’s timerLock, then loads its CPU’s online     pairs with  H6
  *   H6 hotplug: online = 0 (cpu_hotplug.ts), then moves the list under timerLock   pairs with  H5
  */
+
 import { line, struct, word } from '../mm/struct.js';
 import { type Cpu, cpuTask, onlineInstead } from './cpu.js';
 import type { Current } from './current.js';
 import { spinLock, spinUnlock } from './locking/spinlock.js';
-import { wakeUpProcess } from './task.js';
+import { tryToWakeUp } from './sched.js';
 
 /** struct hrtimer, to be embedded: a line of its own. */
 export const HRTIMER = struct(
@@ -98,7 +99,7 @@ export function hrtimerStartAt(cur: Current, timer: number, expires: number, on:
   spinUnlock(m, base.timerLock);
   if (look !== 0 && ((expires - look) | 0) >= 0) return;
   const t = cpuTask(base);
-  if (first && t !== cur.task.at) wakeUpProcess(m, t); // H3
+  if (first && t !== cur.task.at) tryToWakeUp(cur, t); // H3
 }
 
 /**
@@ -177,7 +178,7 @@ export function hrtimersCpuDead(cur: Current, from: Cpu, to: Cpu): void {
   }
   spinUnlock(m, from.timerLock);
   spinUnlock(m, to.timerLock);
-  wakeUpProcess(m, cpuTask(to)); // H3
+  tryToWakeUp(cur, cpuTask(to)); // H3
 }
 
 /** Takes the lock of the base the timer belongs to, which may change until it is held. */

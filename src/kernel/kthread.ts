@@ -29,6 +29,7 @@
  *   K9 holder of a reference: last access, then sub of usage     pairs with  K10
  *   K10 last holder: sub of usage, then kfree                    pairs with  K9
  */
+
 import { writeName } from '../mm/arena.js';
 import { kfree, kmalloc } from '../mm/slab.js';
 import { complete } from './completion.js';
@@ -36,7 +37,7 @@ import { type Current, KERNEL, KERNEL_AT } from './current.js';
 import { EBUSY, EINTR, ENOMEM, ENOSYS } from './errno.js';
 import { spinLock, spinUnlock } from './locking/spinlock.js';
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from './rcu.js';
-import { schedule, sleepOnCompletion } from './sched.js';
+import { schedule, sleepOnCompletion, tryToWakeUp } from './sched.js';
 import {
   setCurrentState,
   TASK,
@@ -45,9 +46,9 @@ import {
   TASK_PARKED,
   TASK_RUNNING,
   TASK_UNINTERRUPTIBLE,
-  wakeUpProcess,
   wakeUpState,
 } from './task.js';
+import { TP_KTHREAD_PARK, TP_KTHREAD_UNPARK, trace } from './trace.js';
 
 export const KTHREAD_SHOULD_STOP = 1;
 export const KTHREAD_SHOULD_PARK = 2;
@@ -141,7 +142,7 @@ export function kthreadRun(
   comm: string,
 ): number {
   const t = kthreadCreate(cur, fn, data, cpu, kind, comm);
-  if (t > 0) wakeUpProcess(cur.m, t);
+  if (t > 0) tryToWakeUp(cur, t);
   return t;
 }
 
@@ -232,7 +233,9 @@ export function kthreadParkme(cur: Current): void {
     setCurrentState(cur.task, TASK_PARKED); // K4
     if (!kthreadShouldPark(cur)) break;
     complete(cur.m, cur.task.at + TASK.parked);
+    trace(cur, TP_KTHREAD_PARK, cur.task.at);
     schedule(cur);
+    trace(cur, TP_KTHREAD_UNPARK, cur.task.at);
   }
   setCurrentState(cur.task, TASK_RUNNING);
 }
@@ -246,7 +249,7 @@ export function kthreadPark(cur: Current, t: number): number {
   const was = Atomics.or(m, t + TASK.kthreadFlags, KTHREAD_SHOULD_PARK);
   if (taskDead(m, t)) return -ENOSYS; // K8
   if ((was & KTHREAD_SHOULD_PARK) !== 0) return -EBUSY;
-  wakeUpProcess(m, t); // K1
+  tryToWakeUp(cur, t); // K1
   sleepOnCompletion(cur, t + TASK.parked);
   return taskDead(m, t) ? -ENOSYS : 0;
 }
@@ -271,7 +274,7 @@ export function kthreadStop(cur: Current, t: number): number {
   const { m } = cur;
   Atomics.or(m, t + TASK.kthreadFlags, KTHREAD_SHOULD_STOP);
   kthreadUnpark(m, t);
-  wakeUpProcess(m, t); // K1
+  tryToWakeUp(cur, t); // K1
   sleepOnCompletion(cur, t + TASK.exited);
   const result = m[t + TASK.result];
   synchronizeRcu(cur);

@@ -9,7 +9,15 @@ import { waitForCompletion } from './completion.js';
 import type { Current } from './current.js';
 import { mutexLock, mutexUnlock } from './locking/mutex.js';
 import { rcuIdleEnter, rcuIdleExit } from './rcu.js';
-import { TASK, TASK_RUNNING } from './task.js';
+import { TASK, TASK_RUNNING, wakeUpProcess } from './task.js';
+import { TP_SCHED_SWITCH_IN, TP_SCHED_SWITCH_OUT, TP_SCHED_WAKEUP, trace } from './trace.js';
+
+/** Wakes a task that sleeps (Linux: try_to_wake_up), as wakeUpProcess does, and says so. @returns true if this call made it run */
+export function tryToWakeUp(cur: Current, t: number): boolean {
+  const woken = wakeUpProcess(cur.m, t);
+  if (woken) trace(cur, TP_SCHED_WAKEUP, t);
+  return woken;
+}
 
 /** Sleeps until somebody sets this task's state to TASK_RUNNING. */
 export function schedule(cur: Current): void {
@@ -19,10 +27,12 @@ export function schedule(cur: Current): void {
   rcuIdleEnter(cur);
   cur.nvcsw++;
   m[task.at + TASK.nvcsw] = cur.nvcsw;
+  trace(cur, TP_SCHED_SWITCH_OUT, state);
   while (state !== TASK_RUNNING) {
     Atomics.wait(m, task.state, state);
     state = Atomics.load(m, task.state);
   }
+  trace(cur, TP_SCHED_SWITCH_IN);
   rcuIdleExit(cur);
 }
 
@@ -42,6 +52,7 @@ export function scheduleUntil(cur: Current, deadlineUs: number): boolean {
   rcuIdleEnter(cur);
   cur.nvcsw++;
   m[task.at + TASK.nvcsw] = cur.nvcsw;
+  trace(cur, TP_SCHED_SWITCH_OUT, state);
   let leftUs = (deadlineUs - cur.platform.nowUs()) | 0;
   // A notification meant for an earlier sleep may come late: only the state, or the clock, ends this one.
   while (leftUs > 0 && Atomics.wait(m, task.state, state, leftUs / 1e3) === 'ok') {
@@ -49,6 +60,7 @@ export function scheduleUntil(cur: Current, deadlineUs: number): boolean {
     leftUs = (deadlineUs - cur.platform.nowUs()) | 0;
   }
   const was = Atomics.compareExchange(m, task.state, state, TASK_RUNNING);
+  trace(cur, TP_SCHED_SWITCH_IN);
   rcuIdleExit(cur);
   return was === TASK_RUNNING;
 }

@@ -23,6 +23,7 @@
  *   Q4 CPU thread: store its sleeping state, then load ksoftirqdActive       pairs with  Q5
  *   Q5 ksoftirqd, to park or stop: ksoftirqdActive off, then wakes the CPU's thread   pairs with  Q4
  */
+
 import { condResched, localBhDisable, localBhEnable } from './bh.js';
 import { complete } from './completion.js';
 import { CPU, type Cpu, cpuOnline, cpuTask } from './cpu.js';
@@ -30,9 +31,10 @@ import { type Current, KERNEL, KERNEL_AT } from './current.js';
 import { hrtimerRunQueues } from './hrtimer.js';
 import { kthreadShouldStop } from './kthread.js';
 import { rcuQuiescentState } from './rcu.js';
-import { schedule, scheduleUntil } from './sched.js';
+import { schedule, scheduleUntil, tryToWakeUp } from './sched.js';
 import type { SmpHotplugThread } from './smpboot.js';
-import { setCurrentState, TASK, TASK_INTERRUPTIBLE, TASK_RUNNING, wakeUpProcess } from './task.js';
+import { setCurrentState, TASK, TASK_INTERRUPTIBLE, TASK_RUNNING } from './task.js';
+import { TP_SOFTIRQ_ENTRY, TP_SOFTIRQ_EXIT, TP_SOFTIRQ_RAISE, trace } from './trace.js';
 
 export const NET_RX_SOFTIRQ = 0;
 
@@ -46,9 +48,10 @@ export function raiseSoftirq(cur: Current, cpu: Cpu, nr: number): void {
   const { m } = cur;
   const was = Atomics.or(m, cpu.softirqPending, 1 << nr); // Q1
   if ((was & (1 << nr)) !== 0) return; // who set it has seen to it
+  trace(cur, TP_SOFTIRQ_RAISE, nr, cpu.id);
   if (cur.runsSoftirqs && cur.bhCount > 0 && cur.bhCpu === cpu) return; // localBhEnableSoftirq runs it
   const t = cpuTask(cpu);
-  if (t !== cur.task.at) wakeUpProcess(m, t);
+  if (t !== cur.task.at) tryToWakeUp(cur, t);
 }
 
 /** Marks it pending from within a softirq, which looks again before it ends (Linux: __raise_softirq_irqoff). */
@@ -70,6 +73,7 @@ export function doSoftirq(cur: Current): void {
     m[cpu.at + CPU.softirqRuns]++;
     const endUs = (cur.platform.nowUs() + MAX_SOFTIRQ_TIME_US) | 0;
     let maxRestart = MAX_SOFTIRQ_RESTART;
+    trace(cur, TP_SOFTIRQ_ENTRY, pending);
     for (;;) {
       for (let nr = 0; pending >>> nr !== 0; nr++) {
         if (((pending >>> nr) & 1) !== 0) cur.softirqVec[nr](cur);
@@ -82,6 +86,7 @@ export function doSoftirq(cur: Current): void {
       }
       pending = Atomics.exchange(m, cpu.softirqPending, 0);
     }
+    trace(cur, TP_SOFTIRQ_EXIT, pending);
   }
   localBhEnable(cur);
 }
@@ -90,7 +95,7 @@ function wakeupSoftirqd(cur: Current, cpu: Cpu): void {
   const { m } = cur;
   m[cpu.at + CPU.softirqHandovers]++;
   const t = Atomics.load(m, cpu.at + CPU.ksoftirqd);
-  if (t !== 0 && t !== cur.task.at) wakeUpProcess(m, t);
+  if (t !== 0 && t !== cur.task.at) tryToWakeUp(cur, t);
 }
 
 /** @returns true if ksoftirqd is at work and is left alone with it, also at the end of an interrupt or a system call */
@@ -120,7 +125,7 @@ export function localBhEnableSoftirq(cur: Current): void {
     if (cur.bhCpu === cpu) return;
   }
   // It counts as running elsewhere, maybe only since its own CPU came back: whoever raised them relied on this.
-  wakeUpProcess(m, cpuTask(cpu));
+  tryToWakeUp(cur, cpuTask(cpu));
 }
 
 /** A CPU's own thread: takes interrupts' softirqs and timers, sleeps when idle (Linux: do_idle). */
@@ -199,5 +204,5 @@ function takeOver(cur: Current): void {
 function handBack(cur: Current): void {
   const { m, cpu } = cur;
   Atomics.store(m, cpu.at + CPU.ksoftirqdActive, 0);
-  wakeUpProcess(m, cpuTask(cpu)); // Q5
+  tryToWakeUp(cur, cpuTask(cpu)); // Q5
 }

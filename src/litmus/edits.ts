@@ -27,12 +27,12 @@ export const EDITS: readonly Edit[] = Object.freeze([
   },
   counter(
     'kernel/sched.js',
-    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    while',
+    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    trace(cur, TP_SCHED_SWITCH_OUT, state);\n    while',
     'm[task.at + TASK.nvcsw] = 0;\n    while',
   ),
   counter(
     'kernel/sched.js',
-    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    let leftUs',
+    'cur.nvcsw++;\n    m[task.at + TASK.nvcsw] = cur.nvcsw;\n    trace(cur, TP_SCHED_SWITCH_OUT, state);\n    let leftUs',
     'm[task.at + TASK.nvcsw] = 0;\n    let leftUs',
   ),
   counter('kernel/softirq.js', 'm[cpu.at + CPU.softirqRuns]++', 'm[cpu.at + CPU.softirqRuns] = 0'),
@@ -42,6 +42,11 @@ export const EDITS: readonly Edit[] = Object.freeze([
     'drivers/net/sim_nic_timed.js',
     'Atomics.add(m, q.at + NIC_QUEUE.interrupts, 1)',
     'Atomics.add(m, q.at + NIC_QUEUE.interrupts, 0)',
+  ),
+  counter(
+    'drivers/net/sim_nic_driver.js',
+    'm[q.at + NIC_QUEUE.pollSizes + pollSize(work)]++',
+    'm[q.at + NIC_QUEUE.pollSizes + pollSize(work)] = 0',
   ),
   counter('net/core/napi_poll.js', 'm[at + NAPI.polls]++', 'm[at + NAPI.polls] = 0'),
   counter('net/core/napi_poll.js', 'm[at + NAPI.work] += work', 'm[at + NAPI.work] = 0'),

@@ -168,14 +168,15 @@ export const cableTwoSenders: Litmus = litmus({
 export const cableFullRing: Litmus = litmus({
   name: 'cable-full-ring',
   memory,
-  setup: (arena, label) => cableSetup(arena, label, 1, 1),
+  setup(arena, label) {
+    const s = cableSetup(arena, label, 1, 1);
+    const driver = driverFor(arena, s.control);
+    // A poll that no frame asked for: it posts what it finds room for, whenever the CPU comes to it.
+    raiseIrq(driver.net.cur, driver.queue(s.queue).irq);
+    return s;
+  },
   threads: {
     sender: sender('A', 2),
-    // A poll that no frame asked for: it posts what it finds room for.
-    irq(arena, s) {
-      const driver = driverFor(arena, s.irqB);
-      raiseIrq(driver.net.cur, driver.queue(s.queue).irq);
-    },
     cpu: idleCpu,
   },
   daemons: ['cpu'],

@@ -13,7 +13,7 @@ import { Toeplitz } from '../drivers/net/toeplitz.js';
 import { Current, cpuViews } from '../kernel/current.js';
 import { NodePlatform } from '../kernel/platform.js';
 import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
-import { TASK } from '../kernel/task.js';
+import { TASK, taskComm } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
 import { processBacklog } from '../net/core/backlog.js';
 import type { FlowKeys } from '../net/core/headers/flow_keys.js';
@@ -37,6 +37,7 @@ import { udpLookup } from '../net/ipv4/udp.js';
 import { poolWake } from '../net/ipv4/udp_send.js';
 import { packetLookup } from '../net/packet/af_packet.js';
 import { setComm } from './os_thread.js';
+import { ThreadTracer } from './trace_ring.js';
 
 /** Everything a thread of a machine works with. */
 export interface ThreadContext {
@@ -67,6 +68,8 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   const arena = new Arena(sab);
   const cpuId = arena.m[taskAt + TASK.boundCpu];
   const cur = new Current(arena.m, platform, taskAt, cpuViews(arena.m), cpuId);
+  const tid = arena.m[taskAt + TASK.tid];
+  cur.tracer = new ThreadTracer(arena.m, { taskAt, name: taskComm(arena.m, taskAt), tid });
   const net = netContext(cur, arena);
   const driver = new SimNicDriver(net);
   driver.netifRxInterrupt = simNicInterruptNetifRx;

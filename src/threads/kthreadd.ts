@@ -10,6 +10,7 @@ import { ENOMEM } from '../kernel/errno.js';
 import { getTaskStruct, kthreaddFail, kthreaddTakeRequests, putTaskStruct } from '../kernel/kthread.js';
 import { TASK, taskComm } from '../kernel/task.js';
 import type { ThreadExit, ThreadTask } from './tasks.js';
+import type { TraceHello } from './trace_ring.js';
 
 /** Most time that the end waits for workers to load, ms. */
 const LOAD_MS = 10_000;
@@ -51,6 +52,8 @@ export class Kthreadd {
   /** Workers that stay free for control operations. */
   private readonly controlWorkers: number;
   private readonly onPanic: PanicFn;
+  /** A thread has made its ring of trace events. */
+  onTrace: (hello: TraceHello) => void = () => {};
   private running = 0;
   private requests = 0;
   private failAt: number;
@@ -87,6 +90,9 @@ export class Kthreadd {
       workerData: this.loaded.buffer,
     });
     this.pool.on('error', (error: unknown) => this.onPanic(asError(error)));
+    this.pool.on('message', (message: Partial<TraceHello>) => {
+      if (message.softnetTrace !== undefined) this.onTrace(message as TraceHello);
+    });
   }
 
   /** Serves requests for kernel threads until `stop`. */

@@ -3,17 +3,20 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { traceHtml } from '../check/html.js';
 import type { Limits } from '../check/limits.js';
-import { type Litmus, noTest } from '../check/litmus.js';
+import { type Litmus, litmusTests, noTest } from '../check/litmus.js';
 import { CheckUsageError, RefusedError } from '../check/refuse.js';
-import { traceText, verdictJson, verdictText } from '../check/report.js';
-import { type LoadedTest, readSuite, Suite, type SuiteSource } from '../check/suite.js';
-import { checkSteps, parseReplay, replayTrace, type Verdict } from '../check/verdict.js';
+import { traceText } from '../check/report.js';
+import { readSuite, Suite, type SuiteSource } from '../check/suite.js';
+import { parseReplay, replayTrace } from '../check/verdict.js';
 import { CONTENTS } from '../litmus/contents.js';
 import { EDITS } from '../litmus/edits.js';
+import { LONG_TESTS } from '../litmus/long.js';
 import { checkMutants } from './check_mutants.js';
+import { batchesOf, jobsFor, runPool } from './check_pool.js';
+import type { TestRow } from './check_rows.js';
+import { type CheckWork, stopWork, workState } from './check_work.js';
 import { finishWithoutReader } from './closed_pipe.js';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED, EXIT_USAGE } from './exit_codes.js';
 
@@ -29,6 +32,7 @@ async function ownSuite(mutants: boolean): Promise<SuiteSource> {
       file: new URL(`${file}.js`, OWN_TESTS),
       tests,
     })),
+    long: LONG_TESTS,
   };
 }
 
@@ -43,6 +47,8 @@ export interface CheckOptions {
   readonly replay?: string;
   readonly trace?: string;
   readonly mutants: boolean;
+  /** Threads; as many as there are CPUs and the work is worth without it. */
+  readonly jobs?: number;
 }
 
 /**
@@ -74,7 +80,9 @@ async function run(names: readonly string[], o: CheckOptions): Promise<number> {
     throw new CheckUsageError(`${o.module} exports no litmus test; export what litmus() returns`);
   if (o.replay !== undefined) return replay(o, suite);
   const selected = select(suite.names, names);
-  return o.list ? list(suite, selected, o.json) : explore(suite, selected, limits, o);
+  return o.list
+    ? list(await listed(suite, selected, o.module === undefined), o.json)
+    : explore(source, selected, (test) => suite.fileOf(test), limits, o);
 }
 
 function select(all: readonly string[], names: readonly string[]): readonly string[] {
@@ -82,9 +90,15 @@ function select(all: readonly string[], names: readonly string[]): readonly stri
   return names.length === 0 ? all : all.filter((name) => names.includes(name));
 }
 
-async function list(suite: Suite, names: readonly string[], json: boolean): Promise<number> {
+/** Tests of this package are listed as they are: to instrument them all would take most of a second. */
+async function listed(suite: Suite, names: readonly string[], own: boolean): Promise<readonly Litmus[]> {
+  const plain = own ? litmusTests(await import('../litmus/index.js')) : [];
   const tests: Litmus[] = [];
-  for (const name of names) tests.push((await suite.load(name)).test);
+  for (const name of names) tests.push(plain.find((t) => t.name === name) ?? (await suite.load(name)).test);
+  return tests;
+}
+
+function list(tests: readonly Litmus[], json: boolean): number {
   if (json) {
     const rows = tests.map((t) => ({ test: t.name, threads: t.threadNames, forbids: t.forbids, why: t.why }));
     process.stdout.write(`${JSON.stringify({ tests: rows }, null, 2)}\n`);
@@ -106,75 +120,53 @@ async function replay(o: CheckOptions, suite: Suite): Promise<number> {
   return EXIT_OK;
 }
 
-/** A test that could not be explored, and why. */
-interface Unusable {
-  readonly test: Litmus;
-  readonly outcome: 'refused' | 'unusable';
-  readonly message: string;
-}
-
-/** Explores one test, in slices, so that Ctrl-C is heard. */
-async function exploreOne(
-  { test, program }: LoadedTest,
-  limits: Limits,
-  stop: () => boolean,
-): Promise<Verdict | Unusable> {
-  try {
-    const steps = checkSteps(test, program, limits);
-    for (;;) {
-      const step = steps.next(stop());
-      if (step.done === true) return step.value;
-      await nextTurn();
-    }
-  } catch (e) {
-    if (e instanceof RefusedError) return { test, outcome: 'refused', message: e.message };
-    if (e instanceof CheckUsageError) return { test, outcome: 'unusable', message: e.message };
-    throw e;
-  }
-}
-
 async function explore(
-  suite: Suite,
+  source: SuiteSource,
   names: readonly string[],
+  fileOf: (test: string) => number,
   limits: Limits,
   o: CheckOptions,
 ): Promise<number> {
-  // The others are loaded when their turn comes.
-  await suite.load(names[0]);
-  const begin = performance.now();
-  const digests = new Set<string>();
-  const rows: (Verdict | Unusable)[] = [];
+  const jobs = o.jobs ?? jobsFor(names.length);
+  const batches = batchesOf(names, (name) => name, fileOf, source.long ?? [], jobs);
+  const html = o.trace !== undefined;
+  const work: CheckWork = { source, limits, mutants: false, html, batches, state: workState() };
   let interrupted = false;
   const onSignal = (): void => {
     interrupted = true;
+    stopWork(work);
   };
   process.once('SIGINT', onSignal);
-  for (const name of names) {
-    await nextTurn();
-    if (interrupted) break;
-    const loaded = await suite.load(name);
-    digests.add(loaded.program.digest);
-    const row = await exploreOne(loaded, limits, () => interrupted);
-    rows.push(row);
-    if ('message' in row) {
-      const refused = row.outcome === 'refused' ? 'refused: ' : '';
-      process.stderr.write(`softnet check: ${refused}${row.message}\n`);
-    } else if (!o.json) process.stdout.write(`${verdictText(row)}\n`);
-  }
+  let begin = 0;
+  const found = new Map<string, TestRow>();
+  let shown = 0;
+  await runPool(
+    work,
+    jobs,
+    () => {
+      begin = performance.now();
+    },
+    (r) => {
+      found.set((r as TestRow).test, r as TestRow);
+      // In the order of the suite, whoever is done first.
+      for (let next = found.get(names[shown]); next !== undefined; next = found.get(names[++shown]))
+        show(next, o);
+    },
+  );
   process.removeListener('SIGINT', onSignal);
+  for (const name of names.slice(shown)) {
+    const row = found.get(name);
+    if (row !== undefined) show(row, o);
+  }
+  const rows = names.map((name) => found.get(name)).filter((r) => r !== undefined);
   const count = (outcome: string): number => rows.filter((r) => r.outcome === outcome).length;
   const unusable = count('refused') + count('unusable');
   const timeMs = performance.now() - begin;
-  const verdicts = rows.filter((r): r is Verdict => !('message' in r));
-  if (o.trace !== undefined)
-    writeTrace(
-      o.trace,
-      verdicts.find((v) => v.outcome === 'violated'),
-    );
+  if (o.trace !== undefined) writeTrace(o.trace, rows.find((r) => r.html !== '')?.html);
   if (o.json) {
-    const states = verdicts.reduce((n, v) => n + v.search.states, 0);
+    const states = rows.reduce((n, r) => n + r.states, 0);
     const doc = {
-      digest: digestOf([...digests]),
+      digest: digestOf([...new Set(rows.map((r) => r.digest))]),
       max_states: limits.maxStates,
       max_seconds: limits.maxSeconds,
       // From the start of the process to the first test: Node, the checker, the program loaded.
@@ -184,10 +176,8 @@ async function explore(
       states_per_s: Math.round((states / Math.max(timeMs, 1e-3)) * 1e3),
       max_rss_bytes: process.resourceUsage().maxRSS * 1024,
       interrupted,
-      not_run: names.slice(rows.length),
-      tests: rows.map((r) =>
-        'message' in r ? { test: r.test.name, outcome: r.outcome, message: r.message } : verdictJson(r),
-      ),
+      not_run: names.filter((name) => !found.has(name)),
+      tests: rows.map((r) => r.json),
     };
     process.stdout.write(`${JSON.stringify(doc, null, 2)}\n`);
   } else {
@@ -203,19 +193,25 @@ async function explore(
   return count('incomplete') > 0 ? EXIT_UNTRUSTED : EXIT_OK;
 }
 
+/** Prints one test as it comes. */
+function show(r: TestRow, o: CheckOptions): void {
+  if (r.outcome === 'refused' || r.outcome === 'unusable')
+    process.stderr.write(`softnet check: ${r.outcome === 'refused' ? 'refused: ' : ''}${r.text}\n`);
+  else if (!o.json) process.stdout.write(`${r.text}\n`);
+}
+
 /** @returns the digest of the code that ran: that of the one program, or one over those of all */
 function digestOf(programs: readonly string[]): string {
   if (programs.length === 1) return programs[0];
   return createHash('sha256').update(programs.join()).digest('hex').slice(0, 12);
 }
 
-function writeTrace(file: string, v: Verdict | undefined): void {
-  const c = v?.counterexample;
-  if (v === undefined || c === null || c === undefined) {
+function writeTrace(file: string, html: string | undefined): void {
+  if (html === undefined) {
     process.stderr.write(`softnet check: no counterexample, so ${file} is not written\n`);
     return;
   }
-  save(file, traceHtml(v.test.name, `${c.kind}: ${c.message}`, v.test.threadNames, c.trace));
+  save(file, html);
 }
 
 function save(file: string, html: string): void {

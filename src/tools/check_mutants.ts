@@ -2,8 +2,10 @@
 /** softnet check --mutants: bugs put in, each of which a litmus test must catch. */
 import type { Limits } from '../check/limits.js';
 import { CheckUsageError } from '../check/refuse.js';
-import { type MutantResult, runMutant, Suite, type SuiteSource } from '../check/suite.js';
-import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_UNTRUSTED } from './exit_codes.js';
+import { type MutantResult, Suite, type SuiteSource } from '../check/suite.js';
+import { batchesOf, jobsFor, runPool } from './check_pool.js';
+import { type CheckWork, stopWork, workState } from './check_work.js';
+import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED } from './exit_codes.js';
 import { table } from './table.js';
 
 function resultText(r: MutantResult): string {
@@ -56,7 +58,7 @@ export async function checkMutants(
   suite: SuiteSource,
   names: readonly string[],
   limits: Limits,
-  o: { readonly json: boolean; readonly list: boolean },
+  o: { readonly json: boolean; readonly list: boolean; readonly jobs?: number },
 ): Promise<number> {
   if (suite.mutants.length === 0) {
     throw new CheckUsageError(
@@ -69,18 +71,41 @@ export async function checkMutants(
   }
   if (o.list) return list(suite, o.json);
   const mutants = suite.mutants.filter((m) => names.length === 0 || names.includes(m.name));
-  // A suite that cannot be loaded as it is says nothing about its mutants.
-  const asItIs = await Suite.open(suite);
-  for (const m of mutants) if (asItIs.names.includes(m.test)) await asItIs.load(m.test);
   const begin = performance.now();
-  const rows: MutantResult[] = [];
-  for (const m of mutants) rows.push(await runMutant(suite, m, limits));
+  const all = await Suite.open(suite);
+  const testOf = new Map(mutants.map((m) => [m.name, m.test]));
+  const jobs = o.jobs ?? jobsFor(mutants.length);
+  const batches = batchesOf(
+    mutants.map((m) => m.name),
+    (name) => testOf.get(name) ?? '',
+    (test) => all.fileOf(test),
+    suite.long ?? [],
+    jobs,
+  );
+  const found = new Map<string, MutantResult>();
+  const work: CheckWork = { source: suite, limits, mutants: true, html: false, batches, state: workState() };
+  let interrupted = false;
+  const onSignal = (): void => {
+    interrupted = true;
+    stopWork(work);
+  };
+  process.once('SIGINT', onSignal);
+  await runPool(
+    work,
+    jobs,
+    () => {},
+    (r) => found.set((r as MutantResult).mutant.name, r as MutantResult),
+  );
+  process.removeListener('SIGINT', onSignal);
+  const rows = mutants.map((m) => found.get(m.name)).filter((r) => r !== undefined);
   const missed = rows.filter((r) => !r.caught);
   if (o.json) {
     const doc = {
       max_states: limits.maxStates,
       max_seconds: limits.maxSeconds,
       time_ns: Math.round((performance.now() - begin) * 1e6),
+      interrupted,
+      not_run: mutants.filter((m) => !found.has(m.name)).map((m) => m.name),
       mutants: rows.map(resultJson),
     };
     process.stdout.write(`${JSON.stringify(doc, null, 2)}\n`);
@@ -97,9 +122,11 @@ export async function checkMutants(
       `${table([['mutant', 'commit', 'caught by', 'verdict', 'steps', 'time'], ...body])}\n`,
     );
     process.stdout.write(
-      `${rows.length} mutants: ${rows.length - missed.length} caught, ${missed.length} not\n`,
+      `${rows.length} mutants: ${rows.length - missed.length} caught, ${missed.length} not` +
+        `${rows.length < mutants.length ? `, ${mutants.length - rows.length} not run` : ''}\n`,
     );
   }
+  if (interrupted) return EXIT_INTERRUPTED;
   if (missed.length === 0) return EXIT_OK;
   return missed.every((r) => r.cutBy !== '') ? EXIT_UNTRUSTED : EXIT_CHECK_FAILED;
 }

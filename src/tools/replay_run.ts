@@ -7,7 +7,9 @@ import { TASK_KIND_CPU, TASK_KIND_KSOFTIRQD, TASK_KIND_NAPI } from '../net/core/
 import type { NetDevice, WireResult } from '../net_device.js';
 import type { Pace } from '../threads/feeds.js';
 import type { SinkArgs, SinkResult } from '../threads/sink.js';
+import { ladderOf, type Rung } from './ladder.js';
 import { settled } from './settled.js';
+import { type Timeline, TimelineSampler } from './timeline.js';
 
 export type Mode = 'softirq' | 'threaded';
 
@@ -36,6 +38,8 @@ export interface RunReport {
   readonly pps: number;
   readonly polls: number;
   readonly packets_per_poll: number;
+  /** Polls that took 0, 1, 2 to 3, 4 to 7, … frames; the last number is of those with 64 and more. */
+  readonly packets_per_poll_log2: readonly number[];
   readonly wakeups: number;
   readonly latency_ns: {
     readonly p5: number;
@@ -44,6 +48,9 @@ export interface RunReport {
     readonly p99: number;
     readonly max: number;
   };
+  readonly latency_ladder: readonly Rung[];
+  /** When each thread ran; null where /proc is not available. */
+  readonly timeline: Timeline | null;
   readonly threads: readonly {
     readonly name: string;
     /** null where /proc is not available. */
@@ -122,12 +129,20 @@ async function runOn(
     args,
   });
   const before = machine.threads();
-  const wire = await feed(device, o, progress, signal);
-  await settled(machine, sockets, wire.frames);
+  const timeline = new TimelineSampler(() => machine.threads());
+  let wire: WireResult;
+  let lines: Timeline | null;
+  try {
+    wire = await feed(device, o, progress, signal);
+    await settled(machine, sockets, wire.frames);
+  } finally {
+    lines = timeline.stop();
+  }
   const threads = sinceBaseline(machine.threads(), before);
   const napis = await device.napis();
   const softnet = machine.softnetStat();
-  const interrupts = sum(device.queueStats().map((q) => q.interrupts));
+  const queues = device.queueStats();
+  const interrupts = sum(queues.map((q) => q.interrupts));
   const dropped = machine.drops();
   await machine.shutdown();
   const sink = await app.result;
@@ -144,6 +159,7 @@ async function runOn(
     pps: durationS > 0 ? sink.frames / durationS : 0,
     polls,
     packets_per_poll: polls > 0 ? sum(napis.map((n) => n.packets)) / polls : 0,
+    packets_per_poll_log2: queues[0].pollSizes.map((_, k) => sum(queues.map((q) => q.pollSizes[k]))),
     wakeups: sum(threads.filter((t) => isReceiver(t.kind)).map((t) => t.wakeups)),
     latency_ns: {
       p5: Math.round(latency.percentile(5)),
@@ -152,6 +168,8 @@ async function runOn(
       p99: Math.round(latency.percentile(99)),
       max: Math.round(latency.max),
     },
+    latency_ladder: ladderOf(latency.total(), (p) => latency.percentile(p)),
+    timeline: lines,
     threads: threads.map((t) => ({
       name: t.name,
       tid: t.tid === 0 ? null : t.tid,

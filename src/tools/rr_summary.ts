@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The figures of a cell, from its trials: the undisturbed ones, or all of them where there is no other. */
+
+import { ladderOf, type Rung } from './ladder.js';
 import { type Cost, type ThreadCost, total } from './rr_cost.js';
-import { asXskRrPrints, type Percentiles, percentilesOf, pooled } from './rr_percentiles.js';
+import { asXskRrPrints, type Percentiles, percentile, percentilesOf, pooled } from './rr_percentiles.js';
 import type { Cell } from './rr_plan.js';
 
 /** What one trial gave. */
@@ -30,6 +32,7 @@ export interface Trial {
 /** A cell's figures, as the JSON document has them. */
 export interface CellSummary extends Percentiles {
   readonly max_ns: number | null;
+  readonly ladder: readonly Rung[];
   readonly packets: number;
   readonly cpu_us_per_packet: number | null;
   readonly cores: number | null;
@@ -92,6 +95,7 @@ export function summaryOf(
   return {
     ...percentilesOf(samples),
     max_ns: packets === 0 ? null : Math.round(samples[packets - 1]),
+    ladder: ladderOf(packets, (p) => percentile(samples, p)),
     packets,
     cpu_us_per_packet: cpuUs,
     cores,

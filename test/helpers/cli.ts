@@ -46,7 +46,7 @@ export function startCli(args: readonly string[], input?: Uint8Array): CliRun {
 function withoutBusy(stderr: string): string {
   return stderr
     .split('\n')
-    .filter((line) => !line.includes('the host was busy'))
+    .filter((line) => !/the host (was|is) busy/.test(line))
     .join('\n');
 }
 

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import { type BootOptions, boot, type Machine, type NetDeviceOptions } from '../../dist/index.js';
+import { topAnswer } from '../../dist/tools/top/answer.js';
+import { packTrace } from '../../dist/trace.js';
 import { type Backend, LIMITS, type Limits } from '../../dist/uapi/server/backend.js';
 import { ControlServer } from '../../dist/uapi/server/control_server.js';
 import { claimSocket } from '../../dist/uapi/server/socket_claim.js';
@@ -73,6 +75,8 @@ export function backendOf(machine: Machine): Backend {
           wakeups: t.wakeups,
           serial: t.serial,
         })),
+    top: () => topAnswer(machine),
+    trace: async (seconds) => packTrace(await machine.trace(seconds)),
     about: () => ({ cpus: machine.cpus }),
   };
 }

@@ -52,8 +52,8 @@ const FAULTS: readonly [what: string, file: string, find: string, replace: strin
   ['a wait sleeps though the value differs', 'stepper.js', 'if (this.memory.read(c) === c.a)', 'if (true)'],
   ['aliases are forgotten', 'serialize.js', 'this.seen.get(o)', 'undefined'],
   ['names that shadow keep their names', 'shadowing.js', 'if (hiding.length === 0)', 'if (true)'],
-  ['-0 is taken for 0', 'serialize.js', "Object.is(v, -0) ? '-0' : String(v)", 'String(v)'],
-  ['what closures hold left out', 'serialize.js', 'this.list(tag.held())', "''"],
+  ['-0 is taken for 0', 'key_words.js', '!Object.is(v, -0)', 'true'],
+  ['what closures hold left out', 'serialize.js', 'this.list(tag.held())', 'this.list([])'],
   ['what was written is not taken back', 'search.js', 'memory.rollback();', ''],
 ];
 

@@ -30,8 +30,10 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ['threads', /^src\/threads\//],
   [
     'library',
-    /^src\/(machine|cable|boot_options|statistics|lay_out|socket|sender|loopback|xsk|net_device|net_device_options|timed_wire|vhost|index|app)\.ts$/,
+    /^src\/(machine|cable|boot_options|statistics|lay_out|socket|sender|loopback|xsk|net_device|net_device_options|timed_wire|vhost|trace|tracing|index|app)\.ts$/,
   ],
+  // Knows documents, and nothing of what made them.
+  ['report', /^src\/report\//],
   ['tools', /^src\/tools\//],
   ['cli', /^src\/cli\.ts$/],
 ];

@@ -6,6 +6,8 @@ import { expect, it } from 'vitest';
 import { litmusTests, OpenProgram } from '../../dist/check/index.js';
 import { CONTENTS } from '../../dist/litmus/contents.js';
 import { EDITS } from '../../dist/litmus/edits.js';
+import { LONG_TESTS } from '../../dist/litmus/long.js';
+import { MUTANTS } from '../../dist/litmus/mutants/index.js';
 
 const at = (file: string): URL => new URL(`../../dist/litmus/${file}`, import.meta.url);
 
@@ -24,6 +26,18 @@ it('src/litmus/contents.ts names the files of the index and the tests of each', 
 it('two files have no test of the same name', () => {
   const names = Object.values(CONTENTS).flat();
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+});
+
+it('two mutants have no name in common, and their tests are there', () => {
+  const names = MUTANTS.map((m) => m.name);
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+  const tests = Object.values(CONTENTS).flat();
+  expect(MUTANTS.filter((m) => !tests.includes(m.test)).map((m) => m.name)).toEqual([]);
+});
+
+it('src/litmus/long.ts names tests that are there', () => {
+  const tests = Object.values(CONTENTS).flat();
+  expect(LONG_TESTS.filter((name, i) => !tests.includes(name) || LONG_TESTS.indexOf(name) !== i)).toEqual([]);
 });
 
 it('a file loaded behind others is the same program as when it is loaded alone', async () => {

@@ -46,6 +46,9 @@ import type { TimedWire } from './sim_nic_timed.js';
 /** Words of a receive descriptor: 16 bytes. */
 export const RX_DESC = Object.freeze({ skb: 0, len: 1, hash: 2, seq: 3, WORDS: 4 });
 
+/** Sizes of polls that are counted apart: powers of two, up to a poll's weight. */
+export const POLL_SIZES = 8;
+
 export const NIC_QUEUE = struct(
   'nic_queue',
   line('driver, at probe', {
@@ -89,6 +92,12 @@ export const NIC_QUEUE = struct(
       rxBytes: f64('bytes put into the ring'),
     },
   ),
+  line('owner of SCHED', {
+    pollSizes: words(
+      POLL_SIZES,
+      'polls that took 0, 1, 2 to 3, 4 to 7, … frames, and POLL_SIZES - 1: 64 and more',
+    ),
+  }),
 );
 
 /** Bit of the doorbell: end the run now. */

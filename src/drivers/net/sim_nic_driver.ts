@@ -16,7 +16,7 @@ import { NET_DEVICE } from '../../net/core/net_device.js';
 import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
 import type { XdpSock } from '../../net/xdp/xsk.js';
-import { NIC_QUEUE, type NicQueue, nicQueueView, RX_DESC } from './sim_nic.js';
+import { NIC_QUEUE, type NicQueue, nicQueueView, POLL_SIZES, RX_DESC } from './sim_nic.js';
 import { timedAdvance, timedUnmask } from './sim_nic_timed.js';
 import type { NicTx } from './sim_nic_tx.js';
 
@@ -125,9 +125,15 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
     done += piece;
   }
   refill(net, q);
+  m[q.at + NIC_QUEUE.pollSizes + pollSize(work)]++;
   if (work < budget && napiCompleteDone(net, n, work)) timedUnmask(driver, q);
   rcuReadUnlock(net.cur);
   return work;
+}
+
+/** @returns which of the POLL_SIZES a poll that took `work` frames is of */
+function pollSize(work: number): number {
+  return Math.min(32 - Math.clz32(work), POLL_SIZES - 1);
 }
 
 /** @returns true if the NIC has all the buffers it may have: with nothing received, what a busy loop finds nearly always */

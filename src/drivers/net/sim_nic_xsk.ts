@@ -7,11 +7,13 @@
  * What the frames are for is decided by `steerPort`, in place of an XDP program: the socket's go into its rx ring, the
  * others are copied into buffers of the queue's page pool and go up the stack.
  */
+
 import { cpuRelax } from '../../kernel/cpu_relax.js';
 import type { Current } from '../../kernel/current.js';
 import { ENETDOWN, ENXIO } from '../../kernel/errno.js';
 import { irqMask } from '../../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
+import { TP_SCHED_WAKEUP, trace } from '../../kernel/trace.js';
 import { BUSY_POLL_BUDGET, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from '../../net/core/busy_poll.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
@@ -79,7 +81,8 @@ export function xskPoll(
   // What has come goes up before anything else is looked at.
   x.rx.beginAgain();
   const work = receive(net, n, q, x, budget);
-  if (work > 0) xskWake(m, x.at);
+  const woken = work > 0 ? xskWake(m, x.at) : 0;
+  if (woken !== 0) trace(net.cur, TP_SCHED_WAKEUP, woken);
   x.beginOthers();
   const pending = Atomics.load(m, q.dev + NET_DEVICE.rxPending);
   // A small UMEM never fills the ring: half of what is to receive into is enough, too.

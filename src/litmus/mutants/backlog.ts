@@ -52,9 +52,9 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: QUEUE,
-        find: 'wakeUpProcess(m, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); // R9',
+        find: 'tryToWakeUp(cur, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); // R9',
         replace:
-          'wakeUpProcess(m, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); rpsIpiAdd(net, cpu, sd);',
+          'tryToWakeUp(cur, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); rpsIpiAdd(net, cpu, sd);',
       },
     ],
     test: 'backlog-toggle-off',
@@ -67,7 +67,7 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: QUEUE,
-        find: 'wakeUpProcess(m, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); // R9',
+        find: 'tryToWakeUp(cur, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); // R9',
         replace: 'rpsIpiAdd(net, cpu, sd);',
       },
     ],
@@ -176,9 +176,9 @@ export const BACKLOG_MUTANTS: readonly Mutant[] = Object.freeze([
       { file: QUEUE, find: 'Atomics.or(m, state, NAPIF_STATE_SCHED_THREADED); // R3', replace: '' },
       {
         file: QUEUE,
-        find: 'wakeUpProcess(m, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); // R9',
+        find: 'tryToWakeUp(cur, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); // R9',
         replace:
-          'wakeUpProcess(m, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); Atomics.or(m, state, NAPIF_STATE_SCHED_THREADED);',
+          'tryToWakeUp(cur, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); Atomics.or(m, state, NAPIF_STATE_SCHED_THREADED);',
       },
     ],
     test: 'backlog-thread',

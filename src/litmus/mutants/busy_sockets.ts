@@ -323,7 +323,7 @@ export const BUSY_SOCKET_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'loop-keeps-cpu',
     commit: 'own',
     why: 'a loop does not look whether others want the CPU',
-    edits: [{ file: BUSY_POLL, find: 'resched = needResched(cur) ||', replace: 'resched =' }],
+    edits: [{ file: BUSY_POLL, find: 'resched = needResched(cur) || ', replace: 'resched = ' }],
     test: 'busy-poll-gives-way',
     verdict: 'assertion',
   },

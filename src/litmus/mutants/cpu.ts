@@ -162,7 +162,7 @@ export const CPU_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: SOFTIRQ,
-        find: ['if (t !== cur.task.at)', '        wakeUpProcess(m, t);', '}', '/** Marks'].join('\n'),
+        find: ['if (t !== cur.task.at)', '        tryToWakeUp(cur, t);', '}', '/** Marks'].join('\n'),
         replace: ['}', '/** Marks'].join('\n'),
       },
     ],

@@ -56,7 +56,7 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: HOTPLUG,
-        find: 'Atomics.store(m, cpu.at + CPU.dying, 1); // C2\n    wakeUpProcess(m, cpuTask(cpu));',
+        find: 'Atomics.store(m, cpu.at + CPU.dying, 1); // C2\n    tryToWakeUp(cur, cpuTask(cpu));',
         replace: 'Atomics.store(m, cpu.at + CPU.dying, 1);',
       },
     ],
@@ -70,8 +70,8 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: HOTPLUG,
-        find: 'Atomics.store(m, cpu.at + CPU.dying, 1); // C2\n    wakeUpProcess(m, cpuTask(cpu));',
-        replace: 'wakeUpProcess(m, cpuTask(cpu)); Atomics.store(m, cpu.at + CPU.dying, 1);',
+        find: 'Atomics.store(m, cpu.at + CPU.dying, 1); // C2\n    tryToWakeUp(cur, cpuTask(cpu));',
+        replace: 'tryToWakeUp(cur, cpuTask(cpu)); Atomics.store(m, cpu.at + CPU.dying, 1);',
       },
     ],
     test: 'cpu-down-up',
@@ -100,7 +100,7 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: HOTPLUG,
-        find: 'Atomics.store(m, cpu.online, 1);\n        wakeUpProcess(m, cpuTask(cpu));',
+        find: 'Atomics.store(m, cpu.online, 1);\n        tryToWakeUp(cur, cpuTask(cpu));',
         replace: 'Atomics.store(m, cpu.online, 1);',
       },
     ],
@@ -211,7 +211,7 @@ export const HOTPLUG_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'timers-moved-unwoken',
     commit: 'own',
     why: 'the CPU that gets the timers sleeps on (H3)',
-    edits: [{ file: HRTIMER, find: 'wakeUpProcess(m, cpuTask(to)); // H3', replace: '' }],
+    edits: [{ file: HRTIMER, find: 'tryToWakeUp(cur, cpuTask(to)); // H3', replace: '' }],
     test: 'cpu-down-timer',
     verdict: 'lost-wakeup',
   },

@@ -246,10 +246,10 @@ export const NAPI_MUTANTS: readonly Mutant[] = Object.freeze([
         file: SCHEDULE,
         find: [
           'Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED); // N3',
-          '            wakeUpProcess(m, m[node + NAPI_THREAD_NODE.task]);',
+          '            tryToWakeUp(net.cur, m[node + NAPI_THREAD_NODE.task]);',
         ].join('\n'),
         replace: [
-          'wakeUpProcess(m, m[node + NAPI_THREAD_NODE.task]);',
+          'tryToWakeUp(net.cur, m[node + NAPI_THREAD_NODE.task]);',
           '            Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED);',
         ].join('\n'),
       },

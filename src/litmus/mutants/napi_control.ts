@@ -21,9 +21,13 @@ export const NAPI_CONTROL_MUTANTS: readonly Mutant[] = Object.freeze([
       },
       {
         file: CONTROL,
-        find: ['        if (was === val)', '            return 0;', '        val = was;'].join('\n'),
+        find: [
+          '            trace(net.cur, TP_NAPI_STATE, at, val, next);',
+          '            return 0;',
+          '        }',
+          '        val = was;',
+        ].join('\n'),
         replace: [
-          '        if (was === val) {',
           '            if ((next & NAPIF_STATE_NPSVC) === 0)',
           '                return 0;',
           '            val = next;',
@@ -166,8 +170,8 @@ export const NAPI_CONTROL_MUTANTS: readonly Mutant[] = Object.freeze([
     edits: [
       {
         file: SOCK_QUEUE,
-        find: 'Atomics.load(m, waiter + TASK.state) !== TASK_RUNNING)',
-        replace: 'Atomics.load(m, waiter + TASK.state) === -1)',
+        find: 'Atomics.load(m, waiter + TASK.state) === TASK_RUNNING)',
+        replace: 'Atomics.load(m, waiter + TASK.state) !== -1)',
       },
     ],
     test: 'sock-queue-two-producers',

@@ -101,7 +101,7 @@ export const ORDER_CPU_MUTANTS: readonly Mutant[] = Object.freeze([
         file: SOFTIRQ,
         find: 'const was = Atomics.or(m, cpu.softirqPending, 1 << nr); // Q1',
         replace: [
-          'if (m[cpu.at + CPU.task] !== cur.task.at) wakeUpProcess(m, m[cpu.at + CPU.task]);',
+          'if (m[cpu.at + CPU.task] !== cur.task.at) tryToWakeUp(cur, m[cpu.at + CPU.task]);',
           '    const was = Atomics.or(m, cpu.softirqPending, 1 << nr) | -1;',
         ].join('\n'),
       },
@@ -166,7 +166,7 @@ export const ORDER_CPU_MUTANTS: readonly Mutant[] = Object.freeze([
         find: 'm[timer + HRTIMER.expiresUs] = expires;',
         replace: [
           'm[timer + HRTIMER.expiresUs] = expires;',
-          '    wakeUpProcess(m, m[cpu.at + CPU.task]);',
+          '    tryToWakeUp(cur, m[cpu.at + CPU.task]);',
         ].join('\n'),
       },
       { file: HRTIMER, find: 'if (first && t !== cur.task.at)', replace: 'if (first && t < 0)' },

@@ -61,7 +61,9 @@ export const ORDER_NET_MUTANTS: readonly Mutant[] = Object.freeze([
       {
         file: NAPI_SCHEDULE,
         find: [
-          'if ((Atomics.load(m, n.state) & NAPIF_STATE_THREADED) !== 0) {',
+          'const val = Atomics.load(m, n.state);',
+          '    trace(net.cur, TP_NAPI_STATE, n.at, val & ~NAPIF_STATE_SCHED, val);',
+          '    if ((val & NAPIF_STATE_THREADED) !== 0) {',
           '        const node = Atomics.load(m, n.at + NAPI.threadNode); // N6',
           '        if (node !== 0) {',
         ].join('\n'),

@@ -218,7 +218,7 @@ export const ORDER_TASKS_MUTANTS: readonly Mutant[] = Object.freeze([
         file: KTHREAD,
         find: 'const was = Atomics.or(m, t + TASK.kthreadFlags, KTHREAD_SHOULD_PARK);',
         replace: [
-          'wakeUpProcess(m, t);',
+          'tryToWakeUp(cur, t);',
           '    const was = Atomics.or(m, t + TASK.kthreadFlags, KTHREAD_SHOULD_PARK);',
           '    if (was === 0) {',
           '        sleepOnCompletion(cur, t + TASK.parked);',

@@ -43,10 +43,10 @@ export const PARK_MUTANTS: readonly Mutant[] = Object.freeze([
         file: SOFTIRQ,
         find: [
           'Atomics.store(m, cpu.at + CPU.ksoftirqdActive, 0);',
-          '    wakeUpProcess(m, cpuTask(cpu)); // Q5',
+          '    tryToWakeUp(cur, cpuTask(cpu)); // Q5',
         ].join('\n'),
         replace: [
-          'wakeUpProcess(m, cpuTask(cpu));',
+          'tryToWakeUp(cur, cpuTask(cpu));',
           '    Atomics.store(m, cpu.at + CPU.ksoftirqdActive, 0);',
         ].join('\n'),
       },
@@ -169,7 +169,7 @@ export const PARK_MUTANTS: readonly Mutant[] = Object.freeze([
         ].join('\n'),
         replace: '',
       },
-      { file: KTHREAD, find: 'wakeUpState(m, t, TASK_PARKED); // K3', replace: 'wakeUpProcess(m, t);' },
+      { file: KTHREAD, find: 'wakeUpState(m, t, TASK_PARKED); // K3', replace: 'wakeUpState(m, t, 3);' },
     ],
     test: 'kthread-unpark-stop-returned',
     verdict: 'assertion',

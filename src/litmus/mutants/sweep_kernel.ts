@@ -45,14 +45,14 @@ export const SWEEP_KERNEL_MUTANTS: readonly Mutant[] = Object.freeze([
     verdict: 'assertion',
   },
   {
-    name: 'park-does-not-wait',
+    name: 'park-sleeps-not',
     commit: 'own',
     why: 'kthread_park returns while the thread still works',
     edits: [
       {
         file: KTHREAD,
-        find: ['wakeUpProcess(m, t); // K1', '    sleepOnCompletion(cur, t + TASK.parked);'].join('\n'),
-        replace: 'wakeUpProcess(m, t);',
+        find: ['tryToWakeUp(cur, t); // K1', '    sleepOnCompletion(cur, t + TASK.parked);'].join('\n'),
+        replace: 'tryToWakeUp(cur, t);',
       },
     ],
     test: 'kthread-park-waits',

@@ -121,11 +121,11 @@ export const TASKS_MUTANTS: readonly Mutant[] = Object.freeze([
         find: [
           'Atomics.or(m, t + TASK.kthreadFlags, KTHREAD_SHOULD_STOP);',
           '    kthreadUnpark(m, t);',
-          '    wakeUpProcess(m, t); // K1',
+          '    tryToWakeUp(cur, t); // K1',
         ].join('\n'),
         replace: [
           'kthreadUnpark(m, t);',
-          '    wakeUpProcess(m, t);',
+          '    tryToWakeUp(cur, t);',
           '    Atomics.or(m, t + TASK.kthreadFlags, KTHREAD_SHOULD_STOP);',
         ].join('\n'),
       },

@@ -56,7 +56,7 @@ const TORN: ReadonlyMap<string, string> = new Map([
  * that nobody else knows yet.
  */
 const PURE =
-  /^(nowUs|nowNs|usleep|clockMs|min|ceil|cacheAlign|sizeClass|ringWords|check\w+|cpuRelax|push|get|set|index|slot|Task|kmalloc|allocPercpu|writeName|readName|netdevName|newObjectId)$/;
+  /^(trace|nowUs|nowNs|usleep|clockMs|min|ceil|cacheAlign|sizeClass|ringWords|check\w+|cpuRelax|push|get|set|index|slot|Task|kmalloc|allocPercpu|writeName|readName|netdevName|newObjectId)$/;
 /** Calls that others can tell the order of, also against a plain access. */
 const BOUNDARY =
   /^(spin\w*|irqLockCpu|irqUnlockCpu|localBh\w+|lockBase|publish|release|load|store|exchange|compareExchange|or|and|add|sub)$/;

@@ -33,13 +33,14 @@
  *   R8 toggle: or of THREADED after backlogTask is stored (backlog_threads.ts)    pairs with  R9
  *   R9 scheduler: load of THREADED, then of backlogTask         pairs with  R8
  */
+
 import { irqLockCpu, irqUnlockCpu } from '../../kernel/bh.js';
 import { type Cpu, cpuOnline } from '../../kernel/cpu.js';
 import type { Current } from '../../kernel/current.js';
 import { spinLock, spinUnlock } from '../../kernel/locking/spinlock.js';
+import { tryToWakeUp } from '../../kernel/sched.js';
 import { smpCallFunctionSingleAsync } from '../../kernel/smp.js';
 import { NET_RX_SOFTIRQ, raiseSoftirq } from '../../kernel/softirq.js';
-import { wakeUpProcess } from '../../kernel/task.js';
 import { skbFlowLimit } from './flow_limit.js';
 import { NAPI, NAPIF_STATE_SCHED, NAPIF_STATE_SCHED_THREADED, NAPIF_STATE_THREADED } from './napi.js';
 import { BACKLOG_STAGE_SLOTS, type BacklogStage, type NetContext } from './net_context.js';
@@ -132,7 +133,7 @@ export function napiScheduleRps(net: NetContext, sd: SoftnetData): void {
   const state = sd.backlog + NAPI.state;
   if ((Atomics.load(m, state) & NAPIF_STATE_THREADED) !== 0 && usesThread(net, sd)) {
     Atomics.or(m, state, NAPIF_STATE_SCHED_THREADED); // R3
-    wakeUpProcess(m, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); // R9
+    tryToWakeUp(cur, Atomics.load(m, sd.at + SOFTNET_DATA.backlogTask)); // R9
   } else if (sd.cpu === cpu.id) {
     napiPollListAdd(net, cpu, net.napi(sd.backlog));
   } else {

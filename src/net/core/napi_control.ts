@@ -14,9 +14,11 @@
  *   N9 disable: or of DISABLE, then CAS from neither SCHED nor NPSVC to both   pairs with  N1, N2
  *   N10 enable: one CAS clears SCHED and NPSVC and sets THREADED, THREADED_BUSY_POLL  pairs with  N1
  */
+
 import { EBUSY, EINVAL, ENOMEM } from '../../kernel/errno.js';
 import { hrtimerCancel, hrtimerSetup } from '../../kernel/hrtimer.js';
 import { synchronizeRcu } from '../../kernel/rcu.js';
+import { TP_NAPI_STATE, trace } from '../../kernel/trace.js';
 import { initListHead } from '../../mm/list.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
 import { groCleanup } from './gro.js';
@@ -146,7 +148,10 @@ export function napiDisable(net: NetContext, n: Napi): number {
       (val | NAPIF_STATE_SCHED | NAPIF_STATE_NPSVC) &
       ~(NAPIF_STATE_THREADED | NAPIF_STATE_THREADED_BUSY_POLL | NAPIF_STATE_PREFER_BUSY_POLL);
     const was = Atomics.compareExchange(m, state, val, next); // N9
-    if (was === val) break;
+    if (was === val) {
+      trace(net.cur, TP_NAPI_STATE, at, val, next);
+      break;
+    }
     val = was;
   }
   hrtimerCancel(net.cur, at + NAPI.timer);
@@ -171,7 +176,10 @@ export function napiEnable(net: NetContext, n: Napi): number {
   for (;;) {
     const next = (val & ~(NAPIF_STATE_SCHED | NAPIF_STATE_NPSVC)) | mode;
     const was = Atomics.compareExchange(m, state, val, next); // N10
-    if (was === val) return 0;
+    if (was === val) {
+      trace(net.cur, TP_NAPI_STATE, at, val, next);
+      return 0;
+    }
     val = was;
   }
 }

@@ -21,6 +21,7 @@
  *   N14 busy thread: load of `state` in each turn   pairs with  N9 (napi_control.ts), the CAS of napiStopKthread
  *   N8 net_rx_action: store inNetRxAction = 0, then look at the poll list under irqLock  pairs with  N7 (poll_list.ts)
  */
+
 import { condResched, irqLockCpu, irqUnlockCpu, localBhDisable, localBhEnable } from '../../kernel/bh.js';
 import { cpuOnline } from '../../kernel/cpu.js';
 import type { Current } from '../../kernel/current.js';
@@ -35,6 +36,7 @@ import { rcuQuiescentState } from '../../kernel/rcu.js';
 import { schedule } from '../../kernel/sched.js';
 import { NET_RX_SOFTIRQ, raiseSoftirqNoWake } from '../../kernel/softirq.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../../kernel/task.js';
+import { TP_NAPI_POLL, TP_NAPI_POLL_BEGIN, trace } from '../../kernel/trace.js';
 import { listAddTail, listDelInit, listEmpty, listSpliceTailInit } from '../../mm/list.js';
 import { netRpsAction } from './backlog_queue.js';
 import { skbDeferFreeFlush, skbDeferKick } from './defer_free.js';
@@ -102,7 +104,10 @@ export function napiCallPoll(net: NetContext, n: Napi, budget: number): number {
   m[at + NAPI.polls]++;
   net.groNormalBatch = m[net.at + NET.groNormalBatch];
   net.rpsNeeded = Atomics.load(m, net.at + NET.rpsNeeded);
-  return net.napiPollFns[m[at + NAPI.pollFn]](net, n, budget);
+  trace(net.cur, TP_NAPI_POLL_BEGIN, at, budget);
+  const work = net.napiPollFns[m[at + NAPI.pollFn]](net, n, budget);
+  trace(net.cur, TP_NAPI_POLL, at, work, budget);
+  return work;
 }
 
 /** NET_RX_SOFTIRQ: polls the instances of this CPU within budget and time (Linux: net_rx_action). */

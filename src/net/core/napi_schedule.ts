@@ -25,9 +25,11 @@
  *   N5 starting a thread: store of `threadNode`, then or of THREADED (napi_thread.ts)  pairs with  N6
  *   N6 scheduler: load of THREADED, then load of `threadNode`             pairs with  N5
  */
+
 import type { Cpu } from '../../kernel/cpu.js';
 import { hrtimerStart } from '../../kernel/hrtimer.js';
-import { wakeUpProcess } from '../../kernel/task.js';
+import { tryToWakeUp } from '../../kernel/sched.js';
+import { TP_NAPI_STATE, trace } from '../../kernel/trace.js';
 import { groFlushNormal } from './gro.js';
 import {
   NAPI,
@@ -68,11 +70,13 @@ export function napiSchedulePrep(n: Napi): boolean {
  */
 export function napiScheduleOn(net: NetContext, cpu: Cpu, n: Napi): void {
   const { m } = n;
-  if ((Atomics.load(m, n.state) & NAPIF_STATE_THREADED) !== 0) {
+  const val = Atomics.load(m, n.state);
+  trace(net.cur, TP_NAPI_STATE, n.at, val & ~NAPIF_STATE_SCHED, val);
+  if ((val & NAPIF_STATE_THREADED) !== 0) {
     const node = Atomics.load(m, n.at + NAPI.threadNode); // N6
     if (node !== 0) {
       Atomics.or(m, n.state, NAPIF_STATE_SCHED_THREADED); // N3
-      wakeUpProcess(m, m[node + NAPI_THREAD_NODE.task]);
+      tryToWakeUp(net.cur, m[node + NAPI_THREAD_NODE.task]);
       return;
     }
   }
@@ -125,7 +129,10 @@ export function napiCompleteDone(net: NetContext, n: Napi, workDone: number): bo
       ~(NAPIF_STATE_MISSED | NAPIF_STATE_SCHED | NAPIF_STATE_SCHED_THREADED | NAPIF_STATE_PREFER_BUSY_POLL);
     if ((val & NAPIF_STATE_MISSED) !== 0) next |= NAPIF_STATE_SCHED;
     const was = Atomics.compareExchange(m, state, val, next); // N2
-    if (was === val) break;
+    if (was === val) {
+      trace(net.cur, TP_NAPI_STATE, at, val, next);
+      break;
+    }
     val = was;
   }
   if ((val & NAPIF_STATE_MISSED) !== 0) {

@@ -6,6 +6,7 @@
  * handed to the stack in batches (gro_normal_batch), staged per socket, and queued to the sockets when the poll ends
  * or the instance is given up: see sock_queue.ts for why then.
  */
+import { TP_NETIF_RECEIVE_SKB, TP_SCHED_WAKEUP, trace } from '../../kernel/trace.js';
 import type { Napi } from './napi.js';
 import type { NetContext } from './net_context.js';
 import { PAGE_POOL } from './page_pool.js';
@@ -49,6 +50,7 @@ function countProcessed(net: NetContext): void {
  */
 export function receiveSkb(net: NetContext, first: number): void {
   const { m, sockLookups } = net;
+  trace(net.cur, TP_NETIF_RECEIVE_SKB, first);
   let head = first;
   if (net.ipDefrag !== null && ((m[first + SKB.proto] >>> 24) & SKB_F_FRAGMENT) !== 0) {
     head = net.ipDefrag(net, first);
@@ -98,7 +100,8 @@ export function wakeSockets(net: NetContext): void {
   if (unwoken.length === 0) return;
   for (let i = 0; i < unwoken.length; i++) {
     unwoken[i].wakePending = false;
-    sockWake(net.m, unwoken[i].at);
+    const woken = sockWake(net.m, unwoken[i].at);
+    if (woken !== 0) trace(net.cur, TP_SCHED_WAKEUP, woken);
   }
   unwoken.length = 0;
 }

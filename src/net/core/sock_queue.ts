@@ -143,10 +143,11 @@ export class SockQueue {
   }
 }
 
-/** Wakes the thread that waits on a socket, if it sleeps (Linux: sock_def_readable). */
-export function sockWake(m: Int32Array, at: number): void {
+/** Wakes the thread that waits on a socket, if it sleeps (Linux: sock_def_readable). @returns the task woken, or 0 */
+export function sockWake(m: Int32Array, at: number): number {
   const waiter = Atomics.load(m, at + SOCK.waiter);
-  if (waiter !== 0 && Atomics.load(m, waiter + TASK.state) !== TASK_RUNNING) wakeUpProcess(m, waiter);
+  if (waiter === 0 || Atomics.load(m, waiter + TASK.state) === TASK_RUNNING) return 0;
+  return wakeUpProcess(m, waiter) ? waiter : 0;
 }
 
 /** Closes it: nothing is queued from now on; a waiting reader is woken. */

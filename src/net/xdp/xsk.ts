@@ -198,10 +198,11 @@ export function xskClosed(m: Int32Array, at: number): boolean {
   return (Atomics.load(m, at + XDP_SOCK.flags) & XSK_CLOSED) !== 0;
 }
 
-/** Wakes the application, if it sleeps for frames (Linux: sock_def_readable). */
-export function xskWake(m: Int32Array, at: number): void {
+/** Wakes the application, if it sleeps for frames (Linux: sock_def_readable). @returns the task woken, or 0 */
+export function xskWake(m: Int32Array, at: number): number {
   const waiter = Atomics.load(m, at + XDP_SOCK.waiter);
-  if (waiter !== 0 && Atomics.load(m, waiter + TASK.state) !== TASK_RUNNING) wakeUpProcess(m, waiter); // Y1
+  if (waiter === 0 || Atomics.load(m, waiter + TASK.state) === TASK_RUNNING) return 0; // Y1
+  return wakeUpProcess(m, waiter) ? waiter : 0;
 }
 
 /** Closes it: nothing more is received or sent; an application that sleeps is woken. */

@@ -14,6 +14,7 @@ export const addCheck: AddCommand = (cli, done) => {
     .option('--instrument <packages...>', 'instrument these packages, too', [] as string[])
     .option('--max-states <n>', 'give up behind so many states', integer(1, 1_000_000_000), 20_000_000)
     .option('--max-seconds <n>', 'give up on a test after so long', integer(1, 1_000_000), 60)
+    .option('--jobs <n>', 'threads (default: one for each CPU, if there is enough to do)', integer(1, 64))
     .option('--replay <string>', 'replay a counterexample from the string that was printed with it')
     .option('--trace <file>', 'write the counterexample as a sequence diagram (HTML)')
     .option('--mutants', 'put known bugs in, and see that the tests catch them', false)

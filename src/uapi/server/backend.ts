@@ -18,6 +18,10 @@ export interface Backend {
   /** Carries a request out; rejects once the machine is going down. */
   uapi(request: UapiRequest): Promise<UapiReply>;
   threads(): ThreadInfo[];
+  /** Counters of CPUs and instances, for softnet top. */
+  top(): Promise<object>;
+  /** Records tracepoints for so many seconds. @returns what goes into the answer */
+  trace(seconds: number): Promise<object>;
   /** What `GET /` tells of the machine beside the routes. */
   about(): object;
 }

@@ -74,6 +74,20 @@ const ROUTES: readonly Route[] = [
     does: '{"op": OPERATION, "dev": NAME, "values": {…}}: channels-get, channels-set, rings-…, coalesce-…, stats-get',
     run: ethtool,
   },
+  {
+    method: 'GET',
+    path: /^\/top$/,
+    shown: '/top',
+    does: 'counters of CPUs and instances (softnet top makes rates of them)',
+    run: top,
+  },
+  {
+    method: 'POST',
+    path: /^\/trace$/,
+    shown: '/trace',
+    does: '{"seconds": 0.01 to 50}: records tracepoints (softnet trace, softnet stat read the answer)',
+    run: trace,
+  },
   { method: 'GET', path: /^\/link$/, shown: '/link', does: 'all links', run: linkGet },
   { method: 'GET', path: /^\/link\/([^/]+)$/, shown: '/link/NAME', does: 'one link', run: linkGet },
   {
@@ -122,6 +136,17 @@ async function index(backend: Backend): Promise<Answer> {
 
 async function threads(backend: Backend): Promise<Answer> {
   return json({ pid: process.pid, threads: backend.threads() });
+}
+
+async function top(backend: Backend): Promise<Answer> {
+  return json(await backend.top());
+}
+
+async function trace(backend: Backend, _rest: string, body: string): Promise<Answer> {
+  const { seconds } = object(body, ['seconds']);
+  if (typeof seconds !== 'number' || !(seconds >= 0.01 && seconds <= 50))
+    throw new HttpError(400, '"seconds" must be a number from 0.01 to 50');
+  return json(await backend.trace(seconds));
 }
 
 function text(value: unknown): Answer {

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * What threads record of their tracepoints: a ring of the latest events each, in memory of its own that the thread makes
+ * with its first event. A writer never waits: it overwrites the oldest, and the reader finds out.
+ *
+ * Owner: the thread writes slots, then `head`; whoever reads copies slots and then loads `head` again: a slot that the
+ * writer may have come back to since is thrown away, and counted.
+ *
+ * Ordering
+ *   T1 writer: stores of a slot (plain), then store of head                     pairs with  T2
+ *   T2 reader: load of head, copy of slots, load of head again                  pairs with  T1
+ */
+import { parentPort } from 'node:worker_threads';
+import { type Current, KERNEL, KERNEL_AT } from '../kernel/current.js';
+import type { Tracer } from '../kernel/trace.js';
+
+/** Events that a ring holds, a power of two. */
+export const TRACE_SLOTS = 1 << 14;
+/** Words of a slot: when (two words, a double, CLOCK_MONOTONIC ns), what, three arguments, CPU, one unused. */
+export const TRACE_SLOT_WORDS = 8;
+/** Words in front of the slots; the first is `head`: events written so far (wraps). */
+export const TRACE_HEADER_WORDS = 16;
+
+const TRACING = KERNEL_AT + KERNEL.tracing;
+const MASK = TRACE_SLOTS - 1;
+
+/** What a thread tells the main thread when it makes its ring. */
+export interface TraceHello {
+  readonly softnetTrace: SharedArrayBuffer;
+  readonly taskAt: number;
+  readonly name: string;
+  readonly tid: number;
+}
+
+/** Listens to one thread's tracepoints. */
+export class ThreadTracer implements Tracer {
+  private readonly m: Int32Array;
+  private readonly hello: Omit<TraceHello, 'softnetTrace'>;
+  private ring: Int32Array | null = null;
+  private times: Float64Array = new Float64Array(0);
+  private head = 0;
+
+  constructor(m: Int32Array, hello: Omit<TraceHello, 'softnetTrace'>) {
+    this.m = m;
+    this.hello = hello;
+  }
+
+  event(cur: Current, tp: number, a: number, b: number, c: number): void {
+    // Plain: to learn of it some events late does no harm, and this is all that a tracepoint costs while it is off.
+    if (this.m[TRACING] !== 0) this.record(cur, tp, a, b, c);
+  }
+
+  private record(cur: Current, tp: number, a: number, b: number, c: number): void {
+    const ring = this.ring ?? this.open();
+    const at = TRACE_HEADER_WORDS + (this.head & MASK) * TRACE_SLOT_WORDS;
+    this.times[at >> 1] = cur.platform.nowNs();
+    ring[at + 2] = tp;
+    ring[at + 3] = a;
+    ring[at + 4] = b;
+    ring[at + 5] = c;
+    ring[at + 6] = cur.cpu.id;
+    this.head = (this.head + 1) | 0;
+    Atomics.store(ring, 0, this.head); // T1
+  }
+
+  private open(): Int32Array {
+    const sab = new SharedArrayBuffer((TRACE_HEADER_WORDS + TRACE_SLOTS * TRACE_SLOT_WORDS) * 4);
+    this.ring = new Int32Array(sab);
+    this.times = new Float64Array(sab);
+    const hello: TraceHello = { softnetTrace: sab, ...this.hello };
+    parentPort?.postMessage(hello);
+    return this.ring;
+  }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Seed 004 against what `softnet stream` measured. */
+import type { Check } from '../../report/document.js';
+import { type Json, number, object, objects, present } from './json.js';
+import { median, untold } from './judge.js';
+
+/** Of the seed's 16 rows of small packets and many flows so many are to gain, 13: the rest is left to chance. */
+const GAINING = 13 / 16;
+const SMALL_BYTES = 1438;
+const MANY_FLOWS = 25;
+/** What counts as no change, in percent. */
+const SAME_PERCENT = 5;
+/** Goodput that is still at the peak, as a part of it. */
+const AT_PEAK = 0.85;
+
+/** A cell of whose core others had more than this left is not counted: the rule of `softnet stream` itself. */
+const LEAST_AVAILABLE = 0.9;
+/** Less than this, in parts of the row's best goodput, is no overload. */
+const OVERLOAD = 2;
+
+interface Row {
+  readonly size: number;
+  readonly flows: number;
+  /** Goodput of a setting, kpps; null if it was not run, or if the host disturbed it. */
+  kpps(setting: string): number | null;
+}
+
+/** @param result the document of `softnet stream --json` */
+export function judgeStream(result: unknown): Check[] {
+  const document = object(result);
+  const rows = objects(document.rows)
+    .filter((row) => (number(row.overload) ?? OVERLOAD) >= OVERLOAD)
+    .map(readRow);
+  const many = rows.filter((r) => r.size <= SMALL_BYTES && r.flows >= MANY_FLOWS);
+  const one = rows.filter((r) => r.flows === 1);
+  const checks = [gain(many), oneFlow(one), both(many)];
+  const curve = objects(document.curve);
+  const all = curve.length === 0 ? checks : [...checks, ...curveChecks(curve)];
+  return object(document.host).pinned === null ? untold(all, 'this host would not pin threads') : all;
+}
+
+function readRow(row: Json): Row {
+  const settings = object(row.settings);
+  return {
+    size: number(row.size) ?? 0,
+    flows: number(row.flows) ?? 0,
+    kpps: (setting) => goodput(object(settings[setting])),
+  };
+}
+
+function goodput(cell: Json): number | null {
+  return (number(cell.core_available) ?? 1) < LEAST_AVAILABLE ? null : number(cell.kpps);
+}
+
+/** @returns changes from one setting to another, percent, of the rows that have both */
+function changes(rows: readonly Row[], from: string, to: string): number[] {
+  return present(
+    rows.map((row) => {
+      const [a, b] = [row.kpps(from), row.kpps(to)];
+      if (a === null || b === null) return null;
+      // Where there was nothing anything is infinitely more.
+      return a > 0 ? (b / a - 1) * 100 : b > 0 ? Infinity : 0;
+    }),
+  );
+}
+
+/** @returns what to say where too few rows are left: fewer than half of those that were run; null if they suffice */
+function tooFew(claim: string, rows: readonly Row[], left: number): Check | null {
+  if (rows.length > 0 && left >= rows.length / 2) return null;
+  const lost = rows.length - left;
+  const measured =
+    rows.length === 0 ? 'no such row was run' : `the host disturbed ${lost} of ${rows.length} rows`;
+  return { claim, agrees: null, measured };
+}
+
+function gain(rows: readonly Row[]): Check {
+  const claim = 'with many small flows the poll thread beats softirq';
+  const delta = changes(rows, 'vanilla', 'guest_threaded');
+  const few = tooFew(claim, rows, delta.length);
+  if (few !== null) return few;
+  const gaining = delta.filter((d) => d > 0).length;
+  return {
+    claim,
+    agrees: gaining >= Math.ceil(GAINING * delta.length - 1e-9) && median(delta) >= 20,
+    measured: `${gaining} of ${delta.length} rows, ${percent(median(delta))} in the median`,
+  };
+}
+
+function oneFlow(rows: readonly Row[]): Check {
+  const claim = 'with one flow the thread loses at most 5 % (the seed: it gains 7 to 63 %)';
+  const delta = changes(rows, 'vanilla', 'guest_threaded');
+  const few = tooFew(claim, rows, delta.length);
+  if (few !== null) return few;
+  return {
+    claim,
+    agrees: median(delta) >= -SAME_PERCENT,
+    measured: `${percent(median(delta))} in the median of ${delta.length} rows`,
+  };
+}
+
+function both(rows: readonly Row[]): Check {
+  const claim = 'threads in the hypervisor, too, give more still';
+  const delta = changes(rows, 'guest_threaded', 'both_threaded');
+  const few = tooFew(claim, rows, delta.length);
+  if (few !== null) return few;
+  const mid = median(delta);
+  const more = delta.filter((d) => d > 0).length;
+  const measured = `${more} of ${delta.length} rows, ${percent(mid)} in the median against the guest alone`;
+  if (Math.abs(mid) < SAME_PERCENT)
+    return { claim, agrees: null, measured: `${measured}: no change to speak of` };
+  return { claim, agrees: mid > 0, measured };
+}
+
+const SETTINGS = ['vanilla', 'guest_threaded'] as const;
+const DISTURBED = 'the host disturbed the curve';
+const SHORT = 'the load did not go to twice the peak';
+/** Part of the points of a curve that must not have been disturbed. */
+const QUIET = 0.8;
+
+interface Point {
+  readonly offered: number;
+  readonly kpps: number;
+}
+
+function curveChecks(curve: readonly Json[]): Check[] {
+  const [vanilla, threaded] = SETTINGS.map((setting) => pointsOf(curve, setting));
+  return [falls(vanilla), holds(threaded)];
+}
+
+/** @returns the points that count, in the order of the load; none if the curve is not to be trusted */
+function pointsOf(curve: readonly Json[], setting: string): readonly Point[] | null {
+  const all = present(
+    curve.map((p) => {
+      const cell = object(object(p.settings)[setting]);
+      const offered = number(p.offered_kpps);
+      const kpps = number(cell.kpps);
+      return offered === null || kpps === null ? null : { offered, kpps, counts: goodput(cell) !== null };
+    }),
+  ).sort((a, b) => a.offered - b.offered);
+  const quiet = all.filter((p) => p.counts);
+  // A peak that was higher where the host disturbed it is not among those that count.
+  const known = (peakOf(all)?.kpps ?? 0) <= 1.05 * (peakOf(quiet)?.kpps ?? 0);
+  return known && quiet.length >= QUIET * all.length ? quiet : null;
+}
+
+function peakOf(points: readonly Point[]): Point | undefined {
+  return points.reduce<Point | undefined>((best, p) => (p.kpps > (best?.kpps ?? 0) ? p : best), undefined);
+}
+
+function falls(points: readonly Point[] | null): Check {
+  const claim = 'softirq: goodput falls behind its peak (receive livelock)';
+  if (points === null) return { claim, agrees: null, measured: DISTURBED };
+  const [peak, last] = [peakOf(points), points.at(-1)];
+  if (peak === undefined || last === undefined || last.offered < 2 * peak.offered) {
+    return { claim, agrees: null, measured: SHORT };
+  }
+  return {
+    claim,
+    agrees: last.kpps < AT_PEAK * peak.kpps,
+    measured: `${kpps(peak)} kpps at best, ${kpps(last)} at ${Math.round(last.offered).toLocaleString('en')} kpps offered`,
+  };
+}
+
+function holds(points: readonly Point[] | null): Check {
+  const claim = 'thread: goodput stays at its peak under four times that load';
+  if (points === null) return { claim, agrees: null, measured: DISTURBED };
+  const peak = peakOf(points);
+  const behind = points.filter((p) => peak !== undefined && p.offered > peak.offered);
+  if (peak === undefined || (behind.at(-1)?.offered ?? 0) < 2 * peak.offered) {
+    return { claim, agrees: null, measured: SHORT };
+  }
+  const asked = behind.filter((p) => p.offered <= 4 * peak.offered);
+  const worst = asked.reduce((low, p) => (p.kpps < low.kpps ? p : low), peak);
+  return {
+    claim,
+    agrees: worst.kpps >= AT_PEAK * peak.kpps,
+    measured: `${kpps(peak)} kpps at best, ${kpps(worst)} at least behind it`,
+  };
+}
+
+function kpps(p: Point): string {
+  return p.kpps.toFixed(p.kpps < 10 ? 1 : 0);
+}
+
+function percent(v: number): string {
+  return Number.isFinite(v)
+    ? `${v > 0 ? '+' : ''}${Math.round(v).toLocaleString('en')} %`
+    : 'from nothing to something';
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** `softnet reproduce`: every seed's experiment on this machine, with a verdict each, and a report. */
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { FORMAT, type Host, type PartResult, type RunDocument } from '../../report/document.js';
+import { reportHtml } from '../../report/page.js';
+import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED } from '../exit_codes.js';
+import { packageVersion } from '../package_version.js';
+import { runChild } from './child.js';
+import { cpuTimes, othersShare } from './others.js';
+import { PARTS, type Profile } from './parts.js';
+import { progressOf, type Step } from './progress.js';
+import { makeOutput, outputAt, resumable, save } from './results.js';
+import { partResult } from './run_part.js';
+import { summaryText } from './summary.js';
+
+export interface ReproduceOptions {
+  readonly profile: Profile;
+  /** Ids of parts; empty: all. */
+  readonly parts: readonly string[];
+  readonly resume: boolean;
+  readonly out: string;
+  readonly json: boolean;
+}
+
+/** Runs the command. @returns its exit code */
+export async function reproduce(o: ReproduceOptions): Promise<number> {
+  const selected = PARTS.filter((p) => o.parts.length === 0 || o.parts.includes(p.id));
+  const output = outputAt(o.out);
+  makeOutput(output, o.out);
+  const identity = { version: packageVersion(), profile: o.profile, host: hostNow() };
+  // Of parts that were not asked for this time, too: a report loses nothing by being added to.
+  const argvs = new Map(PARTS.map((p) => [p.id, p.plans[o.profile].argv]));
+  const had = o.resume ? resumable(output.results, identity, argvs) : new Map<string, PartResult>();
+  const steps = selected.filter((p) => !had.has(p.id)).map((part) => ({ part, plan: part.plans[o.profile] }));
+  const interrupt = new AbortController();
+  const onSignal = (): void => interrupt.abort();
+  process.on('SIGINT', onSignal);
+  const begin = performance.now();
+  const started = new Date().toISOString();
+  const results = new Map(had);
+  const snapshot = (): RunDocument => ({
+    command: 'softnet reproduce',
+    format: FORMAT,
+    ...identity,
+    started,
+    seconds: Math.round(performance.now() - begin) / 1e3,
+    interrupted: interrupt.signal.aborted,
+    not_run: selected.filter((p) => !results.has(p.id)).map((p) => p.id),
+    parts: PARTS.flatMap((p) => results.get(p.id) ?? []),
+  });
+  const keep = (): RunDocument => {
+    const run = snapshot();
+    save(output.results, `${JSON.stringify(run, null, 1)}\n`);
+    save(output.report, reportHtml(run));
+    return run;
+  };
+  const { load, cores } = identity.host;
+  if (load > cores / 2) {
+    process.stderr.write(
+      `softnet reproduce: warning: the host is busy (load ${load.toFixed(1)}, ${cores} cores): what depends on time may not be told\n`,
+    );
+  }
+  if (had.size > 0) {
+    process.stderr.write(
+      `softnet reproduce: ${had.size} parts are there already, ${steps.length} are to run\n`,
+    );
+  }
+  try {
+    const allS = sum(PARTS.map((p) => p.plans[o.profile].limitS ?? Infinity));
+    await runSteps(steps, allS, identity.host, interrupt.signal, begin, (result) => {
+      results.set(result.id, result);
+      keep();
+    });
+  } finally {
+    process.removeListener('SIGINT', onSignal);
+  }
+  const run = keep();
+  process.stdout.write(o.json ? `${JSON.stringify(run, null, 2)}\n` : summaryText(run, output.report));
+  if (run.interrupted) {
+    process.stderr.write(
+      `softnet reproduce: to go on: softnet reproduce --${o.profile} --resume --out ${o.out}\n`,
+    );
+  }
+  return exitCode(run);
+}
+
+/**
+ * Runs the parts one after the other. Each may take what all parts together may, less what those behind it are sure of: time
+ * that one leaves, or that is not asked for, is the next one's.
+ */
+async function runSteps(
+  steps: readonly Step[],
+  allS: number,
+  host: Host,
+  signal: AbortSignal,
+  begin: number,
+  done: (result: PartResult) => void,
+): Promise<void> {
+  const progress = progressOf(steps);
+  for (const [i, { part, plan }] of steps.entries()) {
+    if (signal.aborted) return;
+    const behindS = sum(steps.slice(i + 1).map((s) => s.plan.limitS ?? Infinity));
+    const leftMs = begin + (allS - behindS) * 1e3 - performance.now();
+    progress.begin(i);
+    try {
+      const before = cpuTimes();
+      const child = await runChild(plan.argv, plan.limitS === null ? null : leftMs, signal);
+      const others = othersShare(before, cpuTimes());
+      done(partResult(part, plan, child, host, signal.aborted, others));
+    } finally {
+      progress.end();
+    }
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
+}
+
+function hostNow(): Host {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memory_bytes: totalmem(),
+    os: `${type()} ${release()}`,
+    node: process.versions.node,
+    load: Math.round(loadavg()[0] * 100) / 100,
+  };
+}
+
+/** 0 what can be told here agrees; 1 something differs or failed; 7 nothing can be told; 130 interrupted. */
+function exitCode(run: RunDocument): number {
+  const has = (verdict: PartResult['verdict']): boolean => run.parts.some((p) => p.verdict === verdict);
+  if (has('differs') || has(null)) return EXIT_CHECK_FAILED;
+  if (run.interrupted) return EXIT_INTERRUPTED;
+  return has('agrees') ? EXIT_OK : EXIT_UNTRUSTED;
+}

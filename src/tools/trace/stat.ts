@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** `softnet stat`: histograms of what a trace holds, by powers of two, as bpftrace prints them. */
+import {
+  TP_NAPI_POLL,
+  TP_NAPI_POLL_BEGIN,
+  TP_SCHED_SWITCH_IN,
+  TP_SCHED_WAKEUP,
+  TP_SOFTIRQ_ENTRY,
+  TP_SOFTIRQ_EXIT,
+} from '../../kernel/trace.js';
+import type { Trace } from '../../trace.js';
+import { log2HistogramText } from '../rr_log2_histogram.js';
+
+/** Counts by the place of a value's highest bit. */
+export type Log2 = number[];
+
+export interface TraceStat {
+  /** For each instance by name: packets of its polls, and how long they took. */
+  readonly napi: ReadonlyMap<string, { readonly packets: Log2; readonly pollNs: Log2 }>;
+  /** For each thread by name: from its wake-up until it ran. */
+  readonly wakeNs: ReadonlyMap<string, Log2>;
+  /** How long CPUs were in softirqs at a time. */
+  readonly softirqNs: Log2;
+}
+
+function count(h: Log2, value: number): void {
+  const at = value < 2 ? 0 : Math.floor(Math.log2(value));
+  h[at] = (h[at] ?? 0) + 1;
+}
+
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}
+
+/** Counts. @param napi only the instances whose name holds this text; all of them without one */
+export function traceStat(t: Trace, napi = ''): TraceStat {
+  const instances = new Map<string, { packets: Log2; pollNs: Log2 }>();
+  const wakeNs = new Map<string, Log2>();
+  const softirqNs: Log2 = [];
+  const pollBegan = new Map<number, number>();
+  const softirqBegan = new Map<number, number>();
+  const wokenNs = wakeUps(t);
+  for (let i = 0; i < t.count; i++) {
+    const thread = t.thread[i];
+    const ns = t.ns[i];
+    switch (t.tp[i]) {
+      case TP_NAPI_POLL_BEGIN:
+        pollBegan.set(thread, ns);
+        break;
+      case TP_NAPI_POLL: {
+        const name = t.names.get(t.a[i]) ?? `@${t.a[i]}`;
+        if (!name.includes(napi)) break;
+        const h = entry(instances, name, () => ({ packets: [], pollNs: [] }));
+        count(h.packets, t.b[i]);
+        const began = pollBegan.get(thread);
+        if (began !== undefined) count(h.pollNs, ns - began);
+        break;
+      }
+      case TP_SOFTIRQ_ENTRY:
+        softirqBegan.set(thread, ns);
+        break;
+      case TP_SOFTIRQ_EXIT: {
+        const began = softirqBegan.get(thread);
+        if (began !== undefined) count(softirqNs, ns - began);
+        softirqBegan.delete(thread);
+        break;
+      }
+      case TP_SCHED_SWITCH_IN: {
+        const woken = lastBefore(wokenNs.get(t.threads[thread].taskAt), ns);
+        if (woken !== undefined)
+          count(
+            entry(wakeNs, t.threads[thread].name, () => []),
+            ns - woken,
+          );
+        break;
+      }
+    }
+  }
+  return { napi: instances, wakeNs, softirqNs };
+}
+
+/** When each task was woken, in order. */
+function wakeUps(t: Trace): Map<number, number[]> {
+  const map = new Map<number, number[]>();
+  for (let i = 0; i < t.count; i++) {
+    if (t.tp[i] === TP_SCHED_WAKEUP) entry(map, t.a[i], () => []).push(t.ns[i]);
+  }
+  for (const times of map.values()) times.sort((x, y) => x - y);
+  return map;
+}
+
+/** Takes the latest of the times up to `ns`, and forgets those. The clocks of two threads differ by less than 1 us. */
+function lastBefore(times: number[] | undefined, ns: number): number | undefined {
+  if (times === undefined) return undefined;
+  let n = 0;
+  while (n < times.length && times[n] <= ns) n++;
+  return times.splice(0, n).at(-1);
+}
+
+/** The histograms as text. */
+export function traceStatText(s: TraceStat): string {
+  const parts: string[] = [];
+  const add = (title: string, h: Log2): void => {
+    const text = log2HistogramText(Array.from(h, (n) => n ?? 0));
+    if (text !== '') parts.push(`${title}\n${text}`);
+  };
+  for (const [name, { packets, pollNs }] of s.napi) {
+    add(`@packets_per_poll[${name}]:`, packets);
+    add(`@poll_ns[${name}]:`, pollNs);
+  }
+  for (const [name, h] of s.wakeNs) add(`@wake_to_run_ns[${name}]:`, h);
+  add('@softirq_ns:', s.softirqNs);
+  return parts.length === 0 ? 'nothing was polled\n' : parts.join('\n');
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** `softnet trace`: records tracepoints, of a machine that runs or of a command's machines, into a file for Perfetto. */
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { OptionError } from '../../errors.js';
+import { traceBoots } from '../../machine.js';
+import { type Trace, unpackTrace } from '../../trace.js';
+import { Client, NoMachineError } from '../client.js';
+import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_SKIPPED } from '../exit_codes.js';
+import { perfettoEvents } from './perfetto.js';
+import { traceStat, traceStatText } from './stat.js';
+
+export interface TraceOptions {
+  readonly output: string;
+  readonly seconds: number;
+  readonly socket?: string;
+}
+
+export interface StatOptions {
+  readonly seconds: number;
+  readonly socket?: string;
+  readonly json: boolean;
+}
+
+/** Text is written in pieces of about this length. */
+const PIECE = 1 << 20;
+
+/** Opens the file before anything is recorded. @throws OptionError if that cannot be */
+function create(path: string): number {
+  try {
+    return openSync(path, 'w');
+  } catch (error) {
+    throw new OptionError('--output', path, `a file that can be written (${(error as Error).message})`);
+  }
+}
+
+/** Writes traces into one file; those of several machines one after the other, each from its own beginning. */
+function writeTraces(fd: number, traces: readonly Trace[]): void {
+  let text = '{"displayTimeUnit":"ns","traceEvents":[';
+  let separator = '\n';
+  for (const t of traces) {
+    for (const event of perfettoEvents(t)) {
+      text += separator + JSON.stringify(event);
+      separator = ',\n';
+      if (text.length < PIECE) continue;
+      writeSync(fd, text);
+      text = '';
+    }
+  }
+  writeSync(fd, `${text}\n]}\n`);
+  closeSync(fd);
+}
+
+/** There is nothing to write. @returns `code` */
+function discard(fd: number, path: string, code: number): number {
+  closeSync(fd);
+  unlinkSync(path);
+  return code;
+}
+
+function report(path: string, traces: readonly Trace[]): void {
+  const sum = (of: (t: Trace) => number): number => traces.reduce((n, t) => n + of(t), 0);
+  const threads = sum((t) => t.threads.length);
+  const lost = sum((t) => t.lost);
+  const seconds = sum((t) => t.endedNs - t.beganNs) / 1e9;
+  process.stderr.write(
+    `${path}: ${sum((t) => t.count)} events of ${threads} threads in ${seconds.toFixed(1)} s` +
+      `${lost === 0 ? '' : `, ${lost} lost (they came faster than they were collected)`}; open it at ui.perfetto.dev\n`,
+  );
+}
+
+/** Asks a machine for a trace. @returns null if there is none: what is wrong has been said */
+async function ask(
+  command: string,
+  o: { readonly seconds: number; readonly socket?: string },
+): Promise<Trace | null> {
+  const client = new Client(o.socket);
+  const answer = await client.ask('POST', '/trace', JSON.stringify({ seconds: o.seconds }));
+  if (answer.error !== null) {
+    process.stderr.write(`softnet ${command}: ${answer.error.message}\n`);
+    return null;
+  }
+  return unpackTrace(JSON.parse(answer.body));
+}
+
+/** Traces a machine that runs. @returns the exit code */
+export async function traceMachine(o: TraceOptions): Promise<number> {
+  const fd = create(o.output);
+  try {
+    const t = await ask('trace', o);
+    if (t === null) return discard(fd, o.output, EXIT_CHECK_FAILED);
+    writeTraces(fd, [t]);
+    report(o.output, [t]);
+    return EXIT_OK;
+  } catch (error) {
+    return discard(fd, o.output, noMachine('trace', error));
+  }
+}
+
+/** Runs another command and traces the machines that it boots. @returns its exit code */
+export async function traceCommand(
+  o: TraceOptions,
+  run: (args: readonly string[]) => Promise<number>,
+  args: readonly string[],
+): Promise<number> {
+  const fd = create(o.output);
+  const traces: Trace[] = [];
+  traceBoots((t) => traces.push(t));
+  try {
+    const code = await run(args);
+    if (traces.length === 0) {
+      if (code === EXIT_OK)
+        process.stderr.write(`softnet trace: softnet ${args[0]} boots no machine in this process\n`);
+      return discard(fd, o.output, code === EXIT_OK ? EXIT_SKIPPED : code);
+    }
+    writeTraces(fd, traces);
+    report(o.output, traces);
+    return code;
+  } finally {
+    traceBoots(null);
+  }
+}
+
+/** Prints histograms of a machine that runs. @returns the exit code */
+export async function stat(napi: string, o: StatOptions): Promise<number> {
+  try {
+    const t = await ask('stat', o);
+    if (t === null) return EXIT_CHECK_FAILED;
+    const s = traceStat(t, napi);
+    if (o.json) {
+      const doc = {
+        seconds: (t.endedNs - t.beganNs) / 1e9,
+        lost: t.lost,
+        napi: Object.fromEntries(s.napi),
+        wake_to_run_ns: Object.fromEntries(s.wakeNs),
+        softirq_ns: s.softirqNs,
+      };
+      process.stdout.write(`${JSON.stringify(doc)}\n`);
+    } else {
+      process.stdout.write(traceStatText(s));
+    }
+    return EXIT_OK;
+  } catch (error) {
+    return noMachine('stat', error);
+  }
+}
+
+function noMachine(command: string, error: unknown): number {
+  if (!(error instanceof NoMachineError)) throw error;
+  process.stderr.write(`softnet ${command}: ${error.message}\n`);
+  return EXIT_CHECK_FAILED;
+}

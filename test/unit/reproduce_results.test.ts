@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What is kept of an interrupted run, the progress line, the summary's size, and how two runs are compared.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { compareRuns } from '../../dist/report/compare.js';
+import { loadRun } from '../../dist/report/load.js';
+import { PART_IDS } from '../../dist/tools/reproduce/part_ids.js';
+import { PARTS } from '../../dist/tools/reproduce/parts.js';
+import { progressLine, progressOf } from '../../dist/tools/reproduce/progress.js';
+import { outputAt, resumable } from '../../dist/tools/reproduce/results.js';
+import { summaryText } from '../../dist/tools/reproduce/summary.js';
+import {
+  backlogDocument,
+  madeUpPart,
+  madeUpRun,
+  reconfigDocument,
+  replayDocument,
+  rrDocument,
+} from '../helpers/made_up_runs.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'softnet-results-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+function file(name: string, content: unknown): string {
+  const path = join(dir, name);
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+  return path;
+}
+
+describe('results that are there already', () => {
+  const run = madeUpRun({
+    parts: [
+      madeUpPart('stream', {}),
+      madeUpPart('rr', {}, { state: 'cut' }),
+      madeUpPart('reconfig', {}, { state: 'interrupted' }),
+      madeUpPart('litmus', {}, { state: 'failed' }),
+      madeUpPart('replay', {}),
+    ],
+  });
+  const identity = { version: run.version, profile: run.profile, host: run.host! };
+  const argvs = new Map(PART_IDS.map((id) => [id, [id, '--json']]));
+  const path = file('run.json', run);
+
+  it('are taken when a part was done, and only then', () => {
+    expect([...resumable(path, identity, argvs).keys()]).toEqual(['stream', 'replay']);
+  });
+
+  it('are not taken for a part that is run in another way, or not wanted', () => {
+    const other = new Map([
+      ['stream', ['stream', '--rows', '1/1']],
+      ['rr', ['rr', '--json']],
+    ]);
+    expect(resumable(path, identity, other).size).toBe(0);
+  });
+
+  it.each([
+    ['version', { ...identity, version: '9.9.9' }, /version 0\.1\.0, not 9\.9\.9/],
+    ['kind of run', { ...identity, profile: 'full' }, /--quick, not --full/],
+    [
+      'number of cores',
+      { ...identity, host: { ...identity.host, cores: 64 } },
+      /another host \(cores 2, not 64\)/,
+    ],
+    ['Node', { ...identity, host: { ...identity.host, node: '24.0.0' } }, /another host \(node/],
+  ])('of another %s are refused, in words', (_what, other, message) => {
+    expect(() => resumable(path, other, argvs)).toThrow(message);
+  });
+
+  it('may differ in what changes from run to run on one host', () => {
+    const later = { ...identity, host: { ...identity.host, load: 7 } };
+    expect(resumable(path, later, argvs).size).toBe(2);
+  });
+
+  it('are none where there is no file, and an error where it is another', () => {
+    expect(resumable(join(dir, 'nothing.json'), identity, argvs).size).toBe(0);
+    expect(() => resumable(file('x.json', '{"a":1}'), identity, argvs)).toThrow(/none of softnet reproduce/);
+    expect(() => resumable(file('y.json', 'no json'), identity, argvs)).toThrow(/none of softnet reproduce/);
+  });
+});
+
+describe('where results go', () => {
+  it('is a directory, or an HTML file with the JSON beside it', () => {
+    expect(outputAt('/a/b')).toEqual({ report: '/a/b/report.html', results: '/a/b/results.json' });
+    expect(outputAt('/a/b.html')).toEqual({ report: '/a/b.html', results: '/a/b.json' });
+  });
+});
+
+describe('progress', () => {
+  const steps = PARTS.map((part) => ({ part, plan: part.plans.quick }));
+  const all = steps.reduce((s, x) => s + x.plan.seconds, 0);
+
+  it('says the part and the time that is left, which never runs out before the end', () => {
+    expect(progressLine(steps, 0, 0)).toBe(
+      `1 of ${steps.length}: 004 Threaded NAPI under overload, about ${all} s left`,
+    );
+    expect(progressLine(steps, 0, 12)).toContain(`12 s, about ${all - 12} s left`);
+    expect(progressLine(steps, steps.length - 1, 500)).toContain('about 1 s left');
+  });
+
+  it('is one line for each part where there is no terminal, and a line that is wiped on one', () => {
+    const written = (live: boolean): string => {
+      let text = '';
+      const progress = progressOf(
+        steps,
+        (t) => {
+          text += t;
+        },
+        live,
+      );
+      progress.begin(0);
+      progress.end();
+      progress.begin(1);
+      progress.end();
+      return text;
+    };
+    expect(written(false).split('\n')).toHaveLength(3);
+    expect(written(true)).not.toContain('\n');
+    expect(written(true).endsWith('\r\x1b[K')).toBe(true);
+  });
+});
+
+describe('the summary', () => {
+  it('fits a screen of 80 columns and 24 lines, with every part and the longest reasons', () => {
+    const parts = PARTS.map((p) =>
+      madeUpPart(p.id, null, {
+        title: p.title,
+        seed: p.seed,
+        reason: 'x y '.repeat(100),
+        verdict: 'this host cannot tell',
+      }),
+    );
+    const text = summaryText(madeUpRun({ parts, interrupted: true }), '/somewhere/report.html');
+    const lines = text.split('\n');
+    // The last line of the screen is for the prompt.
+    expect(lines.length).toBeLessThanOrEqual(24);
+    expect(lines.filter((l) => l.length > 80)).toEqual([]);
+    for (const p of parts) expect(text).toContain(p.title);
+    expect(text.trimEnd().endsWith('Report: /somewhere/report.html')).toBe(true);
+  });
+
+  it('says what was measured, and of what where that differs', () => {
+    const line = (more: object) => {
+      const parts = [madeUpPart('x', null, more)];
+      return summaryText(madeUpRun({ parts }), 'r').split('\n')[3];
+    };
+    expect(line({ verdict: 'agrees' })).toBe('     16 of 16 rows; 1 of 3 statements open');
+    expect(line({ verdict: 'agrees', state: 'cut' })).toContain('cut short');
+    expect(line({ verdict: 'differs', reason: 'third: 0.5 times' })).toBe('     third: 0.5 times');
+    expect(line({ verdict: null, reason: 'no such command' })).toBe('     no such command');
+  });
+
+  it('counts verdicts', () => {
+    expect(summaryText(madeUpRun(), 'r')).toContain('5 agree, 1 differ, 1 cannot be told here, 1 failed');
+  });
+});
+
+describe('two runs', () => {
+  const one = (id: string, result: unknown) => madeUpRun({ parts: [madeUpPart(id, result)] });
+  const reads = (a: unknown, b: unknown, id = 'x') =>
+    new Map(compareRuns(one(id, a), one(id, b)).figures.map((f) => [f.name, f.read]));
+
+  it('that are equal differ in nothing', () => {
+    const { figures, only_a, only_b, warnings } = compareRuns(madeUpRun(), madeUpRun());
+    expect(figures.length).toBeGreaterThan(100);
+    expect(figures.every((f) => f.read === 'same' && (f.change_pct === null || f.change_pct === 0))).toBe(
+      true,
+    );
+    expect([only_a, only_b, warnings]).toEqual([[], [], []]);
+  });
+
+  it('with trials: a difference is noise when the trials overlap', () => {
+    const name = 'few, threaded, 64 bytes, 8 flows';
+    const base = backlogDocument();
+    expect(reads(base, backlogDocument({ 'few threaded': 1.1 })).get(name)).toBe('noise');
+    expect(reads(base, backlogDocument({ 'few threaded': 2 })).get(name)).toBe('better');
+    expect(reads(base, backlogDocument({ 'few threaded': 0.4 })).get(name)).toBe('worse');
+  });
+
+  it('measured once: noise below 20 %, lower latency is better', () => {
+    const base = replayDocument();
+    const near = reads(base, replayDocument({ scale: 1.1 }));
+    const far = reads(base, replayDocument({ scale: 0.5 }));
+    expect(near.get('softirq, latency p50')).toBe('noise');
+    expect(far.get('softirq, latency p50')).toBe('better');
+    expect(far.get('softirq, throughput')).toBe('better');
+    expect(far.get('softirq, packets delivered')).toBe('same');
+  });
+
+  it('what the host disturbed is noise, and a count is never noise', () => {
+    const disturbed = reads(rrDocument(), rrDocument({ interrupts: 90_000 }, { marked: ['interrupts'] }));
+    expect(disturbed.get('12 Kpkt/s + 0us delay, interrupts, p50')).toBe('noise');
+    const far = (others_share: number) =>
+      compareRuns(
+        one('replay', replayDocument()),
+        madeUpRun({ parts: [madeUpPart('replay', replayDocument({ scale: 3 }), { others_share })] }),
+      ).figures.find((f) => f.name === 'softirq, latency p50')?.read;
+    expect([far(0.01), far(0.5)]).toEqual(['worse', 'noise']);
+    const leak = reads(reconfigDocument(), reconfigDocument({ fixedLeaks: 1 }));
+    expect(leak.get('fixed, config=persistent,reconfig=safe-switch, threads leaked')).toBe('changed');
+  });
+
+  it('of different hosts, or with other parts, say so', () => {
+    const host = { ...madeUpRun().host!, cores: 64, load: 50 };
+    const c = compareRuns(one('replay', replayDocument()), madeUpRun({ host, parts: [] }));
+    expect(c.warnings).toEqual(['cores: 2 and 64', 'the host of the second run was busy (load 50)']);
+    expect(c.only_a.length).toBeGreaterThan(5);
+  });
+});
+
+describe('files that a report is made from', () => {
+  it.each([
+    ['stream', { rows: [{ size: 1, flows: 1, settings: {} }] }, 'softnet stream'],
+    ['rr', rrDocument(), 'softnet rr'],
+    ['check', { tests: [] }, 'softnet check'],
+    ['mutants', { mutants: [] }, 'softnet check --mutants'],
+  ])('may be what one command printed: %s', (name, document, profile) => {
+    const run = loadRun(file(`${name}.json`, document));
+    expect(run.profile).toBe(profile);
+    expect(run.parts).toHaveLength(1);
+  });
+
+  it.each([
+    ['nothing', null, /cannot be read \(ENOENT\)/],
+    ['text', 'hello', /is no JSON/],
+    ['other', { a: 1 }, /holds no results/],
+    ['list', [1], /holds no results/],
+    ['old', { ...madeUpRun(), format: 99 }, /has format 99, this softnet reads 1/],
+  ])('are refused in one line: %s', (name, content, message) => {
+    const path = content === null ? join(dir, 'missing.json') : file(`bad-${name}.json`, content);
+    expect(() => loadRun(path)).toThrow(message);
+  });
+});
