@@ -280,10 +280,21 @@ describe('the suite, its mutants, the replay', () => {
     expect(verdict(judgeReplay({ runs: replayDocument().runs.slice(1) }))).toBe('this host cannot tell');
   });
 
-  it('say what a search that was cut has not seen', () => {
-    const document = { ...checkDocument(), not_run: ['a', 'b'] };
-    expect(judgeLitmus(document)[0].measured).toContain('3 of 3 tests hold');
-    expect(judgeLitmus(document)[0].measured).toContain('2 not run');
+  it('do not agree from a part of what they speak of', () => {
+    const [litmus] = judgeLitmus({ ...checkDocument(), not_run: ['a', 'b'] });
+    expect(litmus.agrees).toBeNull();
+    expect(litmus.measured).toContain('3 of 3 tests hold');
+    expect(litmus.measured).toContain('2 not run');
+    expect(judgeLitmus(checkDocument(['holds', 'incomplete']))[0].agrees).toBeNull();
+    expect(judgeMutants({ ...mutantsDocument(), not_run: ['a'] })[0].agrees).toBeNull();
+    const replayed = replayDocument();
+    const runs = replayed.runs.map((r, i) => ({ ...r, interrupted: i === 1 }));
+    expect(judgeReplay({ ...replayed, runs })[0].agrees).toBeNull();
+    // What is broken is broken, however little was seen.
+    expect(judgeLitmus({ ...checkDocument(['violated']), not_run: ['a'] })[0].agrees).toBe(false);
+    const reconfig = reconfigDocument();
+    const usual = reconfig.runs.filter((r) => !r.personality.includes('safe-switch'));
+    expect(judgeReconfig({ ...reconfig, runs: usual })[1].agrees).toBeNull();
   });
 });
 

@@ -11,13 +11,13 @@ export function judgeLitmus(result: unknown): Check[] {
   const states = tests.reduce((n, t) => n + (number(t.states) ?? 0), 0);
   const holds = tests.filter((t) => t.outcome === 'holds').length;
   const broken = tests.filter((t) => t.outcome !== 'holds' && t.outcome !== 'incomplete');
-  const cut = tests.length - holds - broken.length;
   const measured =
     broken.length > 0
       ? `${text(broken[0].test)} is ${text(broken[0].outcome)}`
       : `${holds} of ${tests.length} tests hold, ${states.toLocaleString('en')} states${notRun(result)}`;
-  // A search that was cut says nothing of the rest.
-  const agrees = broken.length > 0 ? false : holds === 0 && cut > 0 ? null : true;
+  // It speaks of every test: what was cut, or did not run, may be the one that breaks it.
+  const whole = holds === tests.length && notRun(result) === '';
+  const agrees = broken.length > 0 ? false : whole ? true : null;
   return [{ claim, agrees, measured, exact: true }];
 }
 
@@ -31,7 +31,14 @@ export function judgeMutants(result: unknown): Check[] {
   const measured = `${caught} of ${mutants.length} caught`;
   if (missed.length > 0)
     return [{ claim, agrees: false, measured: `${measured}; not ${text(missed[0].mutant)}`, exact: true }];
-  return [{ claim, agrees: caught > 0 ? true : null, measured: `${measured}${notRun(result)}`, exact: true }];
+  return [
+    {
+      claim,
+      agrees: caught === mutants.length && notRun(result) === '' ? true : null,
+      measured: `${measured}${notRun(result)}`,
+      exact: true,
+    },
+  ];
 }
 
 /** @param result the document of `softnet replay --json` */
@@ -41,6 +48,9 @@ export function judgeReplay(result: unknown): Check[] {
   const modes = new Set(runs.map((r) => text(r.mode)));
   if (modes.size < 2) return [{ claim, agrees: null, measured: 'not both modes were run' }];
   const found = runs.flatMap((r) => (Array.isArray(r.failures) ? r.failures.map(String) : []));
+  if (found.length === 0 && runs.some((r) => r.interrupted === true)) {
+    return [{ claim, agrees: null, measured: 'it was ended before the whole capture had been played' }];
+  }
   const frames = runs.map((r) => deliveredOf(r).toLocaleString('en')).join(' and ');
   return [{ claim, agrees: found.length === 0, measured: found[0] ?? `${frames} packets`, exact: true }];
 }
