@@ -14,6 +14,7 @@ import { addPahole } from './tools/commands/pahole.js';
 import { addReconfig } from './tools/commands/reconfig.js';
 import { addReplay } from './tools/commands/replay.js';
 import { addRr } from './tools/commands/rr.js';
+import { addTorture } from './tools/commands/torture.js';
 import { addUp } from './tools/commands/up.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_USAGE } from './tools/exit_codes.js';
 
@@ -26,6 +27,7 @@ const COMMANDS: readonly AddCommand[] = [
   addReconfig,
   addBacklog,
   addRr,
+  addTorture,
   addClients,
 ];
 

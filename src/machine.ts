@@ -516,6 +516,20 @@ export class Machine {
     return raced;
   }
 
+  /**
+   * Gives the machine up, whatever state it is in: all that is under way rejects with `why`, every thread is ended.
+   * Resolves when none is left.
+   */
+  async abandon(why: Error): Promise<void> {
+    this.kthreadd.panic(why);
+    await this.kthreadd.stop();
+  }
+
+  /** Threads made so far, those of control operations excepted. */
+  get threadsMade(): number {
+    return this.kthreadd.madeByKind.reduce((sum, n) => sum + (n ?? 0), 0);
+  }
+
   /** Throws why nothing new can be begun. */
   throwIfEnding(): void {
     this.throwIfDown();

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * `softnet torture`, in the manner of rcutorture: the first and the last line carry all parameters, a status line comes
+ * every few seconds, the last one says SUCCESS or FAILURE.
+ */
+import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK } from './exit_codes.js';
+import type { Counts } from './torture/life.js';
+import { parameterLine, parameters, repeatCommand, seedsOf, type TortureOptions } from './torture/options.js';
+import { runSeed, type SeedReport } from './torture/run.js';
+
+/** Runs the command. @returns its exit code */
+export async function torture(o: TortureOptions): Promise<number> {
+  const line = parameterLine(o);
+  const say = (text: string): void => {
+    if (!o.json) process.stdout.write(`${text}\n`);
+  };
+  say(`${line}: start`);
+  const interrupt = new AbortController();
+  const onSignal = (): void => interrupt.abort();
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  const reports: SeedReport[] = [];
+  const seeds = seedsOf(o);
+  try {
+    for (const seed of seeds) {
+      if (interrupt.signal.aborted) break;
+      const report = await withStatus(o, seed, interrupt.signal, say);
+      reports.push(report);
+      tell(o, report, seeds.length > 1, say);
+    }
+  } finally {
+    process.removeListener('SIGINT', onSignal);
+    process.removeListener('SIGTERM', onSignal);
+  }
+  const failed = reports.filter((r) => r.failure !== null);
+  const interrupted = interrupt.signal.aborted;
+  const verdict = failed.length === 0 ? 'SUCCESS' : 'FAILURE';
+  if (o.json) {
+    const doc = { command: 'softnet torture', parameters: parameters(o), interrupted, verdict, runs: reports };
+    process.stdout.write(`${JSON.stringify(doc, null, 2)}\n`);
+  } else {
+    const cut = interrupted ? 'interrupted, ' : '';
+    say(`${line}: ${cut}${countsText(sum(reports))}: ${verdict}`);
+  }
+  if (failed.length > 0) return EXIT_CHECK_FAILED;
+  return interrupted ? EXIT_INTERRUPTED : EXIT_OK;
+}
+
+async function withStatus(
+  o: TortureOptions,
+  seed: number,
+  stopped: AbortSignal,
+  say: (text: string) => void,
+): Promise<SeedReport> {
+  let timer: NodeJS.Timeout | undefined;
+  const beganMs = performance.now();
+  const onBegin = (look: () => Counts): void => {
+    if (o.statInterval === 0) return;
+    timer = setInterval(() => {
+      const s = Math.round((performance.now() - beganMs) / 1000);
+      say(`seed ${seed}, ${s} s: ${countsText(look())}`);
+    }, o.statInterval * 1000);
+  };
+  try {
+    return await runSeed(o, seed, stopped, onBegin);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Says how a seed ended. */
+function tell(o: TortureOptions, r: SeedReport, several: boolean, say: (text: string) => void): void {
+  if (r.failure !== null) {
+    const lines = [
+      `!!! seed ${r.seed}: ${r.failure.message}`,
+      ...r.failure.details.map((l) => `!!!   ${l}`),
+      `!!! repeat: ${repeatCommand(o, r.seed)}`,
+    ];
+    if (o.json) process.stderr.write(`softnet torture: seed ${r.seed}: ${r.failure.message}\n`);
+    else for (const l of lines) say(l);
+  }
+  if (several) say(`seed ${r.seed}: ${countsText(r.counts)}: ${r.verdict}`);
+}
+
+function sum(reports: readonly SeedReport[]): Counts {
+  const all: Counts = structuredClone(reports[0]?.counts ?? ({ faults: {} } as Counts));
+  for (const { counts } of reports.slice(1)) {
+    all.operations += counts.operations;
+    all.refused += counts.refused;
+    all.frames += counts.frames;
+    all.delivered += counts.delivered;
+    all.dropped += counts.dropped;
+    all.rests += counts.rests;
+    all.machines += counts.machines;
+    all.threads_made += counts.threads_made;
+    all.longest_operation_ms = Math.max(all.longest_operation_ms, counts.longest_operation_ms);
+    for (const [name, n] of Object.entries(counts.faults)) all.faults[name] = (all.faults[name] ?? 0) + n;
+  }
+  return all;
+}
+
+function countsText(c: Counts): string {
+  const faults = Object.entries(c.faults).filter(([, n]) => n > 0);
+  const list = faults.map(([name, n]) => `${name} ${n}`).join(', ');
+  return (
+    `${c.operations} operations (${c.refused} refused, longest ${c.longest_operation_ms} ms), ` +
+    `${c.frames} frames = ${c.delivered} delivered + ${c.dropped} dropped, ${c.rests} rests, ${c.threads_made} threads made` +
+    `${c.machines > 1 ? `, ${c.machines} machines` : ''}${list === '' ? '' : `; faults: ${list}`}`
+  );
+}

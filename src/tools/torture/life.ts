@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** One machine of a run, from boot to shutdown: contexts that operate on it, rests in which it is checked. */
+import { type BootOptions, boot, type Machine } from '../../index.js';
+import { newSlot, removeDevice } from './devices.js';
+import { machineLines } from './diagnose.js';
+import { controlContext, onoffContext } from './contexts.js';
+import { Gate } from './gate.js';
+import { Operations, TortureFailure } from './operations.js';
+import type { TortureOptions } from './options.js';
+import { PROFILES } from './profiles.js';
+import { Random } from './random.js';
+import { Rest } from './rest.js';
+import { catchAll, type Reader, socketLives, xskLives } from './sockets.js';
+import { Watchdog } from './watchdog.js';
+import { loopback, wires } from './wires.js';
+import { type Context, World } from './world.js';
+
+const MIB = 1 << 20;
+
+/** What a life came to, added up over a run. */
+export interface Counts {
+  operations: number;
+  refused: number;
+  frames: number;
+  delivered: number;
+  dropped: number;
+  rests: number;
+  machines: number;
+  threads_made: number;
+  longest_operation_ms: number;
+  faults: { [name: string]: number };
+}
+
+export function noCounts(): Counts {
+  return {
+    operations: 0,
+    refused: 0,
+    frames: 0,
+    delivered: 0,
+    dropped: 0,
+    rests: 0,
+    machines: 0,
+    threads_made: 0,
+    longest_operation_ms: 0,
+    faults: {},
+  };
+}
+
+/** How a life ended. */
+export interface LifeEnd {
+  /** null: as it should. */
+  readonly failure: { readonly message: string; readonly details: readonly string[] } | null;
+}
+
+export class Life {
+  readonly world: World;
+  readonly ops: Operations;
+  readonly gate: Gate;
+  readonly watch: Watchdog;
+  private readonly o: TortureOptions;
+  private readonly rest: Rest;
+  private readonly seed: number;
+  private readonly failed: Promise<never>;
+  private fail: (error: Error) => void = () => {};
+  private reader: Reader | null = null;
+
+  private constructor(o: TortureOptions, seed: number, machine: Machine, persist: 'off' | 'fixed') {
+    this.o = o;
+    this.seed = seed;
+    this.ops = new Operations();
+    this.gate = new Gate();
+    this.failed = new Promise<never>((_, reject) => {
+      this.fail = reject;
+    });
+    this.failed.catch(() => {});
+    const profile = PROFILES[o.profile];
+    this.world = new World(machine, { ops: this.ops, gate: this.gate, profile, persist, seed });
+    this.watch = new Watchdog(this.world, o.stall, (error) => this.fail(error));
+    this.rest = new Rest(this.world, this.watch);
+  }
+
+  /** Boots a machine with options by chance. */
+  static async begin(o: TortureOptions, seed: number): Promise<Life> {
+    const random = Random.of(seed, 'boot');
+    const cpus = o.cpus === 0 ? random.between(2, 4) : o.cpus;
+    const persist = random.chance(0.7) ? 'fixed' : 'off';
+    const options: BootOptions = {
+      cpus,
+      memoryBytes: 256 * MIB,
+      controlWorkers: Math.min(64, o.threads + 4),
+      maxThreads: 4 * cpus + 10 * o.devices + 3 * o.threads + 48,
+      warmThreads: o.threads + 12,
+      napiKthreadPersist: persist,
+      threadBacklogNapi: random.pick(['off', 'off', 'on', 'no-bypass'] as const),
+      busyPollStop: random.pick(['linux', 'counted'] as const),
+      netdevBudget: random.pick([64, 300]),
+    };
+    const life = new Life(o, seed, await boot(options), persist);
+    const { world } = life;
+    world.machine.panic.catch((error: Error) => life.fail(error));
+    return life;
+  }
+
+  /** Lives for `ms` from its boot on. @returns how it ended; never rejects */
+  async run(ms: number, stopped: AbortSignal): Promise<LifeEnd> {
+    try {
+      await Promise.race([this.live(performance.now() + ms, stopped), this.failed]);
+      return { failure: null };
+    } catch (error) {
+      const e = error instanceof Error ? error : new Error(String(error));
+      const details = [...(e instanceof TortureFailure ? e.details : []), ...machineLines(this.world)];
+      this.gate.end();
+      await this.world.machine.abandon(e);
+      return { failure: { message: e.message, details } };
+    } finally {
+      this.watch.stop();
+    }
+  }
+
+  /** Adds what it did to the counts of the run. */
+  addTo(c: Counts): void {
+    const { world, ops } = this;
+    c.operations += ops.total;
+    c.refused += ops.refused;
+    c.frames += world.arrived();
+    c.delivered += world.delivered();
+    c.dropped += world.dropped();
+    c.rests += this.rest.count;
+    c.machines++;
+    c.threads_made += world.machine.threadsMade;
+    c.longest_operation_ms = Math.max(c.longest_operation_ms, Math.round(ops.slowestMs));
+  }
+
+  private async live(untilMs: number, stopped: AbortSignal): Promise<void> {
+    const { world, o, gate } = this;
+    this.watch.start();
+    this.reader = await catchAll(this.context('all'));
+    world.lo = await world.machine.addLoopback();
+    for (let i = 0; i < o.devices; i++) world.slots.push(newSlot(i));
+    for (const run of this.contexts()) {
+      void gate.enter(run).catch((error: Error) => this.fail(error));
+    }
+    while (performance.now() < untilMs && !stopped.aborted) {
+      const leftMs = untilMs - performance.now();
+      const workMs = o.stutter === 0 ? leftMs : Math.min(leftMs, o.stutter * 1000);
+      await sleep(workMs, stopped);
+      await this.stutter();
+    }
+    await this.end();
+  }
+
+  /** Everybody stops; everything is checked; everybody goes on. */
+  private async stutter(): Promise<void> {
+    await this.allAtTheGate();
+    await this.rest.check();
+    this.world.nextEpoch();
+    if (this.gate.over) return;
+    this.gate.open();
+  }
+
+  private async allAtTheGate(): Promise<void> {
+    let closed = false;
+    void this.gate.close().then(() => {
+      closed = true;
+    });
+    const { gate, watch } = this;
+    await watch.until('a context does not come to rest', () => closed, () => String(gate.away));
+  }
+
+  /** Takes everything away and shuts the machine down; nothing is left. */
+  private async end(): Promise<void> {
+    const { world, ops, gate } = this;
+    await this.allAtTheGate();
+    const c = this.context('end');
+    for (const slot of world.slots) await removeDevice(c, slot);
+    const reader = this.reader;
+    if (reader !== null) {
+      await ops.run('end', 'socket', 'the last socket closed', () => reader.socket.close());
+      await ops.run('end', 'app', 'its reader ends', () => reader.app.result);
+    }
+    gate.end();
+    world.closeAccounts();
+    await ops.run('end', 'shutdown', 'shutdown', () => world.machine.shutdown());
+  }
+
+  private context(name: string): Context {
+    return { world: this.world, name, random: Random.of(this.seed, name) };
+  }
+
+  private contexts(): (() => Promise<void>)[] {
+    const { world, o } = this;
+    const { weights } = world.profile;
+    const runs: (() => Promise<void>)[] = [];
+    for (let i = 0; i < o.devices; i += 2) {
+      runs.push(() => wires(this.context(`wire${i}`), world.slots.slice(i, i + 2)));
+    }
+    for (let i = 0; i < o.threads; i++) runs.push(() => controlContext(this.context(`control${i}`)));
+    runs.push(() => loopback(this.context('lo')));
+    if ((weights.socket ?? 0) > 0) runs.push(() => socketLives(this.context('socket')));
+    if ((weights.xsk ?? 0) > 0) runs.push(() => xskLives(this.context('xsk')));
+    if (o.onoffInterval > 0) runs.push(() => onoffContext(this.context('onoff'), o.onoffInterval));
+    return runs;
+  }
+}
+
+/** Sleeps, not beyond the user's interrupt. */
+function sleep(ms: number, stopped: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, ms);
+    function end(): void {
+      clearTimeout(timer);
+      stopped.removeEventListener('abort', end);
+      resolve();
+    }
+    stopped.addEventListener('abort', end);
+    if (stopped.aborted) end();
+  });
+}
+

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** One seed of a campaign: machines one after the other until its time is up or something is wrong. */
+import { type Counts, Life, noCounts } from './life.js';
+import type { TortureOptions } from './options.js';
+
+/** What a seed came to. */
+export interface SeedReport {
+  readonly seed: number;
+  readonly verdict: 'SUCCESS' | 'FAILURE';
+  readonly interrupted: boolean;
+  readonly seconds: number;
+  readonly counts: Counts;
+  /** The first thing that was wrong, and everything that the machine showed then. */
+  readonly failure: { readonly message: string; readonly details: readonly string[] } | null;
+}
+
+/** Counts of the machine that runs now, for status lines. */
+export type Look = () => Counts;
+
+/**
+ * Runs a seed.
+ * @param onBegin is given a function that counts what has been done so far
+ */
+export async function runSeed(
+  o: TortureOptions,
+  seed: number,
+  stopped: AbortSignal,
+  onBegin: (look: Look) => void = () => {},
+): Promise<SeedReport> {
+  const beganMs = performance.now();
+  const counts = noCounts();
+  const life = await Life.begin(o, seed);
+  onBegin(() => {
+    const now = structuredClone(counts);
+    life.addTo(now);
+    return now;
+  });
+  const { failure } = await life.run(o.durationMs, stopped);
+  life.addTo(counts);
+  return {
+    seed,
+    verdict: failure === null ? 'SUCCESS' : 'FAILURE',
+    interrupted: stopped.aborted,
+    seconds: (performance.now() - beganMs) / 1000,
+    counts,
+    failure,
+  };
+}
