@@ -367,6 +367,20 @@ export class Machine {
     this.kthreadd.failNth(checkInt('n', n, 0, 0, 1 << 30));
   }
 
+  /**
+   * Fault injection: ends a thread in the middle of whatever it does. The machine does not survive that: `panic` says so.
+   * @param serial ThreadStats.serial
+   * @returns false if no such thread runs
+   */
+  endThread(serial: number): boolean {
+    return this.kthreadd.endWorker(serial);
+  }
+
+  /** Workers of its pool; 0 once it has ended. */
+  get workers(): number {
+    return this.kthreadd.workers;
+  }
+
   /** Takes a simulated CPU offline or brings it back. Rejects with EBUSY for the last one online. */
   async setCpuOnline(cpu: number, online: boolean): Promise<void> {
     await this.change(

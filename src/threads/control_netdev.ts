@@ -40,6 +40,7 @@ import { pagePoolReap } from '../net/core/page_pool_retire.js';
 import { rpsCpusSet, rpsExit, rpsFlowCntSet } from '../net/core/rps_config.js';
 import { NET } from '../net/core/softnet_data.js';
 import type { ThreadContext } from './context.js';
+import { irqFault } from './control_fault.js';
 import {
   type ControlOp,
   type ControlResult,
@@ -191,6 +192,8 @@ function changeLocked(ctx: ThreadContext, dev: number, op: ControlOp): number {
       irqSetAffinity(driver.queue(nicQueueAt(m, nic, op.index)).irq, op.cpu);
       return 0;
     }
+    case 'irq-fault':
+      return irqFault(ctx, dev, op);
     case 'rps-cpus':
       return rpsCpusSet(net, dev, op.index, op.cpus);
     case 'rps-flow-cnt':

@@ -108,3 +108,13 @@ export function xskUser(app: AppContext): number {
     if (Atomics.exchange(words, APP_WORD.collect, 0) !== 0) collectGarbage();
   }
 }
+
+/** Dies of an exception. */
+export function throws(): never {
+  throw new Error('an application that throws');
+}
+
+/** Dies by ending its worker. */
+export function exits(): void {
+  process.exit(3);
+}

@@ -3,13 +3,16 @@
 import { type BootOptions, boot, type Machine } from '../../index.js';
 import { newSlot, removeDevice } from './devices.js';
 import { machineLines } from './diagnose.js';
+import type { ClientFaults } from './client_faults.js';
 import { controlContext, onoffContext } from './contexts.js';
+import { faultContext } from './faults.js';
 import { Gate } from './gate.js';
 import { Operations, TortureFailure } from './operations.js';
 import type { TortureOptions } from './options.js';
-import { PROFILES } from './profiles.js';
+import { FAULT_NAMES, PROFILES } from './profiles.js';
 import { Random } from './random.js';
 import { Rest } from './rest.js';
+import { shuffleContext } from './shuffle.js';
 import { catchAll, type Reader, socketLives, xskLives } from './sockets.js';
 import { Watchdog } from './watchdog.js';
 import { loopback, wires } from './wires.js';
@@ -50,7 +53,12 @@ export function noCounts(): Counts {
 export interface LifeEnd {
   /** null: as it should. */
   readonly failure: { readonly message: string; readonly details: readonly string[] } | null;
+  /** A thread was ended on purpose, and the machine with it. */
+  readonly died: boolean;
 }
+
+/** Looks of the watchdog in which a machine must have told of a thread that died. */
+const DEATH_LOOKS = 30;
 
 export class Life {
   readonly world: World;
@@ -63,6 +71,14 @@ export class Life {
   private readonly failed: Promise<never>;
   private fail: (error: Error) => void = () => {};
   private reader: Reader | null = null;
+  /** How often each fault was injected. */
+  readonly faults: { [name: string]: number } = {};
+  /** The server whose clients go away. */
+  clients: ClientFaults | null = null;
+  /** The thread that is being ended on purpose, and the machine with it. */
+  private dying: string | null = null;
+  private died: Error | null = null;
+  private onDeath: () => void = () => {};
 
   private constructor(o: TortureOptions, seed: number, machine: Machine, persist: 'off' | 'fixed') {
     this.o = o;
@@ -75,7 +91,7 @@ export class Life {
     this.failed.catch(() => {});
     const profile = PROFILES[o.profile];
     this.world = new World(machine, { ops: this.ops, gate: this.gate, profile, persist, seed });
-    this.watch = new Watchdog(this.world, o.stall, (error) => this.fail(error));
+    this.watch = new Watchdog(this.world, o.stall, (error) => this.fault(error));
     this.rest = new Rest(this.world, this.watch);
   }
 
@@ -97,23 +113,31 @@ export class Life {
     };
     const life = new Life(o, seed, await boot(options), persist);
     const { world } = life;
-    world.machine.panic.catch((error: Error) => life.fail(error));
+    world.machine.panic.catch((error: Error) => life.fault(error));
     return life;
   }
 
   /** Lives for `ms` from its boot on. @returns how it ended; never rejects */
   async run(ms: number, stopped: AbortSignal): Promise<LifeEnd> {
+    const death = new Promise<'died'>((resolve) => {
+      this.onDeath = () => resolve('died');
+    });
     try {
-      await Promise.race([this.live(performance.now() + ms, stopped), this.failed]);
-      return { failure: null };
+      const living = this.live(performance.now() + ms, stopped);
+      // After a death it rejects, too.
+      living.catch((error: Error) => this.fault(error));
+      const end = await Promise.race([living, this.failed, death]);
+      if (end === 'died') await this.bury();
+      return { failure: null, died: end === 'died' };
     } catch (error) {
       const e = error instanceof Error ? error : new Error(String(error));
       const details = [...(e instanceof TortureFailure ? e.details : []), ...machineLines(this.world)];
       this.gate.end();
       await this.world.machine.abandon(e);
-      return { failure: { message: e.message, details } };
+      return { failure: { message: e.message, details }, died: false };
     } finally {
       this.watch.stop();
+      await this.clients?.stop();
     }
   }
 
@@ -128,7 +152,64 @@ export class Life {
     c.rests += this.rest.count;
     c.machines++;
     c.threads_made += world.machine.threadsMade;
+    for (const [name, n] of Object.entries(this.faults)) c.faults[name] = (c.faults[name] ?? 0) + n;
     c.longest_operation_ms = Math.max(c.longest_operation_ms, Math.round(ops.slowestMs));
+  }
+
+  /**
+   * Ends a thread on purpose. The machine must say so, with its name, at once; the life is over then.
+   * @param kill ends it; false: it did not run any more
+   */
+  async dieOf(thread: string, kill: () => boolean): Promise<boolean> {
+    if (this.dying !== null) return false;
+    this.dying = thread;
+    const { world } = this;
+    const looks = this.watch.looksSo;
+    if (!kill()) {
+      this.dying = null;
+      return false;
+    }
+    while (this.died === null && !this.gate.over) {
+      if (this.watch.looksSo - looks > DEATH_LOOKS) {
+        // One that ended just then of its own accord is missed by nobody.
+        if (!world.machine.threads().some((t) => t.running && t.name === thread)) break;
+        throw new TortureFailure(`${thread} was ended, and the machine does not say so`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    if (this.died === null) this.dying = null;
+    return this.died !== null;
+  }
+
+  /** Something is wrong, unless it is what a thread's end on purpose must lead to. */
+  private fault(error: Error): void {
+    if (this.dying !== null && error.message.startsWith(`thread ${this.dying} died: `)) {
+      this.died ??= error;
+      this.faults[this.dying.startsWith('app/') && !this.dying.startsWith('app/rx') ? 'app-death' : 'thread-death'] = 1;
+      this.onDeath();
+      return;
+    }
+    // What is under way when the machine has died rejects in its own way.
+    if (this.died === null) this.fail(error);
+  }
+
+  /** Everything rejects with the one error, and no worker is left. @throws TortureFailure */
+  private async bury(): Promise<void> {
+    const { machine } = this.world;
+    const why = this.died as Error;
+    this.gate.end();
+    await machine.abandon(why);
+    for (const [what, op] of [
+      ['an operation', machine.uapi({ kind: 'sysctls' })],
+      ['shutdown', machine.shutdown()],
+    ] as const) {
+      const said = await op.then(
+        () => 'nothing',
+        (error: Error) => error.message,
+      );
+      if (said !== why.message) throw new TortureFailure(`${what} says ${said} after “${why.message}”`);
+    }
+    if (machine.workers !== 0) throw new TortureFailure(`${machine.workers} workers are left behind`);
   }
 
   private async live(untilMs: number, stopped: AbortSignal): Promise<void> {
@@ -138,7 +219,7 @@ export class Life {
     world.lo = await world.machine.addLoopback();
     for (let i = 0; i < o.devices; i++) world.slots.push(newSlot(i));
     for (const run of this.contexts()) {
-      void gate.enter(run).catch((error: Error) => this.fail(error));
+      void gate.enter(run).catch((error: Error) => this.fault(error));
     }
     while (performance.now() < untilMs && !stopped.aborted) {
       const leftMs = untilMs - performance.now();
@@ -153,6 +234,7 @@ export class Life {
   private async stutter(): Promise<void> {
     await this.allAtTheGate();
     await this.rest.check();
+    await this.clients?.check(this.context('rest'));
     this.world.nextEpoch();
     if (this.gate.over) return;
     this.gate.open();
@@ -198,6 +280,16 @@ export class Life {
     runs.push(() => loopback(this.context('lo')));
     if ((weights.socket ?? 0) > 0) runs.push(() => socketLives(this.context('socket')));
     if ((weights.xsk ?? 0) > 0) runs.push(() => xskLives(this.context('xsk')));
+    if (o.shuffleInterval > 0) {
+      const onShuffle = (): void => {
+        this.faults.shuffles = (this.faults.shuffles ?? 0) + 1;
+      };
+      runs.push(() => shuffleContext(this.context('shuffle'), o.shuffleInterval, onShuffle));
+    }
+    for (const fault of FAULT_NAMES) {
+      const rate = o.faults[fault] ?? 0;
+      if (rate > 0) runs.push(() => faultContext(this.context(fault), this, fault, rate));
+    }
     if (o.onoffInterval > 0) runs.push(() => onoffContext(this.context('onoff'), o.onoffInterval));
     return runs;
   }

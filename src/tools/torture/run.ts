@@ -29,14 +29,25 @@ export async function runSeed(
 ): Promise<SeedReport> {
   const beganMs = performance.now();
   const counts = noCounts();
-  const life = await Life.begin(o, seed);
+  let current: Life | null = null;
   onBegin(() => {
     const now = structuredClone(counts);
-    life.addTo(now);
+    current?.addTo(now);
     return now;
   });
-  const { failure } = await life.run(o.durationMs, stopped);
-  life.addTo(counts);
+  let leftMs = o.durationMs;
+  let failure: SeedReport['failure'] = null;
+  for (let n = 0; n === 0 || (leftMs > 0 && failure === null && !stopped.aborted); n++) {
+    const life: Life = await Life.begin(o, n === 0 ? seed : Math.imul(seed, 31) + n);
+    current = life;
+    const bootedMs = performance.now();
+    const end = await life.run(leftMs, stopped);
+    current = null;
+    life.addTo(counts);
+    failure = end.failure;
+    leftMs -= performance.now() - bootedMs;
+    if (!end.died) break;
+  }
   return {
     seed,
     verdict: failure === null ? 'SUCCESS' : 'FAILURE',

@@ -35,6 +35,11 @@ export class Watchdog {
     this.timer = setInterval(() => this.look(), LOOK_MS);
   }
 
+  /** Looks so far. */
+  get looksSo(): number {
+    return this.looks;
+  }
+
   stop(): void {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
