@@ -10,6 +10,7 @@ import { addBacklog } from './tools/commands/backlog.js';
 import { addCheck } from './tools/commands/check.js';
 import { addClients } from './tools/commands/clients.js';
 import type { AddCommand, Done } from './tools/commands/command.js';
+import { addMerge } from './tools/commands/merge.js';
 import { addPahole } from './tools/commands/pahole.js';
 import { addReconfig } from './tools/commands/reconfig.js';
 import { addReplay } from './tools/commands/replay.js';
@@ -28,6 +29,7 @@ const COMMANDS: readonly AddCommand[] = [
   addBacklog,
   addRr,
   addTorture,
+  addMerge,
   addClients,
 ];
 

@@ -11,7 +11,11 @@ import type { ControlOp } from './control_ops.js';
  * Interrupts of a queue come late, and then more often than frames do. Device mutex held.
  * @returns 0, or -ENOENT for a queue that there is not
  */
-export function irqFault(ctx: ThreadContext, dev: number, op: Extract<ControlOp, { name: 'irq-fault' }>): number {
+export function irqFault(
+  ctx: ThreadContext,
+  dev: number,
+  op: Extract<ControlOp, { name: 'irq-fault' }>,
+): number {
   const { cur, driver } = ctx;
   const { m } = cur;
   const nic = m[dev + NET_DEVICE.priv];

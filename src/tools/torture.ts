@@ -4,12 +4,14 @@
  * every few seconds, the last one says SUCCESS or FAILURE.
  */
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK } from './exit_codes.js';
+import { type CampaignRecord, prepareRecords, writeRecord } from './records.js';
 import type { Counts } from './torture/life.js';
 import { parameterLine, parameters, repeatCommand, seedsOf, type TortureOptions } from './torture/options.js';
 import { runSeed, type SeedReport } from './torture/run.js';
 
 /** Runs the command. @returns its exit code */
 export async function torture(o: TortureOptions): Promise<number> {
+  if (o.record !== null) prepareRecords(o.record);
   const line = parameterLine(o);
   const say = (text: string): void => {
     if (!o.json) process.stdout.write(`${text}\n`);
@@ -26,6 +28,7 @@ export async function torture(o: TortureOptions): Promise<number> {
       if (interrupt.signal.aborted) break;
       const report = await withStatus(o, seed, interrupt.signal, say);
       reports.push(report);
+      if (o.record !== null) writeRecord(o.record, recordOf(o, report));
       tell(o, report, seeds.length > 1, say);
     }
   } finally {
@@ -36,7 +39,13 @@ export async function torture(o: TortureOptions): Promise<number> {
   const interrupted = interrupt.signal.aborted;
   const verdict = failed.length === 0 ? 'SUCCESS' : 'FAILURE';
   if (o.json) {
-    const doc = { command: 'softnet torture', parameters: parameters(o), interrupted, verdict, runs: reports };
+    const doc = {
+      command: 'softnet torture',
+      parameters: parameters(o),
+      interrupted,
+      verdict,
+      runs: reports,
+    };
     process.stdout.write(`${JSON.stringify(doc, null, 2)}\n`);
   } else {
     const cut = interrupted ? 'interrupted, ' : '';
@@ -44,6 +53,23 @@ export async function torture(o: TortureOptions): Promise<number> {
   }
   if (failed.length > 0) return EXIT_CHECK_FAILED;
   return interrupted ? EXIT_INTERRUPTED : EXIT_OK;
+}
+
+/** What is kept of a seed. */
+function recordOf(o: TortureOptions, r: SeedReport): CampaignRecord {
+  const { shard, ...campaign } = parameters(o);
+  void shard;
+  const success = r.interrupted ? 'INCOMPLETE' : 'SUCCESS';
+  return {
+    command: 'softnet torture',
+    campaign,
+    pieces: seedsOf({ ...o, shard: [1, 1] }).map(String),
+    piece: String(r.seed),
+    verdict: r.failure === null ? success : 'FAILURE',
+    summary: r.failure === null ? countsText(r.counts) : r.failure.message,
+    repeat: repeatCommand(o, r.seed),
+    report: r,
+  };
 }
 
 async function withStatus(

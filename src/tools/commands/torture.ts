@@ -75,7 +75,11 @@ export const addTorture: AddCommand = (cli, done) => {
     .option('--seeds <n>', 'run so many seeds, from --seed on', integer(1, 1_000_000), 1)
     .option('--shard <i/n>', 'run every n-th of the seeds, from the i-th on', shard, [1, 1])
     .option('--profile <name>', Object.keys(PROFILES).join(', '), profile, 'default')
-    .option('--faults <list>', 'NAME=RATE with commas between; all; none (default: those of the profile)', faults)
+    .option(
+      '--faults <list>',
+      'NAME=RATE with commas between; all; none (default: those of the profile)',
+      faults,
+    )
     .option('--threads <n>', 'process contexts that carry out operations', integer(1, 32), 4)
     .option('--devices <n>', 'simulated NICs', integer(1, 16), 4)
     .option('--cpus <n>', 'simulated CPUs; 0: 2 to 4, by seed', integer(0, 64), 0)

@@ -87,7 +87,8 @@ export function xskUser(app: AppContext): number {
     const n = xsk.rxPeek(max);
     for (let i = 0; i < n; i++) {
       const seq = xsk.rxSeq(i);
-      if (xsk.rxData(i).length !== xsk.rxLen(i) || xsk.rxSeq(i) !== seq) Atomics.add(words, APP_WORD.changed, 1);
+      if (xsk.rxData(i).length !== xsk.rxLen(i) || xsk.rxSeq(i) !== seq)
+        Atomics.add(words, APP_WORD.changed, 1);
     }
     frames += n;
     xsk.rxRelease();

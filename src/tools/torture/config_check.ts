@@ -7,7 +7,11 @@ import type { Slot, World } from './world.js';
 /** @returns what is not as the operations imply, a line each */
 export async function configErrors(world: World): Promise<string[]> {
   const errors: string[] = [];
-  const compare = <T extends string | number | boolean>(what: string, register: Register<T>, seen: T): void => {
+  const compare = <T extends string | number | boolean>(
+    what: string,
+    register: Register<T>,
+    seen: T,
+  ): void => {
     if (!register.allows(seen)) errors.push(`${what} is ${seen}, must be ${register.text}`);
   };
   for (const slot of world.slots) {
@@ -16,7 +20,9 @@ export async function configErrors(world: World): Promise<string[]> {
   world.machine.softnetStat().forEach((cpu, i) => {
     compare(`CPU ${i} online`, world.cpuOnline[i], cpu.online);
   });
-  const reply = await world.ops.run('rest', 'read', 'all sysctls', () => world.machine.uapi({ kind: 'sysctls' }));
+  const reply = await world.ops.run('rest', 'read', 'all sysctls', () =>
+    world.machine.uapi({ kind: 'sysctls' }),
+  );
   const sysctls = (reply.value?.value ?? []) as { name: string; value: string }[];
   for (const { name, value } of sysctls) {
     const register = world.sysctls.get(name);
@@ -53,7 +59,8 @@ async function deviceErrors(
   compare(`${label} channels`, model.channels, (await ethtool('channels-get'))['combined-count']);
   compare(`${label} ring`, model.rx, (await ethtool('rings-get')).rx);
   const napis = (await ops.run('rest', 'read', `${label} napis`, () => device.napis())).value ?? [];
-  if (napis.length !== device.queues) errors.push(`${label} has ${napis.length} instances for ${device.queues} channels`);
+  if (napis.length !== device.queues)
+    errors.push(`${label} has ${napis.length} instances for ${device.queues} channels`);
   for (const n of napis) {
     const what = `${label} napi ${n.index}`;
     const q = model.queues[n.index];

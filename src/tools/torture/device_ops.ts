@@ -12,7 +12,14 @@ export const DEVICE_OPS: { readonly [kind: string]: DeviceOp } = {
   threaded: ({ world, name, random }, slot) => {
     const threaded = random.chance(0.6);
     const apply = slot.model.setThreaded.bind(slot.model, threaded);
-    return world.device(name, slot, 'threaded', `threaded=${threaded}`, (d) => d.setThreaded(threaded), apply);
+    return world.device(
+      name,
+      slot,
+      'threaded',
+      `threaded=${threaded}`,
+      (d) => d.setThreaded(threaded),
+      apply,
+    );
   },
 
   napi: ({ world, name, random }, slot) => {
@@ -52,7 +59,11 @@ export const DEVICE_OPS: { readonly [kind: string]: DeviceOp } = {
         'busy-poll',
         `napi ${index} threaded=${threaded}`,
         (d) => d.setNapi(index, { threaded }),
-        (a) => model.queues[index].mode.write(threaded === 'busy-poll' ? threaded : threaded ? 'enabled' : 'disabled', a),
+        (a) =>
+          model.queues[index].mode.write(
+            threaded === 'busy-poll' ? threaded : threaded ? 'enabled' : 'disabled',
+            a,
+          ),
       );
     try {
       if ((await set('busy-poll')).code !== 'OK') return;
@@ -73,32 +84,55 @@ export const DEVICE_OPS: { readonly [kind: string]: DeviceOp } = {
   channels: ({ world, name, random }, slot) => {
     if (slot.steady) return Promise.resolve();
     const n = random.between(1, slot.maxQueues);
-    return world.device(name, slot, 'channels', `channels=${n}`, (d) => d.setChannels(n), (a) => {
-      slot.model.channels.write(n, a);
-      slot.model.readded(a);
-    });
+    return world.device(
+      name,
+      slot,
+      'channels',
+      `channels=${n}`,
+      (d) => d.setChannels(n),
+      (a) => {
+        slot.model.channels.write(n, a);
+        slot.model.readded(a);
+      },
+    );
   },
 
   ring: ({ world, name, random }, slot) => {
     const rx = slot.ringMax >> random.below(3);
-    return world.device(name, slot, 'ring', `ring rx=${rx}`, (d) => d.setRing(rx), (a) => {
-      slot.model.rx.write(rx, a);
-      slot.model.readded(a);
-    });
+    return world.device(
+      name,
+      slot,
+      'ring',
+      `ring rx=${rx}`,
+      (d) => d.setRing(rx),
+      (a) => {
+        slot.model.rx.write(rx, a);
+        slot.model.readded(a);
+      },
+    );
   },
 
   link: ({ world, name, random }, slot) => {
     const up = random.chance(0.6);
-    return world.device(name, slot, 'link', up ? 'up' : 'down', (d) => (up ? d.up() : d.down()), (a) => {
-      slot.model.up.write(up, a);
-      slot.model.readded(a);
-    });
+    return world.device(
+      name,
+      slot,
+      'link',
+      up ? 'up' : 'down',
+      (d) => (up ? d.up() : d.down()),
+      (a) => {
+        slot.model.up.write(up, a);
+        slot.model.readded(a);
+      },
+    );
   },
 
   coalesce: ({ world, name, random }, slot) => {
     const us = random.pick([0, 0, 20, 100]);
     const frames = us === 0 ? 0 : random.pick([0, 4, 16]);
-    return world.device(name, slot, 'coalesce', `coalesce ${us} us, ${frames} frames`, (d) => d.setCoalesce(us, frames));
+    return world.device(name, slot, 'coalesce', `coalesce ${us} us, ${frames} frames`, (d) =>
+      d.setCoalesce(us, frames),
+    );
   },
 
   irq: ({ world, name, random }, slot) => {

@@ -7,7 +7,11 @@ import { accountableAt, type Context, type Slot, type World } from './world.js';
 const MAX_QUEUES = 4;
 
 /** Options of a device by chance. Even places hold devices whose flows stay in order. */
-function optionsOf({ random }: Context, slot: Slot, name: string): Required<Pick<NetDeviceOptions, 'queues' | 'maxQueues'>> & NetDeviceOptions {
+function optionsOf(
+  { random }: Context,
+  slot: Slot,
+  name: string,
+): Required<Pick<NetDeviceOptions, 'queues' | 'maxQueues'>> & NetDeviceOptions {
   const maxQueues = random.between(1, MAX_QUEUES);
   const ringMax = random.pick([64, 256]);
   const netifRx = slot.index > 0 && random.chance(0.1);

@@ -90,13 +90,20 @@ export function rcuLines(m: Int32Array): string[] {
     const ctr = Atomics.load(m, t + TASK.rcuCtr);
     return ctr !== 0 && ctr !== gp;
   });
-  return [`RCU: grace period ${gp}${waiting ? ', waited for; behind it:' : ', nobody waits'}`, ...(waiting ? behind : [])];
+  return [
+    `RCU: grace period ${gp}${waiting ? ', waited for; behind it:' : ', nobody waits'}`,
+    ...(waiting ? behind : []),
+  ];
 }
 
 /** The instances of a device, those in its list. */
 export function napisOf(m: Int32Array, dev: number): number[] {
   const list: number[] = [];
-  for (let at = m[dev + NET_DEVICE.napiFirst]; at !== 0 && list.length < MAX_ENTRIES; at = m[at + NAPI.devNext]) {
+  for (
+    let at = m[dev + NET_DEVICE.napiFirst];
+    at !== 0 && list.length < MAX_ENTRIES;
+    at = m[at + NAPI.devNext]
+  ) {
     list.push(at);
   }
   return list;

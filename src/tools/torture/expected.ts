@@ -58,7 +58,13 @@ export class DeviceModel {
   readonly queues: readonly QueueModel[];
   private readonly persistent: boolean;
 
-  constructor(o: { persistent: boolean; queues: number; maxQueues: number; ringSize: number; threaded: boolean }) {
+  constructor(o: {
+    persistent: boolean;
+    queues: number;
+    maxQueues: number;
+    ringSize: number;
+    threaded: boolean;
+  }) {
     this.persistent = o.persistent;
     this.up = new Register(true);
     this.channels = new Register(o.queues);

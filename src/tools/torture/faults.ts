@@ -47,7 +47,10 @@ const FAULTS: { readonly [name in FaultName]: Fault } = {
     const seconds = (random.between(10, 300) / 1000).toFixed(3);
     const script = 'kill -STOP "$1"; sleep "$2"; kill -CONT "$1"';
     // In a group of its own: Ctrl-C must not end it while this process is stopped.
-    const child = spawn('sh', ['-c', script, 'sh', String(process.pid), seconds], { stdio: 'ignore', detached: true });
+    const child = spawn('sh', ['-c', script, 'sh', String(process.pid), seconds], {
+      stdio: 'ignore',
+      detached: true,
+    });
     return new Promise((resolve) => {
       child.on('error', () => resolve(false));
       child.on('exit', (code) => resolve(code === 0));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** One machine of a run, from boot to shutdown: contexts that operate on it, rests in which it is checked. */
 import { type BootOptions, boot, type Machine } from '../../index.js';
-import { newSlot, removeDevice } from './devices.js';
-import { machineLines } from './diagnose.js';
 import type { ClientFaults } from './client_faults.js';
 import { controlContext, onoffContext } from './contexts.js';
+import { newSlot, removeDevice } from './devices.js';
+import { machineLines } from './diagnose.js';
 import { faultContext } from './faults.js';
 import { Gate } from './gate.js';
 import { Operations, TortureFailure } from './operations.js';
@@ -92,6 +92,7 @@ export class Life {
     const profile = PROFILES[o.profile];
     this.world = new World(machine, { ops: this.ops, gate: this.gate, profile, persist, seed });
     this.watch = new Watchdog(this.world, o.stall, (error) => this.fault(error));
+    this.world.until = this.watch.until.bind(this.watch);
     this.rest = new Rest(this.world, this.watch);
   }
 
@@ -103,9 +104,9 @@ export class Life {
     const options: BootOptions = {
       cpus,
       memoryBytes: 256 * MIB,
-      controlWorkers: Math.min(64, o.threads + 4),
+      controlWorkers: Math.min(64, o.threads + 2),
       maxThreads: 4 * cpus + 10 * o.devices + 3 * o.threads + 48,
-      warmThreads: o.threads + 12,
+      warmThreads: 4,
       napiKthreadPersist: persist,
       threadBacklogNapi: random.pick(['off', 'off', 'on', 'no-bypass'] as const),
       busyPollStop: random.pick(['linux', 'counted'] as const),
@@ -185,7 +186,9 @@ export class Life {
   private fault(error: Error): void {
     if (this.dying !== null && error.message.startsWith(`thread ${this.dying} died: `)) {
       this.died ??= error;
-      this.faults[this.dying.startsWith('app/') && !this.dying.startsWith('app/rx') ? 'app-death' : 'thread-death'] = 1;
+      this.faults[
+        this.dying.startsWith('app/') && !this.dying.startsWith('app/rx') ? 'app-death' : 'thread-death'
+      ] = 1;
       this.onDeath();
       return;
     }
@@ -246,7 +249,11 @@ export class Life {
       closed = true;
     });
     const { gate, watch } = this;
-    await watch.until('a context does not come to rest', () => closed, () => String(gate.away));
+    await watch.until(
+      'a context does not come to rest',
+      () => closed,
+      () => String(gate.away),
+    );
   }
 
   /** Takes everything away and shuts the machine down; nothing is left. */
@@ -308,4 +315,3 @@ function sleep(ms: number, stopped: AbortSignal): Promise<void> {
     if (stopped.aborted) end();
   });
 }
-

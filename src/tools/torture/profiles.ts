@@ -63,7 +63,10 @@ export const PROFILES: { readonly [name: string]: Profile } = Object.freeze({
   default: { faults: {}, weights: EVERYTHING },
   faults: { faults: ALL, weights: EVERYTHING },
   modes: { faults: {}, weights: only('threaded', 'napi', 'busy', 'irq', 'dump', 'socket') },
-  reconfig: { faults: {}, weights: only('threaded', 'napi', 'channels', 'ring', 'link', 'device', 'dump', 'xsk') },
+  reconfig: {
+    faults: {},
+    weights: only('threaded', 'napi', 'channels', 'ring', 'link', 'device', 'dump', 'xsk'),
+  },
   backlog: { faults: {}, weights: only('backlog', 'rps', 'rfs', 'sysctl', 'irq', 'link', 'socket') },
 });
 

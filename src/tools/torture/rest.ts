@@ -22,7 +22,7 @@ import {
 } from '../../net/core/napi.js';
 import { NAPI_THREAD_NODE } from '../../net/core/napi_thread.js';
 import { NAPI_CONFIG, NET_DEVICE, napiConfigAt } from '../../net/core/net_device.js';
-import { SOFTNET_DATA, NET } from '../../net/core/softnet_data.js';
+import { NET, SOFTNET_DATA } from '../../net/core/softnet_data.js';
 import { configErrors } from './config_check.js';
 import { napisOf, pollListLength, stateBits, taskText } from './diagnose.js';
 import { TortureFailure } from './operations.js';
@@ -66,10 +66,17 @@ export class Rest {
     const { world, watch } = this;
     // What waits in the rings of a link that is down would be missing.
     for (const slot of world.slots) {
-      await world.device('rest', slot, 'link', 'up', (d) => d.up(), (a) => {
-        slot.model.up.write(true, a);
-        slot.model.readded(a);
-      });
+      await world.device(
+        'rest',
+        slot,
+        'link',
+        'up',
+        (d) => d.up(),
+        (a) => {
+          slot.model.up.write(true, a);
+          slot.model.readded(a);
+        },
+      );
     }
     for (const { device, label } of world.slots) {
       if (device === null) continue;
@@ -78,12 +85,26 @@ export class Rest {
         drained = true;
       });
       done.catch(() => {});
-      await watch.until(`${label} does not drain: work, and nobody at it`, () => drained, () => this.progress());
+      await watch.until(
+        `${label} does not drain: work, and nobody at it`,
+        () => drained,
+        () => this.progress(),
+      );
     }
-    await this.settled('a socket has frames that nobody reads', () => [...world.accounts.sockets].every((s) => s.queued === 0));
+    await this.settled('a socket has frames that nobody reads', () =>
+      [...world.accounts.sockets].every((s) => s.queued === 0),
+    );
     await this.balanced();
-    await this.settled('buffers are missing from a pool', () => this.poolsMissing().length === 0, () => this.poolsMissing());
-    await this.settled('something is owned that should rest', () => this.owned().length === 0, () => this.owned());
+    await this.settled(
+      'buffers are missing from a pool',
+      () => this.poolsMissing().length === 0,
+      () => this.poolsMissing(),
+    );
+    await this.settled(
+      'something is owned that should rest',
+      () => this.owned().length === 0,
+      () => this.owned(),
+    );
     this.checkThreads();
     await world.ops.run('rest', 'rcu', 'a grace period at rest', async () => {
       const socket = await world.machine.openUdp({ port: 1, capacity: 2 });
@@ -91,7 +112,8 @@ export class Rest {
       await socket.released();
     });
     const errors = await configErrors(world);
-    if (errors.length > 0) throw new TortureFailure('the configuration is not what the operations imply', errors);
+    if (errors.length > 0)
+      throw new TortureFailure('the configuration is not what the operations imply', errors);
     this.count++;
   }
 
@@ -102,9 +124,14 @@ export class Rest {
   private async balanced(): Promise<void> {
     const { world } = this;
     const missing = (): number => (world.arrived() - world.delivered() - world.dropped()) | 0;
-    await this.watch.until('frames are not accounted for', () => missing() === 0, () => String(missing()), () => [
-      `${world.arrived()} came = ${world.delivered()} delivered + ${world.dropped()} dropped + ${missing()}`,
-    ]);
+    await this.watch.until(
+      'frames are not accounted for',
+      () => missing() === 0,
+      () => String(missing()),
+      () => [
+        `${world.arrived()} came = ${world.delivered()} delivered + ${world.dropped()} dropped + ${missing()}`,
+      ],
+    );
   }
 
   /** Changes while anything is on its way. */
@@ -123,7 +150,13 @@ export class Rest {
     return this.world.slots.flatMap(({ device, label, poolSize }) =>
       device === null
         ? []
-        : device.queueStats().flatMap((q, i) => (q.buffersFree === poolSize ? [] : [`${label} queue ${i}: ${q.buffersFree} of ${poolSize} buffers`])),
+        : device
+            .queueStats()
+            .flatMap((q, i) =>
+              q.buffersFree === poolSize
+                ? []
+                : [`${label} queue ${i}: ${q.buffersFree} of ${poolSize} buffers`],
+            ),
     );
   }
 
@@ -159,7 +192,8 @@ export class Rest {
       if (listed > 0) found.push(`poll list of CPU ${i}: ${listed} instances`);
       // A bit that was raised while the CPU went is looked at when it is back.
       const online = Atomics.load(m, cpu + CPU.online) !== 0;
-      if (online && Atomics.load(m, cpu + CPU.softirqPending) !== 0) found.push(`CPU ${i} has softirqs pending`);
+      if (online && Atomics.load(m, cpu + CPU.softirqPending) !== 0)
+        found.push(`CPU ${i} has softirqs pending`);
     }
     return found;
   }

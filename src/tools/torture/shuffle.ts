@@ -15,7 +15,11 @@ function taskset(cores: string, tid: number): Promise<boolean> {
 }
 
 /** Pins a few threads to a core each, and lets them go at the next shuffle. Nothing happens where the host does not allow it. */
-export async function shuffleContext({ world, random }: Context, intervalS: number, onShuffle: () => void): Promise<void> {
+export async function shuffleContext(
+  { world, random }: Context,
+  intervalS: number,
+  onShuffle: () => void,
+): Promise<void> {
   const allowed = readSchedAttributes(process.pid)?.cpus ?? '';
   const cores = coresOf(allowed);
   if (cores.length < 2) return;

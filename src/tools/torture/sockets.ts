@@ -30,14 +30,28 @@ async function read({ world, random }: Context, socket: Socket): Promise<{ name:
     words,
     mode,
     max: random.pick([1, 16, 64, 256]),
-    epoll: { busyPollUs, busyPollBudget: random.pick([0, 8, 64]), preferBusyPoll: busy && random.chance(0.5) },
+    epoll: {
+      busyPollUs,
+      busyPollBudget: random.pick([0, 8, 64]),
+      preferBusyPoll: busy && random.chance(0.5),
+    },
   };
   if (busy && mode !== 'epoll') {
-    socket.setBusyPoll({ busyPollUs, preferBusyPoll: random.chance(0.5), busyPollBudget: args.epoll.busyPollBudget });
+    socket.setBusyPoll({
+      busyPollUs,
+      preferBusyPoll: random.chance(0.5),
+      busyPollBudget: args.epoll.busyPollBudget,
+    });
   }
   accounts.sockets.add(socket);
   const cpu = random.below(machine.cpus);
-  const app = await machine.runApp<number>(APPS, { name, exportName: 'reader', args, sockets: [socket], cpu });
+  const app = await machine.runApp<number>(APPS, {
+    name,
+    exportName: 'reader',
+    args,
+    sockets: [socket],
+    cpu,
+  });
   return { name, app };
 }
 
@@ -61,7 +75,7 @@ export async function socketLives(c: Context): Promise<void> {
       }
     }
     await ops.run(name, 'socket', 'socket close', () => socket.close());
-    await reader.app.result;
+    await ops.run(name, 'app', `app/${reader.name} ends`, () => reader.app.result);
     accounts.close(socket, socket.delivered);
     world.apps.delete(reader.name);
   }
@@ -91,7 +105,12 @@ export async function xskLives(c: Context): Promise<void> {
     if (device === null || gate.closing) continue;
     const steer = slot.ports.length > 0 && random.chance(0.5) ? slot.ports[0] : 'all';
     const busy = random.chance(0.4) ? { busyPollUs: 20, preferBusyPoll: random.chance(0.5) } : {};
-    const o = { queue: random.below(slot.maxQueues), steer, frames: random.pick([64, 512]), ...busy } as const;
+    const o = {
+      queue: random.below(slot.maxQueues),
+      steer,
+      frames: random.pick([64, 512]),
+      ...busy,
+    } as const;
     const what = `${slot.label} AF_XDP ${JSON.stringify(o)} open`;
     const xsk = (await ops.run(name, 'xsk', what, () => machine.openXsk(device, o))).value;
     if (xsk === null) continue;
@@ -103,10 +122,15 @@ export async function xskLives(c: Context): Promise<void> {
       timeoutMs: 20,
       sendEvery: random.pick([0, 1, 10]),
     };
-    const running = await machine.runApp<number>(APPS, { name: shared.name, exportName: 'xskUser', args, xsks: [xsk] });
+    const running = await machine.runApp<number>(APPS, {
+      name: shared.name,
+      exportName: 'xskUser',
+      args,
+      xsks: [xsk],
+    });
     await gate.pause(random.between(10, 300));
     await ops.run(name, 'xsk', `${slot.label} AF_XDP close`, () => xsk.close());
-    await running.result;
+    await ops.run(name, 'app', `app/${shared.name} ends`, () => running.result);
     accounts.close(xsk, xsk.statistics.delivered);
     world.apps.delete(shared.name);
   }

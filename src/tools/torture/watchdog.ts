@@ -73,9 +73,11 @@ export class Watchdog {
 
   private lookAtReaders(): void {
     for (const [name, words] of this.world.apps) {
-      const [reordered, duplicated, changed] = [APP_WORD.reordered, APP_WORD.duplicated, APP_WORD.changed].map((w) =>
-        Atomics.load(words, w),
-      );
+      const [reordered, duplicated, changed] = [
+        APP_WORD.reordered,
+        APP_WORD.duplicated,
+        APP_WORD.changed,
+      ].map((w) => Atomics.load(words, w));
       if (reordered + duplicated + changed === 0) continue;
       const port = words[APP_WORD.port];
       const kind = (port & PORT_STEADY) === 0 ? 'a flow that may change its queue' : 'a flow of one queue';

@@ -7,7 +7,7 @@ import type { Sender } from '../../sender.js';
 import { addDevice, removeDevice } from './devices.js';
 import { TortureFailure } from './operations.js';
 import type { SenderArgs } from './reader_words.js';
-import { arrivedAt, type Context, type Slot } from './world.js';
+import { arrivedAt, type Context, type Slot, waitingAt } from './world.js';
 
 const APPS = new URL('./apps.js', import.meta.url);
 /** A recording of real traffic that comes with the package. */
@@ -43,8 +43,9 @@ async function fed(c: Context, slot: Slot): Promise<void> {
   const before = arrivedAt(world.machine, device);
   const kind = random.below(10);
   let sent: number;
-  if (kind === 0) sent = await replayed(c, device);
-  else if (kind <= 3 && slot.napi) sent = await timed(c, slot, device);
+  if (kind === 0) sent = await replayed(c, slot, device);
+  else if (kind <= 2 && slot.napi) sent = await timed(c, slot, device);
+  else if (kind <= 5) sent = await bursts(c, slot, device);
   else sent = await generated(c, slot, device);
   slot.ports = [];
   const arrived = (arrivedAt(world.machine, device) - before) >>> 0;
@@ -55,7 +56,8 @@ async function fed(c: Context, slot: Slot): Promise<void> {
   }
 }
 
-async function generated({ world, random }: Context, slot: Slot, device: NetDevice): Promise<number> {
+async function generated(c: Context, slot: Slot, device: NetDevice): Promise<number> {
+  const { world, random } = c;
   const flows = random.between(1, 32);
   const asap = random.chance(0.2);
   const port = world.port(slot.steady);
@@ -68,21 +70,55 @@ async function generated({ world, random }: Context, slot: Slot, device: NetDevi
     pace: asap ? 'asap' : random.pick([500, 2000, 5000, 10_000]),
     whenFull: random.chance(0.5) ? 'drop' : 'wait',
   });
-  return stopLater(world.gate.pause(random.between(10, 400)), device, run);
+  return stopLater(c, random.between(10, 400), slot.label, device, run);
 }
 
-async function replayed({ world, random }: Context, device: NetDevice): Promise<number> {
+/**
+ * Frames come in bursts, each of which must be taken before the next one comes: an event that is lost shows when nothing
+ * follows it.
+ */
+async function bursts({ world, random }: Context, slot: Slot, device: NetDevice): Promise<number> {
+  const { machine, gate, until } = world;
+  const n = random.between(1, 20);
+  const port = world.port(slot.steady);
+  slot.ports = [port];
+  let sent = 0;
+  for (let i = 0; i < n && !gate.closing; i++) {
+    const count = random.pick([1, 2, 8, 64, 200]);
+    const flows = Math.min(count, 16);
+    sent += (await device.generate({ count, flows, port, whenFull: 'drop' })).frames;
+    const waiting = (): number => waitingAt(machine, device);
+    const text = (): string => `${waiting()}`;
+    await until(`${slot.label}: frames in its rings, and nobody takes them`, () => waiting() === 0, text);
+  }
+  return sent;
+}
+
+async function replayed(c: Context, slot: Slot, device: NetDevice): Promise<number> {
+  const { random } = c;
   if (!existsSync(CAPTURE)) return 0;
-  const run = device.replay(CAPTURE, { pace: random.pick([2000, 20_000]), whenFull: random.chance(0.5) ? 'drop' : 'wait' });
-  return stopLater(world.gate.pause(random.between(10, 300)), device, run);
+  const run = device.replay(CAPTURE, {
+    pace: random.pick([2000, 20_000]),
+    whenFull: random.chance(0.5) ? 'drop' : 'wait',
+  });
+  return stopLater(c, random.between(10, 300), slot.label, device, run);
 }
 
 /** Ends a run when its time is up. @returns its frames */
-async function stopLater(time: Promise<void>, device: NetDevice, run: Promise<{ frames: number }>): Promise<number> {
+async function stopLater(
+  { world, name }: Context,
+  ms: number,
+  label: string,
+  device: NetDevice,
+  run: Promise<{ frames: number }>,
+): Promise<number> {
   run.catch(() => {});
-  await Promise.race([time, run]);
-  await device.stopWire();
-  return (await run).frames;
+  await Promise.race([world.gate.pause(ms), run]);
+  const ended = await world.ops.run(name, 'wire', `${label} wire out`, async () => {
+    await device.stopWire();
+    return (await run).frames;
+  });
+  return ended.value ?? 0;
 }
 
 async function timed({ world, name, random }: Context, slot: Slot, device: NetDevice): Promise<number> {
@@ -90,10 +126,15 @@ async function timed({ world, name, random }: Context, slot: Slot, device: NetDe
   const port = world.port(slot.steady, true);
   const periodNs = random.pick([50_000, 200_000, 1_000_000]);
   const o = { periodNs, count: 1 << 20, queue, port, flows: random.between(1, 8) };
-  const begun = await world.ops.run(name, 'timed', `${slot.label} timed wire ${JSON.stringify(o)}`, async () => {
-    // A queue that is not in use is refused before anything is asked of the device.
-    return device.startTimed(o);
-  });
+  const begun = await world.ops.run(
+    name,
+    'timed',
+    `${slot.label} timed wire ${JSON.stringify(o)}`,
+    async () => {
+      // A queue that is not in use is refused before anything is asked of the device.
+      return device.startTimed(o);
+    },
+  );
   const wire = begun.value;
   if (wire === null) return 0;
   slot.ports = [port];
@@ -110,7 +151,9 @@ async function cabled(c: Context, a: Slot, b: Slot): Promise<void> {
   const [devA, devB] = [a.device, b.device];
   if (devA === null || devB === null) return;
   const { machine, ops, gate } = world;
-  const joined = await ops.run(name, 'cable', `cable ${a.label} ${b.label}`, () => machine.connect(devA, devB));
+  const joined = await ops.run(name, 'cable', `cable ${a.label} ${b.label}`, () =>
+    machine.connect(devA, devB),
+  );
   const cable = joined.value;
   if (cable === null) return;
   const ends = random.chance(0.4) ? [a, b] : [random.pick([a, b])];
@@ -161,7 +204,7 @@ export async function sendBy(
   });
   await gate.pause(random.between(10, 300));
   await ops.run(name, 'sender', `${label} sender close`, () => sender.close());
-  await running.result;
+  await ops.run(name, 'app', `app/${app.name} ends`, () => running.result);
   world.apps.delete(app.name);
 }
 

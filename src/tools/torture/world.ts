@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What the contexts of a run share: the machine, its devices with what they must be, the accounts of frames. */
-import type { Machine, NetDevice, Socket, Xsk } from '../../index.js';
-import type { Loopback } from '../../loopback.js';
+
 import { LOOPBACK } from '../../drivers/net/loopback.js';
 import { NIC_QUEUE, nicQueueAt, SIM_NIC } from '../../drivers/net/sim_nic.js';
+import type { Machine, NetDevice, Socket, Xsk } from '../../index.js';
+import type { Loopback } from '../../loopback.js';
+import { ringLength } from '../../mm/ring.js';
 import { NET_DEVICE } from '../../net/core/net_device.js';
 import { type DeviceModel, Register } from './expected.js';
 import type { Gate } from './gate.js';
@@ -68,11 +70,16 @@ export class World {
   armings = 0;
   readonly persist: 'off' | 'fixed';
   readonly seed: number;
+  /** Waits for what must come (Watchdog.until). */
+  until: Until = async () => {};
   private nextPort = FIRST_PORT;
   private epoch = 0;
   private appsMade = 0;
 
-  constructor(machine: Machine, o: { ops: Operations; gate: Gate; profile: Profile; persist: 'off' | 'fixed'; seed: number }) {
+  constructor(
+    machine: Machine,
+    o: { ops: Operations; gate: Gate; profile: Profile; persist: 'off' | 'fixed'; seed: number },
+  ) {
     this.machine = machine;
     this.ops = o.ops;
     this.gate = o.gate;
@@ -193,6 +200,22 @@ export function arrivedAt(machine: Machine, device: NetDevice): number {
     sum = (sum + m[q + NIC_QUEUE.rxFramesTotal] + m[q + NIC_QUEUE.rxMissed]) | 0;
   }
   return sum >>> 0;
+}
+
+/** Waits for a condition that must come; rejects without progress towards it. */
+export type Until = (what: string, condition: () => boolean, progress: () => string) => Promise<void>;
+
+/** @returns frames in the rings of a device whose link is up; 0 while it is down */
+export function waitingAt(machine: Machine, device: NetDevice): number {
+  const { m } = machine.arena;
+  const nic = m[device.at + NET_DEVICE.priv];
+  let frames = 0;
+  for (let i = 0; i < device.maxQueues; i++) {
+    const q = nicQueueAt(m, nic, i);
+    const served = Atomics.load(m, q + NIC_QUEUE.napi) !== 0 || Atomics.load(m, q + NIC_QUEUE.service) !== 0;
+    if (served) frames += ringLength(m, m[q + NIC_QUEUE.rxRing]);
+  }
+  return frames;
 }
 
 /** What a context is given. */
