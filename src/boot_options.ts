@@ -42,6 +42,8 @@ export interface BootOptions {
   readonly busyPollStop?: keyof typeof BUSY_POLL_STOP;
   /** What each call of a socket costs on top of its work, nanoseconds: a system call's boundary; 0. */
   readonly syscallNs?: number;
+  /** Words behind each object in shared memory that are looked at when it is freed: finds writes outside of structs; 0. */
+  readonly guardWords?: number;
   /** Fault injection: this request for a kernel thread is refused, counted from 1. */
   readonly failKthread?: number;
 }
@@ -71,6 +73,7 @@ export interface BootParams {
   readonly controlWorkers: number;
   readonly failKthread: number;
   readonly syscallNs: number;
+  readonly guardWords: number;
   readonly netdevBudget: number;
   readonly netdevBudgetUsecs: number;
   readonly napiKthreadPersist: number;
@@ -88,6 +91,7 @@ export function bootParams(o: BootOptions): BootParams {
     controlWorkers: checkInt('controlWorkers', o.controlWorkers, 1, 1, 64),
     failKthread: checkInt('failKthread', o.failKthread, 0, 0, 1 << 30),
     syscallNs: checkInt('syscallNs', o.syscallNs, 0, 0, 1_000_000),
+    guardWords: checkInt('guardWords', o.guardWords, 0, 0, 1024),
     netdevBudget: checkInt('netdevBudget', o.netdevBudget, NETDEV_BUDGET, 1, 1 << 30),
     netdevBudgetUsecs: checkInt('netdevBudgetUsecs', o.netdevBudgetUsecs, NETDEV_BUDGET_USECS, 1, 1 << 30),
     napiKthreadPersist:

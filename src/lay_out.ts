@@ -28,7 +28,7 @@ import {
  */
 export function layOut(m: Int32Array, boot: BootParams): number {
   const { cpus } = boot;
-  mmInit(m);
+  mmInit(m, boot.guardWords);
   rcuInit(m);
   m[KERNEL_AT + KERNEL.nrCpus] = cpus;
   m[KERNEL_AT + KERNEL.cpus] = allocPercpu(m, CPU, cpus);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Results of the parts of a campaign, kept as files: written by `--record`, read by `softnet merge`. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OptionError } from '../errors.js';
 
@@ -28,7 +28,8 @@ export interface CampaignRecord {
 /** Makes sure that records can be written. @throws OptionError */
 export function prepareRecords(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true });
+    // Not with its parents: below /proc Node goes on trying for ever.
+    if (!existsSync(dir)) mkdirSync(dir);
     const probe = join(dir, `.probe-${process.pid}`);
     writeFileSync(probe, '');
     renameSync(probe, join(dir, '.softnet'));

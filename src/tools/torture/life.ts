@@ -19,6 +19,8 @@ import { loopback, wires } from './wires.js';
 import { type Context, World } from './world.js';
 
 const MIB = 1 << 20;
+/** A cache line behind each object. */
+const GUARD_WORDS = 16;
 
 /** What a life came to, added up over a run. */
 export interface Counts {
@@ -108,6 +110,7 @@ export class Life {
       maxThreads: 4 * cpus + 10 * o.devices + 3 * o.threads + 48,
       warmThreads: 4,
       napiKthreadPersist: persist,
+      guardWords: o.guard ? GUARD_WORDS : 0,
       threadBacklogNapi: random.pick(['off', 'off', 'on', 'no-bypass'] as const),
       busyPollStop: random.pick(['linux', 'counted'] as const),
       netdevBudget: random.pick([64, 300]),
