@@ -16,6 +16,7 @@ import { EDITS } from '../litmus/edits.js';
 import { checkMutants } from './check_mutants.js';
 import { finishWithoutReader } from './closed_pipe.js';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED, EXIT_USAGE } from './exit_codes.js';
+import { type CampaignRecord, prepareRecords, writeRecord } from './records.js';
 
 /** The litmus tests of this package. */
 const OWN_TESTS = new URL('../litmus/index.js', import.meta.url);
@@ -43,6 +44,10 @@ export interface CheckOptions {
   readonly replay?: string;
   readonly trace?: string;
   readonly mutants: boolean;
+  /** Only every n-th of the tests, from the i-th on. */
+  readonly shard?: readonly [number, number];
+  /** Folder that the verdict on each test is kept in. */
+  readonly record?: string;
 }
 
 /**
@@ -73,8 +78,12 @@ async function run(names: readonly string[], o: CheckOptions): Promise<number> {
   if (suite.names.length === 0)
     throw new CheckUsageError(`${o.module} exports no litmus test; export what litmus() returns`);
   if (o.replay !== undefined) return replay(o, suite);
-  const selected = select(suite.names, names);
-  return o.list ? list(suite, selected, o.json) : explore(suite, selected, limits, o);
+  const campaign = select(suite.names, names);
+  const [part, parts] = o.shard ?? [1, 1];
+  const selected = campaign.filter((_, k) => k % parts === part - 1);
+  if (o.list) return list(suite, selected, o.json);
+  if (o.record !== undefined) prepareRecords(o.record);
+  return explore(suite, selected, campaign, limits, o);
 }
 
 function select(all: readonly string[], names: readonly string[]): readonly string[] {
@@ -136,11 +145,12 @@ async function exploreOne(
 async function explore(
   suite: Suite,
   names: readonly string[],
+  campaign: readonly string[],
   limits: Limits,
   o: CheckOptions,
 ): Promise<number> {
   // The others are loaded when their turn comes.
-  await suite.load(names[0]);
+  if (names.length > 0) await suite.load(names[0]);
   const begin = performance.now();
   const digests = new Set<string>();
   const rows: (Verdict | Unusable)[] = [];
@@ -156,6 +166,7 @@ async function explore(
     digests.add(loaded.program.digest);
     const row = await exploreOne(loaded, limits, () => interrupted);
     rows.push(row);
+    if (o.record !== undefined) writeRecord(o.record, recordOf(row, campaign, limits));
     if ('message' in row) {
       const refused = row.outcome === 'refused' ? 'refused: ' : '';
       process.stderr.write(`softnet check: ${refused}${row.message}\n`);
@@ -201,6 +212,22 @@ async function explore(
   if (count('violated') > 0) return EXIT_CHECK_FAILED;
   if (unusable > 0) return EXIT_USAGE;
   return count('incomplete') > 0 ? EXIT_UNTRUSTED : EXIT_OK;
+}
+
+/** What is kept of a test. */
+function recordOf(row: Verdict | Unusable, campaign: readonly string[], limits: Limits): CampaignRecord {
+  const { name } = row.test;
+  const verdicts = { holds: 'SUCCESS', violated: 'FAILURE' } as const;
+  return {
+    command: 'softnet check',
+    campaign: { max_states: limits.maxStates, max_seconds: limits.maxSeconds },
+    pieces: campaign,
+    piece: name,
+    verdict: row.outcome === 'holds' || row.outcome === 'violated' ? verdicts[row.outcome] : 'INCOMPLETE',
+    summary: 'message' in row ? row.message : `${row.search.states} states, ${row.outcome}`,
+    repeat: `softnet check ${name}`,
+    report: 'message' in row ? { outcome: row.outcome, message: row.message } : verdictJson(row),
+  };
 }
 
 /** @returns the digest of the code that ran: that of the one program, or one over those of all */

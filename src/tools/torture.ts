@@ -5,7 +5,7 @@
  */
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK } from './exit_codes.js';
 import { type CampaignRecord, prepareRecords, writeRecord } from './records.js';
-import type { Counts } from './torture/life.js';
+import { addCounts, type Counts, countsText, noCounts } from './torture/counts.js';
 import { parameterLine, parameters, repeatCommand, seedsOf, type TortureOptions } from './torture/options.js';
 import { runSeed, type SeedReport } from './torture/run.js';
 
@@ -109,28 +109,7 @@ function tell(o: TortureOptions, r: SeedReport, several: boolean, say: (text: st
 }
 
 function sum(reports: readonly SeedReport[]): Counts {
-  const all: Counts = structuredClone(reports[0]?.counts ?? ({ faults: {} } as Counts));
-  for (const { counts } of reports.slice(1)) {
-    all.operations += counts.operations;
-    all.refused += counts.refused;
-    all.frames += counts.frames;
-    all.delivered += counts.delivered;
-    all.dropped += counts.dropped;
-    all.rests += counts.rests;
-    all.machines += counts.machines;
-    all.threads_made += counts.threads_made;
-    all.longest_operation_ms = Math.max(all.longest_operation_ms, counts.longest_operation_ms);
-    for (const [name, n] of Object.entries(counts.faults)) all.faults[name] = (all.faults[name] ?? 0) + n;
-  }
+  const all = noCounts();
+  for (const { counts } of reports) addCounts(all, counts);
   return all;
-}
-
-function countsText(c: Counts): string {
-  const faults = Object.entries(c.faults).filter(([, n]) => n > 0);
-  const list = faults.map(([name, n]) => `${name} ${n}`).join(', ');
-  return (
-    `${c.operations} operations (${c.refused} refused, longest ${c.longest_operation_ms} ms), ` +
-    `${c.frames} frames = ${c.delivered} delivered + ${c.dropped} dropped, ${c.rests} rests, ${c.threads_made} threads made` +
-    `${c.machines > 1 ? `, ${c.machines} machines` : ''}${list === '' ? '' : `; faults: ${list}`}`
-  );
 }

@@ -82,6 +82,7 @@ describe('softnet torture', () => {
     [['--stutter', '-1'], /stutter/],
     [['--threads', '0'], /threads/],
     [['--record', '/proc/nowhere'], /\/proc\/nowhere.*folder/],
+    [['--record', fileURLToPath(import.meta.url)], /torture\.test\.ts.*folder/],
   ])('refuses %j with one line and exit code 2', async (args, why) => {
     const r = await runCli(['torture', ...args]);
     expect(r.code).toBe(2);
@@ -161,6 +162,19 @@ describe('softnet merge', () => {
     expect(one.stdout).toMatch(/^!!! no result of seed 22$/m);
     expect(one.stdout).toMatch(/: 1 of 2 seeds: FAILURE\n$/);
     expect(one.code).toBe(1);
+  });
+
+  it('does the same for litmus tests', async () => {
+    const dir = join(folder, 'check');
+    const tests = ['kmalloc-kfree', 'ring-length', 'ring-single-producer'];
+    for (const part of ['1/2', '2/2']) {
+      const r = await runCli(['check', ...tests, '--shard', part, '--record', dir]);
+      expect(r.code).toBe(0);
+    }
+    const both = await runCli(['merge', dir]);
+    expect(both.stdout).toMatch(/^kmalloc-kfree +SUCCESS +\d+ states, holds$/m);
+    expect(both.stdout).toMatch(/: 3 of 3 tests: SUCCESS\n$/);
+    expect(both.code).toBe(0);
   });
 
   it('refuses what is no record', async () => {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What `softnet torture` is made of: expectations, seeds, options, merging. */
 import { describe, expect, it } from 'vitest';
+import { shard } from '../../dist/tools/commands/command.js';
 import { mergeRecords } from '../../dist/tools/merge.js';
 import type { CampaignRecord } from '../../dist/tools/records.js';
 import { stateBits } from '../../dist/tools/torture/diagnose.js';
 import { Register } from '../../dist/tools/torture/expected.js';
 import { Gate } from '../../dist/tools/torture/gate.js';
-import { durationText, parseDuration, parseShard, seedsOf } from '../../dist/tools/torture/options.js';
+import { durationText, parseDuration, seedsOf } from '../../dist/tools/torture/options.js';
 import { faultsText, parseFaults } from '../../dist/tools/torture/profiles.js';
 import { Random } from '../../dist/tools/torture/random.js';
 
@@ -82,8 +83,8 @@ describe('options', () => {
   });
 
   it('of parts begin with 1', () => {
-    expect(parseShard('2/3')).toEqual([2, 3]);
-    expect(['0/3', '4/3', '1', '1/0', 'a/b'].map(parseShard)).toEqual(Array(5).fill(null));
+    expect(shard('2/3')).toEqual([2, 3]);
+    for (const bad of ['0/3', '4/3', '1', '1/0', 'a/b']) expect(() => shard(bad)).toThrow(/i\/n/);
   });
 
   it('of faults have rates, and come back as they were given', () => {

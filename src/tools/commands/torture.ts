@@ -2,9 +2,9 @@
 /** `softnet torture` in the table of commands. */
 import { InvalidArgumentError } from 'commander';
 import { OptionError } from '../../errors.js';
-import { parseDuration, parseShard, type TortureOptions } from '../torture/options.js';
+import { parseDuration, type TortureOptions } from '../torture/options.js';
 import { FAULTS, type FaultRates, PROFILES, parseFaults } from '../torture/profiles.js';
-import { type AddCommand, integer } from './command.js';
+import { type AddCommand, integer, shard } from './command.js';
 
 /** What the parser gives. */
 interface Given {
@@ -31,12 +31,6 @@ function duration(text: string): number {
   const ms = parseDuration(text);
   if (ms === null) throw new InvalidArgumentError('Give 45s, 5m or 3h; above 0 and up to a week.');
   return ms;
-}
-
-function shard(text: string): readonly [number, number] {
-  const part = parseShard(text);
-  if (part === null) throw new InvalidArgumentError('Give i/n: part i of n, from 1 on.');
-  return part;
 }
 
 function profile(text: string): string {

@@ -3,10 +3,12 @@
 import { type BootOptions, boot, type Machine } from '../../index.js';
 import type { ClientFaults } from './client_faults.js';
 import { controlContext, onoffContext } from './contexts.js';
+import type { Counts } from './counts.js';
 import { newSlot, removeDevice } from './devices.js';
 import { machineLines } from './diagnose.js';
 import { faultContext } from './faults.js';
 import { Gate } from './gate.js';
+import { bury, sleep } from './life_end.js';
 import { Operations, TortureFailure } from './operations.js';
 import type { TortureOptions } from './options.js';
 import { FAULT_NAMES, PROFILES } from './profiles.js';
@@ -21,35 +23,6 @@ import { type Context, World } from './world.js';
 const MIB = 1 << 20;
 /** A cache line behind each object. */
 const GUARD_WORDS = 16;
-
-/** What a life came to, added up over a run. */
-export interface Counts {
-  operations: number;
-  refused: number;
-  frames: number;
-  delivered: number;
-  dropped: number;
-  rests: number;
-  machines: number;
-  threads_made: number;
-  longest_operation_ms: number;
-  faults: { [name: string]: number };
-}
-
-export function noCounts(): Counts {
-  return {
-    operations: 0,
-    refused: 0,
-    frames: 0,
-    delivered: 0,
-    dropped: 0,
-    rests: 0,
-    machines: 0,
-    threads_made: 0,
-    longest_operation_ms: 0,
-    faults: {},
-  };
-}
 
 /** How a life ended. */
 export interface LifeEnd {
@@ -131,7 +104,10 @@ export class Life {
       // After a death it rejects, too.
       living.catch((error: Error) => this.fault(error));
       const end = await Promise.race([living, this.failed, death]);
-      if (end === 'died') await this.bury();
+      if (end === 'died') {
+        this.gate.end();
+        await bury(this.world.machine, this.died as Error);
+      }
       return { failure: null, died: end === 'died' };
     } catch (error) {
       const e = error instanceof Error ? error : new Error(String(error));
@@ -145,19 +121,21 @@ export class Life {
     }
   }
 
-  /** Adds what it did to the counts of the run. */
-  addTo(c: Counts): void {
+  /** What it has done so far. */
+  counts(): Counts {
     const { world, ops } = this;
-    c.operations += ops.total;
-    c.refused += ops.refused;
-    c.frames += world.arrived();
-    c.delivered += world.delivered();
-    c.dropped += world.dropped();
-    c.rests += this.rest.count;
-    c.machines++;
-    c.threads_made += world.machine.threadsMade;
-    for (const [name, n] of Object.entries(this.faults)) c.faults[name] = (c.faults[name] ?? 0) + n;
-    c.longest_operation_ms = Math.max(c.longest_operation_ms, Math.round(ops.slowestMs));
+    return {
+      operations: ops.total,
+      refused: ops.refused,
+      frames: world.arrived(),
+      delivered: world.delivered(),
+      dropped: world.dropped(),
+      rests: this.rest.count,
+      machines: 1,
+      threads_made: world.machine.threadsMade,
+      longest_operation_ms: Math.round(ops.slowestMs),
+      faults: { ...this.faults },
+    };
   }
 
   /**
@@ -199,25 +177,6 @@ export class Life {
     if (this.died === null) this.fail(error);
   }
 
-  /** Everything rejects with the one error, and no worker is left. @throws TortureFailure */
-  private async bury(): Promise<void> {
-    const { machine } = this.world;
-    const why = this.died as Error;
-    this.gate.end();
-    await machine.abandon(why);
-    for (const [what, op] of [
-      ['an operation', machine.uapi({ kind: 'sysctls' })],
-      ['shutdown', machine.shutdown()],
-    ] as const) {
-      const said = await op.then(
-        () => 'nothing',
-        (error: Error) => error.message,
-      );
-      if (said !== why.message) throw new TortureFailure(`${what} says ${said} after “${why.message}”`);
-    }
-    if (machine.workers !== 0) throw new TortureFailure(`${machine.workers} workers are left behind`);
-  }
-
   private async live(untilMs: number, stopped: AbortSignal): Promise<void> {
     const { world, o, gate } = this;
     this.watch.start();
@@ -252,10 +211,12 @@ export class Life {
       closed = true;
     });
     const { gate, watch } = this;
+    const underWay = (): string[] => [...this.ops.underWay].map((o) => `${o.context} is at: ${o.what}`);
     await watch.until(
       'a context does not come to rest',
       () => closed,
       () => String(gate.away),
+      underWay,
     );
   }
 
@@ -303,18 +264,4 @@ export class Life {
     if (o.onoffInterval > 0) runs.push(() => onoffContext(this.context('onoff'), o.onoffInterval));
     return runs;
   }
-}
-
-/** Sleeps, not beyond the user's interrupt. */
-function sleep(ms: number, stopped: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(end, ms);
-    function end(): void {
-      clearTimeout(timer);
-      stopped.removeEventListener('abort', end);
-      resolve();
-    }
-    stopped.addEventListener('abort', end);
-    if (stopped.aborted) end();
-  });
 }

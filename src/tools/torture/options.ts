@@ -46,14 +46,6 @@ export function durationText(ms: number): string {
   return ms % 60_000 === 0 ? `${ms / 60_000}m` : `${ms / 1000}s`;
 }
 
-/** Reads i/n, from 1 on. @returns null for what is none */
-export function parseShard(text: string): readonly [number, number] | null {
-  const found = /^(\d+)\/(\d+)$/.exec(text);
-  if (found === null) return null;
-  const [i, n] = [Number(found[1]), Number(found[2])];
-  return i >= 1 && i <= n && n <= 1_000_000 ? [i, n] : null;
-}
-
 /** @returns the seeds of this part: every n-th, so that each part gets as many, give or take one */
 export function seedsOf(o: Pick<TortureOptions, 'seed' | 'seeds' | 'shard'>): number[] {
   const [i, n] = o.shard;

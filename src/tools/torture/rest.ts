@@ -22,7 +22,7 @@ import {
 } from '../../net/core/napi.js';
 import { NAPI_THREAD_NODE } from '../../net/core/napi_thread.js';
 import { NAPI_CONFIG, NET_DEVICE, napiConfigAt } from '../../net/core/net_device.js';
-import { NET, SOFTNET_DATA } from '../../net/core/softnet_data.js';
+import { NET, SOFTNET_DATA, THREAD_BACKLOG_NAPI_OFF } from '../../net/core/softnet_data.js';
 import { configErrors } from './config_check.js';
 import { napisOf, pollListLength, stateBits, taskText } from './diagnose.js';
 import { TortureFailure } from './operations.js';
@@ -182,10 +182,15 @@ export class Rest {
       }
     }
     const net = m[KERNEL_AT + KERNEL.net];
+    const threaded =
+      m[net + NET.threadBacklogNapi] !== THREAD_BACKLOG_NAPI_OFF || m[net + NET.backlogThreaded] !== 0;
     for (let i = 0; i < world.machine.cpus; i++) {
       const sd = perCpuPtr(m[net + NET.softnetData], SOFTNET_DATA, i);
       const cpu = perCpuPtr(m[KERNEL_AT + KERNEL.cpus], CPU, i);
-      state(`backlog of CPU ${i}`, sd + SOFTNET_DATA.backlog);
+      const backlog = state(`backlog of CPU ${i}`, sd + SOFTNET_DATA.backlog);
+      if (((backlog & NAPIF_STATE_THREADED) !== 0) !== threaded) {
+        found.push(`backlog of CPU ${i} is ${threaded ? 'not ' : ''}its thread’s: ${stateBits(backlog)}`);
+      }
       const frames = m[sd + SOFTNET_DATA.inputQlen] + m[sd + SOFTNET_DATA.processQlen];
       const listed = pollListLength(m, sd);
       if (frames > 0) found.push(`backlog of CPU ${i}: ${frames} frames`);
@@ -214,6 +219,21 @@ export class Rest {
     return nodes;
   }
 
+  /** Threads kept for queue indices that are not to have one. */
+  private parkedInVain(dev: number, label: string): string[] {
+    const { m } = this;
+    const lines: string[] = [];
+    for (let i = 0; i < m[dev + NET_DEVICE.maxQueues]; i++) {
+      const config = napiConfigAt(m, dev, i);
+      if (config === 0 || m[config + NAPI_CONFIG.threadNode] === 0 || m[config + NAPI_CONFIG.threaded] !== 0)
+        continue;
+      lines.push(
+        `${label} index ${i} is disabled: ${taskText(m, m[m[config + NAPI_CONFIG.threadNode] + NAPI_THREAD_NODE.task])}`,
+      );
+    }
+    return lines;
+  }
+
   /** There are as many threads as instances, configs and backlogs have. @throws TortureFailure */
   private checkThreads(): void {
     const { world, m } = this;
@@ -229,6 +249,10 @@ export class Rest {
       const sd = perCpuPtr(m[net + NET.softnetData], SOFTNET_DATA, i);
       if (m[sd + SOFTNET_DATA.backlogTask] !== 0) backlog++;
     }
+    const idle = world.slots.flatMap(({ device, label }) =>
+      device === null ? [] : this.parkedInVain(device.at, label),
+    );
+    if (idle.length > 0) throw new TortureFailure('threads leaked: nothing will use them', idle);
     const wanted: [string, number, number][] = [
       ['NAPI', TASK_KIND_NAPI, napi],
       ['backlog', TASK_KIND_BACKLOG, backlog],

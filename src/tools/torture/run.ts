@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** One seed of a campaign: machines one after the other until its time is up or something is wrong. */
-import { type Counts, Life, noCounts } from './life.js';
+import { addCounts, type Counts, noCounts } from './counts.js';
+import { Life } from './life.js';
 import type { TortureOptions } from './options.js';
 
 /** What a seed came to. */
@@ -32,7 +33,7 @@ export async function runSeed(
   let current: Life | null = null;
   onBegin(() => {
     const now = structuredClone(counts);
-    current?.addTo(now);
+    if (current !== null) addCounts(now, current.counts());
     return now;
   });
   let leftMs = o.durationMs;
@@ -43,7 +44,7 @@ export async function runSeed(
     const bootedMs = performance.now();
     const end = await life.run(leftMs, stopped);
     current = null;
-    life.addTo(counts);
+    addCounts(counts, life.counts());
     failure = end.failure;
     leftMs -= performance.now() - bootedMs;
     if (!end.died) break;
