@@ -28,13 +28,13 @@ const FAULTS: { readonly [name in FaultName]: Fault } = {
   'thread-death': async ({ world, random }, life) => {
     const threads = world.machine.threads().filter((t) => t.running && !t.name.startsWith('control/'));
     const victim = random.pick(threads);
-    return life.dieOf(victim.name, () => world.machine.endThread(victim.serial));
+    return life.dieOf(victim.name, 'thread-death', () => world.machine.endThread(victim.serial));
   },
 
   'app-death': async ({ world, random }, life) => {
     const exportName = random.pick(['throws', 'exits']);
     const name = `${exportName}${random.below(1000)}`;
-    return life.dieOf(`app/${name}`, () => {
+    return life.dieOf(`app/${name}`, 'app-death', () => {
       world.machine
         .runApp(APPS, { name, exportName })
         .then((app) => app.result)

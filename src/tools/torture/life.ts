@@ -8,10 +8,10 @@ import { newSlot, removeDevice } from './devices.js';
 import { machineLines } from './diagnose.js';
 import { faultContext } from './faults.js';
 import { Gate } from './gate.js';
-import { bury, sleep } from './life_end.js';
+import { bury, sleep, tellsOf } from './life_end.js';
 import { Operations, TortureFailure } from './operations.js';
 import type { TortureOptions } from './options.js';
-import { FAULT_NAMES, PROFILES } from './profiles.js';
+import { FAULT_NAMES, type FaultName, PROFILES } from './profiles.js';
 import { Random } from './random.js';
 import { Rest } from './rest.js';
 import { shuffleContext } from './shuffle.js';
@@ -51,7 +51,7 @@ export class Life {
   /** The server whose clients go away. */
   clients: ClientFaults | null = null;
   /** The thread that is being ended on purpose, and the machine with it. */
-  private dying: string | null = null;
+  private dying: { readonly thread: string; readonly fault: FaultName } | null = null;
   private died: Error | null = null;
   private onDeath: () => void = () => {};
 
@@ -142,9 +142,9 @@ export class Life {
    * Ends a thread on purpose. The machine must say so, with its name, at once; the life is over then.
    * @param kill ends it; false: it did not run any more
    */
-  async dieOf(thread: string, kill: () => boolean): Promise<boolean> {
+  async dieOf(thread: string, fault: FaultName, kill: () => boolean): Promise<boolean> {
     if (this.dying !== null) return false;
-    this.dying = thread;
+    this.dying = { thread, fault };
     const { world } = this;
     const looks = this.watch.looksSo;
     if (!kill()) {
@@ -165,11 +165,9 @@ export class Life {
 
   /** Something is wrong, unless it is what a thread's end on purpose must lead to. */
   private fault(error: Error): void {
-    if (this.dying !== null && error.message.startsWith(`thread ${this.dying} died: `)) {
+    if (this.dying !== null && tellsOf(error, this.dying.thread)) {
       this.died ??= error;
-      this.faults[
-        this.dying.startsWith('app/') && !this.dying.startsWith('app/rx') ? 'app-death' : 'thread-death'
-      ] = 1;
+      this.faults[this.dying.fault] = 1;
       this.onDeath();
       return;
     }

@@ -3,6 +3,12 @@
 import type { Machine } from '../../index.js';
 import { TortureFailure } from './operations.js';
 
+/** @returns true if it is the error of a machine that lost that thread; a NAPI thread's name changes with its instance */
+export function tellsOf(error: Error, thread: string): boolean {
+  const name = /^thread (\S+) died: /.exec(error.message)?.[1];
+  return name !== undefined && (name === thread || (name.startsWith('napi/') && thread.startsWith('napi/')));
+}
+
 /** Everything rejects with the one error, and no worker is left. @throws TortureFailure */
 export async function bury(machine: Machine, why: Error): Promise<void> {
   await machine.abandon(why);
