@@ -31,16 +31,12 @@ const USUAL = [
   ['parked-threads-survive-exit', 'reconfig'],
   ['config-not-overridden', 'reconfig'],
   ['unpark-before-assigned', 'reconfig'],
-  ['second-thread-at-enable', 'reconfig'],
   ['backlog-state-zeroed', 'backlog'],
   ['backlog-keeps-sched-threaded', 'backlog'],
-  ['backlog-interrupt-sticks', 'backlog'],
   ['sched-threaded-left-at-dead', 'backlog'],
   ['frames-behind-complete', 'backlog'],
   ['net-rx-flag-kept', 'modes'],
   ['node-cleared-before-park', 'reconfig'],
-  ['stop-does-not-wait-for-softirq', 'modes'],
-  ['backlog-toggle-torn', 'backlog'],
 ];
 
 const { values, positionals } = parseArgs({
