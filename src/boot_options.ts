@@ -49,6 +49,8 @@ export interface BootOptions {
   readonly softirqAtExit?: keyof typeof SOFTIRQ_AT_EXIT;
   /** Fragments of UDP datagrams over IPv4 are put together before they reach a socket; else they go up as they are. */
   readonly ipDefrag?: boolean;
+  /** Words behind each object in shared memory that are looked at when it is freed: finds writes outside of structs; 0. */
+  readonly guardWords?: number;
   /** Fault injection: this request for a kernel thread is refused, counted from 1. */
   readonly failKthread?: number;
 }
@@ -80,6 +82,7 @@ export interface BootParams {
   readonly controlWorkers: number;
   readonly failKthread: number;
   readonly syscallNs: number;
+  readonly guardWords: number;
   readonly netdevBudget: number;
   readonly netdevBudgetUsecs: number;
   readonly napiKthreadPersist: number;
@@ -99,6 +102,7 @@ export function bootParams(o: BootOptions): BootParams {
     controlWorkers: checkInt('controlWorkers', o.controlWorkers, 1, 1, 64),
     failKthread: checkInt('failKthread', o.failKthread, 0, 0, 1 << 30),
     syscallNs: checkInt('syscallNs', o.syscallNs, 0, 0, 1_000_000),
+    guardWords: checkInt('guardWords', o.guardWords, 0, 0, 1024),
     netdevBudget: checkInt('netdevBudget', o.netdevBudget, NETDEV_BUDGET, 1, 1 << 30),
     netdevBudgetUsecs: checkInt('netdevBudgetUsecs', o.netdevBudgetUsecs, NETDEV_BUDGET_USECS, 1, 1 << 30),
     napiKthreadPersist:

@@ -9,6 +9,7 @@ import { addBacklog } from './tools/commands/backlog.js';
 import { addCheck } from './tools/commands/check.js';
 import { addClients } from './tools/commands/clients.js';
 import type { AddCommand, Done } from './tools/commands/command.js';
+import { addMerge } from './tools/commands/merge.js';
 import { addPahole } from './tools/commands/pahole.js';
 import { addReconfig } from './tools/commands/reconfig.js';
 import { addReplay } from './tools/commands/replay.js';
@@ -16,6 +17,7 @@ import { addReport, addReproduce } from './tools/commands/reproduce.js';
 import { addRr } from './tools/commands/rr.js';
 import { addStream } from './tools/commands/stream.js';
 import { addTop } from './tools/commands/top.js';
+import { addTorture } from './tools/commands/torture.js';
 import { addTrace } from './tools/commands/trace.js';
 import { addUp } from './tools/commands/up.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_USAGE } from './tools/exit_codes.js';
@@ -33,6 +35,8 @@ const COMMANDS: readonly AddCommand[] = [
   addBacklog,
   addRr,
   addStream,
+  addTorture,
+  addMerge,
   addClients,
   addTop,
   addTrace((args) => run(['node', 'softnet', ...args])),

@@ -31,7 +31,7 @@ import { fqdirInit } from './net/ipv4/inet_fragment.js';
  */
 export function layOut(m: Int32Array, boot: BootParams): number {
   const { cpus } = boot;
-  mmInit(m);
+  mmInit(m, boot.guardWords);
   rcuInit(m);
   m[KERNEL_AT + KERNEL.nrCpus] = cpus;
   m[KERNEL_AT + KERNEL.softirqInline] = boot.softirqInline;

@@ -373,6 +373,20 @@ export class Machine {
     this.kthreadd.failNth(checkInt('n', n, 0, 0, 1 << 30));
   }
 
+  /**
+   * Fault injection: ends a thread in the middle of whatever it does. The machine does not survive that: `panic` says so.
+   * @param serial ThreadStats.serial
+   * @returns false if no such thread runs
+   */
+  endThread(serial: number): boolean {
+    return this.kthreadd.endWorker(serial);
+  }
+
+  /** Workers of its pool; 0 once it has ended. */
+  get workers(): number {
+    return this.kthreadd.workers;
+  }
+
   /** Takes a simulated CPU offline or brings it back. Rejects with EBUSY for the last one online. */
   async setCpuOnline(cpu: number, online: boolean): Promise<void> {
     await this.change(
@@ -530,6 +544,20 @@ export class Machine {
     // Whoever does not look at the outcome must not bring the process down: the machine remembers the failure.
     raced.catch(() => {});
     return raced;
+  }
+
+  /**
+   * Gives the machine up, whatever state it is in: all that is under way rejects with `why`, every thread is ended.
+   * Resolves when none is left.
+   */
+  async abandon(why: Error): Promise<void> {
+    this.kthreadd.panic(why);
+    await this.kthreadd.stop();
+  }
+
+  /** Threads made so far, those of control operations excepted. */
+  get threadsMade(): number {
+    return this.kthreadd.madeByKind.reduce((sum, n) => sum + (n ?? 0), 0);
   }
 
   /** Throws why nothing new can be begun. */

@@ -255,6 +255,21 @@ export class NetDevice {
     await this.machine.change(op, `moving interrupt ${index} of ${this.name}`);
   }
 
+  /**
+   * Fault injection: queue `index`'s interrupt is held back for `holdUs`, then raised `raises` times though nothing may be
+   * behind it.
+   */
+  async faultIrq(index: number, holdUs: number, raises: number): Promise<void> {
+    const op = {
+      name: 'irq-fault',
+      dev: this.at,
+      index: checkGivenInt('index', index, 0, this.maxQueues - 1),
+      holdUs: checkGivenInt('holdUs', holdUs, 0, 1_000_000),
+      raises: checkGivenInt('raises', raises, 0, 1_000_000),
+    } as const;
+    await this.machine.change(op, `injecting faults into interrupt ${index} of ${this.name}`);
+  }
+
   /** Steers what queue `index` receives to these CPUs by the frames' hash (rps_cpus); none: no steering. */
   async setRpsCpus(index: number, cpus: readonly number[]): Promise<void> {
     await this.machine.change(

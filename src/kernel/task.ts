@@ -53,6 +53,7 @@ export const TASK = struct(
     started: word('1 once its first instruction ran'),
     cpuBaseNs: f64('CPU time its worker had used before it'),
     delayBaseNs: f64('run delay its worker had had before it'),
+    worker: word('number of the worker that runs it'),
   }),
   line('any thread, by atomic or/and', {
     kthreadFlags: word('KTHREAD_SHOULD_STOP, KTHREAD_SHOULD_PARK'),

@@ -32,6 +32,7 @@ export const MM_STRUCT = struct(
   }),
   line('main thread, before any other starts', {
     end: word('first word past what may be handed out'),
+    guardWords: word('words behind each block that nobody may write to, looked at when it is freed; 0: none'),
   }),
 );
 
@@ -55,8 +56,15 @@ function sizeClass(lines: number): number {
  */
 const GUARD_WORDS = 1 << 16;
 
-/** Prepares the allocator. Called once, before other threads exist. */
-export function mmInit(m: Int32Array): void {
+/** What stands in the words that nobody may write to. */
+const GUARD = 0x5a5aa5a5;
+
+/**
+ * Prepares the allocator. Called once, before other threads exist.
+ * @param guardWords words to be guarded behind each block (and what is left of it): for finding writes outside of structs
+ */
+export function mmInit(m: Int32Array, guardWords: number = 0): void {
+  m[MM_AT + MM_STRUCT.guardWords] = guardWords;
   m[MM_AT + MM_STRUCT.brk] = MM_FIRST;
   m[MM_AT + MM_STRUCT.end] = m.length - GUARD_WORDS;
 }
@@ -68,7 +76,8 @@ export function mmInit(m: Int32Array): void {
  */
 export function kmalloc(m: Int32Array, size: number): number {
   if (size > m.length) return 0; // and the class below stays within 32 bits
-  const c = sizeClass(cacheAlign(size) / CACHE_LINE_WORDS);
+  const guardWords = m[MM_AT + MM_STRUCT.guardWords];
+  const c = sizeClass(cacheAlign(size + guardWords) / CACHE_LINE_WORDS);
   const blockWords = CACHE_LINE_WORDS << c;
   const head = MM_AT + MM_STRUCT.freeList + c;
   spinLock(m, MM_AT + MM_STRUCT.lock); // S2
@@ -83,17 +92,31 @@ export function kmalloc(m: Int32Array, size: number): number {
   spinUnlock(m, MM_AT + MM_STRUCT.lock);
   // Memory never used is zero, and is not touched before it is needed.
   if (used) m.fill(0, at, at + size);
+  if (guardWords > 0 && at !== 0) m.fill(GUARD, at + size, at + blockWords);
   return at;
 }
 
 /** Gives memory back. `size` is the size that was asked for, in words. */
 export function kfree(m: Int32Array, at: number, size: number): void {
   if (at === 0) return;
-  const head = MM_AT + MM_STRUCT.freeList + sizeClass(cacheAlign(size) / CACHE_LINE_WORDS);
+  const guardWords = m[MM_AT + MM_STRUCT.guardWords];
+  const c = sizeClass(cacheAlign(size + guardWords) / CACHE_LINE_WORDS);
+  if (guardWords > 0) checkGuard(m, at, size, at + (CACHE_LINE_WORDS << c));
+  const head = MM_AT + MM_STRUCT.freeList + c;
   spinLock(m, MM_AT + MM_STRUCT.lock);
   m[at] = m[head];
   m[head] = at;
   spinUnlock(m, MM_AT + MM_STRUCT.lock); // S1
+}
+
+/** Throws if a word behind a block was written to: the thread that frees it dies, and says so. */
+function checkGuard(m: Int32Array, at: number, size: number, end: number): void {
+  for (let i = at + size; i < end; i++) {
+    if (m[i] === GUARD) continue;
+    throw new Error(
+      `a write outside of its struct: word ${i - at} of a block of ${size} at ${at} is 0x${(m[i] >>> 0).toString(16)}`,
+    );
+  }
 }
 
 /** Words still to be had from never-used memory. For messages; racy by nature. */

@@ -41,6 +41,7 @@ import { rpsCpusSet, rpsExit, rpsFlowCntSet } from '../net/core/rps_config.js';
 import { DROP_DEV_READY, NET } from '../net/core/softnet_data.js';
 import { fragFlush } from '../net/ipv4/inet_fragment.js';
 import type { ThreadContext } from './context.js';
+import { irqFault } from './control_fault.js';
 import {
   type ControlOp,
   type ControlResult,
@@ -193,6 +194,8 @@ function changeLocked(ctx: ThreadContext, dev: number, op: ControlOp): number {
       irqSetAffinity(driver.queue(nicQueueAt(m, nic, op.index)).irq, op.cpu);
       return 0;
     }
+    case 'irq-fault':
+      return irqFault(ctx, dev, op);
     case 'rps-cpus':
       return rpsCpusSet(net, dev, op.index, op.cpus);
     case 'rps-flow-cnt':

@@ -54,6 +54,14 @@ export type ControlOp =
       readonly rxFrames: number;
     }
   | {
+      /** Fault injection: the interrupt is held back for a while, then raised so often though nothing may be behind it. */
+      readonly name: 'irq-fault';
+      readonly dev: number;
+      readonly index: number;
+      readonly holdUs: number;
+      readonly raises: number;
+    }
+  | {
       readonly name: 'napi-set';
       readonly dev: number;
       readonly index: number;

@@ -8,7 +8,7 @@ import { Piscina } from 'piscina';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { ENOMEM } from '../kernel/errno.js';
 import { getTaskStruct, kthreaddFail, kthreaddTakeRequests, putTaskStruct } from '../kernel/kthread.js';
-import { TASK, taskComm } from '../kernel/task.js';
+import { TASK, TASK_DEAD, taskComm } from '../kernel/task.js';
 import type { ThreadExit, ThreadTask } from './tasks.js';
 import type { TraceHello } from './trace_ring.js';
 
@@ -113,6 +113,27 @@ export class Kthreadd {
   failNth(n: number): void {
     this.requests = 0;
     this.failAt = n;
+  }
+
+  /**
+   * Fault injection: ends the worker of a thread in the middle of whatever it does.
+   * @param serial the thread's number (ThreadRecord.serial)
+   * @returns false if it does not run
+   */
+  endWorker(serial: number): boolean {
+    const record = this.threads.find((r) => r.serial === serial);
+    if (record === undefined || record.taskAt === 0) return false;
+    const { taskAt } = record;
+    if (Atomics.load(this.m, taskAt + TASK.started) === 0) return false;
+    if (Atomics.load(this.m, taskAt + TASK.state) === TASK_DEAD) return false;
+    const worker = this.pool.threads.find((w) => w.threadId === this.m[taskAt + TASK.worker]);
+    void worker?.terminate();
+    return worker !== undefined;
+  }
+
+  /** @returns workers that exist */
+  get workers(): number {
+    return this.pool.threads.length;
   }
 
   /** @returns true if one more thread can be had beside those reserved for control */

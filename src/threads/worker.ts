@@ -3,7 +3,7 @@
  * Entry of every worker of the pool: one call a task, one task a thread of the machine. A thread that ends goes back
  * to the pool warm.
  */
-import { workerData } from 'node:worker_threads';
+import { threadId, workerData } from 'node:worker_threads';
 import { TASK, taskComm } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
 import { runAppThread } from './app_thread.js';
@@ -28,6 +28,7 @@ export default async function runThread(task: ThreadTask): Promise<ThreadExit> {
   const arena = new Arena(task.sab);
   const { m, f } = arena;
   m[task.taskAt + TASK.tid] = tid;
+  m[task.taskAt + TASK.worker] = threadId;
   f[(task.taskAt + TASK.cpuBaseNs) >> 1] = before?.cpuNs ?? 0;
   f[(task.taskAt + TASK.delayBaseNs) >> 1] = before?.runDelayNs ?? 0;
   Atomics.store(m, task.taskAt + TASK.started, 1);

@@ -19,6 +19,7 @@ import type { TestRow } from './check_rows.js';
 import { type CheckWork, stopWork, workState } from './check_work.js';
 import { finishWithoutReader } from './closed_pipe.js';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED, EXIT_USAGE } from './exit_codes.js';
+import { type CampaignRecord, prepareRecords, writeRecord } from './records.js';
 
 /** The litmus tests of this package. */
 const OWN_TESTS = new URL('../litmus/index.js', import.meta.url);
@@ -49,6 +50,10 @@ export interface CheckOptions {
   readonly mutants: boolean;
   /** Threads; as many as there are CPUs and the work is worth without it. */
   readonly jobs?: number;
+  /** Only every n-th of the tests, from the i-th on. */
+  readonly shard?: readonly [number, number];
+  /** Folder that the verdict on each test is kept in. */
+  readonly record?: string;
 }
 
 /**
@@ -79,10 +84,12 @@ async function run(names: readonly string[], o: CheckOptions): Promise<number> {
   if (suite.names.length === 0)
     throw new CheckUsageError(`${o.module} exports no litmus test; export what litmus() returns`);
   if (o.replay !== undefined) return replay(o, suite);
-  const selected = select(suite.names, names);
-  return o.list
-    ? list(await listed(suite, selected, o.module === undefined), o.json)
-    : explore(source, selected, (test) => suite.fileOf(test), limits, o);
+  const campaign = select(suite.names, names);
+  const [part, parts] = o.shard ?? [1, 1];
+  const selected = campaign.filter((_, k) => k % parts === part - 1);
+  if (o.list) return list(await listed(suite, selected, o.module === undefined), o.json);
+  if (o.record !== undefined) prepareRecords(o.record);
+  return explore(source, selected, campaign, (test) => suite.fileOf(test), limits, o);
 }
 
 function select(all: readonly string[], names: readonly string[]): readonly string[] {
@@ -123,6 +130,7 @@ async function replay(o: CheckOptions, suite: Suite): Promise<number> {
 async function explore(
   source: SuiteSource,
   names: readonly string[],
+  campaign: readonly string[],
   fileOf: (test: string) => number,
   limits: Limits,
   o: CheckOptions,
@@ -148,6 +156,7 @@ async function explore(
     },
     (r) => {
       found.set((r as TestRow).test, r as TestRow);
+      if (o.record !== undefined) writeRecord(o.record, recordOf(r as TestRow, campaign, limits));
       // In the order of the suite, whoever is done first.
       for (let next = found.get(names[shown]); next !== undefined; next = found.get(names[++shown]))
         show(next, o);
@@ -191,6 +200,24 @@ async function explore(
   if (count('violated') > 0) return EXIT_CHECK_FAILED;
   if (unusable > 0) return EXIT_USAGE;
   return count('incomplete') > 0 ? EXIT_UNTRUSTED : EXIT_OK;
+}
+
+/** What is kept of a test. */
+function recordOf(row: TestRow, campaign: readonly string[], limits: Limits): CampaignRecord {
+  const verdicts = { holds: 'SUCCESS', violated: 'FAILURE' } as const;
+  return {
+    command: 'softnet check',
+    campaign: { max_states: limits.maxStates, max_seconds: limits.maxSeconds },
+    pieces: campaign,
+    piece: row.test,
+    verdict: row.outcome === 'holds' || row.outcome === 'violated' ? verdicts[row.outcome] : 'INCOMPLETE',
+    summary:
+      row.outcome === 'refused' || row.outcome === 'unusable'
+        ? row.text
+        : `${row.states} states, ${row.outcome}`,
+    repeat: `softnet check ${row.test}`,
+    report: row.json,
+  };
 }
 
 /** Prints one test as it comes. */

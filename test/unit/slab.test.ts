@@ -36,6 +36,44 @@ function overlaps(blocks: readonly { readonly at: number; readonly size: number 
   return sorted.filter((block, i) => i > 0 && sorted[i - 1].at + sorted[i - 1].size > block.at);
 }
 
+describe('guard words', () => {
+  function guarded(): Int32Array {
+    const m = new Int32Array(new SharedArrayBuffer((1 << 18) * 4));
+    mmInit(m, CACHE_LINE_WORDS);
+    return m;
+  }
+
+  it('tell of a write right behind a block, and further, when it is freed', () => {
+    for (const size of [1, 16, 20, 500]) {
+      const m = guarded();
+      for (const beyond of [0, CACHE_LINE_WORDS - 1]) {
+        const at = kmalloc(m, size);
+        const was = m[at + size + beyond];
+        m[at + size + beyond] = 7;
+        const why = `word ${size + beyond} of a block of ${size} at ${at} is 0x7`;
+        expect(() => kfree(m, at, size)).toThrow(why);
+        m[at + size + beyond] = was;
+        expect(() => kfree(m, at, size)).not.toThrow();
+      }
+    }
+  });
+
+  it('leave blocks as they are: zeroed, apart, used again', () => {
+    const m = guarded();
+    const blocks = [1, 16, 17, 100].map((size) => ({ at: kmalloc(m, size), size }));
+    for (const { at, size } of blocks) {
+      expect(m.subarray(at, at + size).every((w) => w === 0)).toBe(true);
+      m.fill(-1, at, at + size);
+    }
+    expect(overlaps(blocks)).toEqual([]);
+    for (const { at, size } of blocks) {
+      kfree(m, at, size);
+      expect(kmalloc(m, size)).toBe(at);
+      expect(m.subarray(at, at + size).every((w) => w === 0)).toBe(true);
+    }
+  });
+});
+
 describe('kmalloc', () => {
   it('hands out zeroed blocks on cache lines of their own, behind the roots', () => {
     const m = arena();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet check` in the table of commands. */
 import type { CheckOptions } from '../check.js';
-import { type AddCommand, integer } from './command.js';
+import { type AddCommand, integer, shard } from './command.js';
 
 export const addCheck: AddCommand = (cli, done) => {
   cli
@@ -17,6 +17,8 @@ export const addCheck: AddCommand = (cli, done) => {
     .option('--jobs <n>', 'threads (default: one for each CPU, if there is enough to do)', integer(1, 64))
     .option('--replay <string>', 'replay a counterexample from the string that was printed with it')
     .option('--trace <file>', 'write the counterexample as a sequence diagram (HTML)')
+    .option('--shard <i/n>', 'only every n-th test, from the i-th on', shard)
+    .option('--record <dir>', 'keep the verdict on each test in DIR, for softnet merge')
     .option('--mutants', 'put known bugs in, and see that the tests catch them', false)
     .addHelpText(
       'after',

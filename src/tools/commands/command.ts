@@ -22,3 +22,11 @@ export function integer(min: number, max: number): (text: string) => number {
 export function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
+
+/** A reader of i/n: part i of n, from 1 on. */
+export function shard(text: string): readonly [number, number] {
+  const found = /^(\d+)\/(\d+)$/.exec(text);
+  const [i, n] = [Number(found?.[1]), Number(found?.[2])];
+  if (i >= 1 && i <= n && n <= 1_000_000) return [i, n];
+  throw new InvalidArgumentError('Give i/n: part i of n, from 1 on.');
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Results of the parts of a campaign, kept as files: written by `--record`, read by `softnet merge`. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { OptionError } from '../errors.js';
+
+/** Of the files' form: another one is refused. */
+const FORMAT = 1;
+
+/** The result of one piece of a campaign. */
+export interface CampaignRecord {
+  readonly command: 'softnet torture' | 'softnet check';
+  /** What all pieces of a campaign have in common. */
+  readonly campaign: { readonly [name: string]: unknown };
+  /** All pieces by name: whoever merges tells which are missing. For torture the seeds, for check the tests. */
+  readonly pieces: readonly string[];
+  /** Which of them this is. */
+  readonly piece: string;
+  readonly verdict: 'SUCCESS' | 'FAILURE' | 'INCOMPLETE';
+  /** One line: counts, or what was wrong. */
+  readonly summary: string;
+  /** The command that repeats it. */
+  readonly repeat: string;
+  /** All that the command knows of it. */
+  readonly report: unknown;
+}
+
+/** Makes sure that records can be written. @throws OptionError */
+export function prepareRecords(dir: string): void {
+  try {
+    // Not with its parents: below /proc Node goes on trying for ever.
+    if (!existsSync(dir)) mkdirSync(dir);
+    const probe = join(dir, `.probe-${process.pid}`);
+    writeFileSync(probe, '');
+    renameSync(probe, join(dir, '.softnet'));
+  } catch (error) {
+    throw new OptionError('record', dir, `a folder that can be written to (${(error as Error).message})`);
+  }
+}
+
+/** Writes a record as a whole or not at all. */
+export function writeRecord(dir: string, r: CampaignRecord): void {
+  const name = `${r.command.split(' ')[1]}-${r.piece}.json`;
+  const part = join(dir, `.${name}.${process.pid}`);
+  writeFileSync(part, `${JSON.stringify({ format: FORMAT, ...r }, null, 1)}\n`);
+  renameSync(part, join(dir, name));
+}
+
+/** Reads every record of a folder. @throws OptionError for what cannot be read, or is none */
+export function readRecords(dir: string): CampaignRecord[] {
+  let names: string[];
+  try {
+    names = readdirSync(dir)
+      .filter((n) => /^(torture|check)-.*\.json$/.test(n))
+      .sort();
+  } catch (error) {
+    throw new OptionError('DIR', dir, `a folder of records (${(error as Error).message})`);
+  }
+  return names.map((name) => parseRecord(join(dir, name)));
+}
+
+function parseRecord(path: string): CampaignRecord {
+  let r: Partial<CampaignRecord> & { format?: unknown };
+  try {
+    r = JSON.parse(readFileSync(path, 'utf8')) as typeof r;
+  } catch (error) {
+    throw new OptionError('record', path, `what --record wrote (${(error as Error).message})`);
+  }
+  const known =
+    r !== null &&
+    typeof r === 'object' &&
+    r.format === FORMAT &&
+    typeof r.command === 'string' &&
+    typeof r.piece === 'string' &&
+    typeof r.campaign === 'object' &&
+    Array.isArray(r.pieces) &&
+    typeof r.summary === 'string' &&
+    typeof r.repeat === 'string' &&
+    ['SUCCESS', 'FAILURE', 'INCOMPLETE'].includes(r.verdict ?? '');
+  if (!known) throw new OptionError('record', path, `a record of format ${FORMAT}, as --record writes it`);
+  return r as CampaignRecord;
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** `softnet torture` and `softnet merge`, as a user runs them. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { applyEdits } from '../../dist/check/edits.js';
+import { MUTANTS } from '../../dist/litmus/mutants/index.js';
+import { runCli, startCli } from '../helpers/cli.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const SMALL = [
+  'torture',
+  '--duration',
+  '2s',
+  '--stutter',
+  '1',
+  '--devices',
+  '2',
+  '--threads',
+  '2',
+  '--cpus',
+  '2',
+];
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'softnet-torture-test-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('softnet torture', () => {
+  it('runs two seeds: parameters in the first and the last line, SUCCESS', async () => {
+    const r = await runCli([...SMALL, '--seed', '11', '--seeds', '2']);
+    const lines = r.stdout.trim().split('\n');
+    expect(r.stdout).not.toContain('!!!');
+    expect(r.stderr).toBe('');
+    expect(r.code).toBe(0);
+    const parameters =
+      /^softnet torture: duration=2s seed=11 seeds=2 shard=1\/1 profile=default faults=none /;
+    expect(lines[0]).toMatch(parameters);
+    expect(lines.at(-1)).toMatch(parameters);
+    expect(lines.at(-1)).toMatch(/: SUCCESS$/);
+    for (const seed of [11, 12]) {
+      const line = lines.find((l) => l.startsWith(`seed ${seed}: `)) ?? '';
+      const [, operations, rests] = /: (\d+) operations .* (\d+) rests/.exec(line) ?? [];
+      expect(Number(operations)).toBeGreaterThan(10);
+      expect(Number(rests)).toBeGreaterThanOrEqual(1);
+      expect(line).toMatch(/: SUCCESS$/);
+    }
+  });
+
+  it('survives faults, and goes on with another machine when one was ended', async () => {
+    const faults = 'kthread-fail=5,app-death=1,sigstop=1,gc=2,irq-late=5,irq-repeat=5,client-vanish=5';
+    const r = await runCli([...SMALL, '--seed', '3', '--duration', '4s', '--faults', faults, '--json']);
+    expect(r.stderr).toBe('');
+    expect(r.code).toBe(0);
+    const doc = JSON.parse(r.stdout) as {
+      parameters: { faults: string };
+      runs: { verdict: string; counts: { machines: number; faults: { [name: string]: number } } }[];
+    };
+    expect(doc.parameters.faults).toContain('kthread-fail=5');
+    const [{ verdict, counts }] = doc.runs;
+    expect(verdict).toBe('SUCCESS');
+    expect(counts.faults['irq-repeat'] + counts.faults['irq-late']).toBeGreaterThan(0);
+    // The last of several machines lives to the end.
+    expect(counts.machines).toBeGreaterThanOrEqual(1);
+    expect(counts.faults['app-death'] ?? 0).toBeGreaterThanOrEqual(counts.machines - 1);
+  });
+
+  it.each([
+    [['--duration', '0s'], /duration/],
+    [['--duration', 'soon'], /duration/],
+    [['--seed', '-1'], /seed/],
+    [['--shard', '0/2'], /shard/],
+    [['--shard', '3/2'], /shard/],
+    [['--profile', 'mild'], /profile/],
+    [['--faults', 'rain'], /rain.*kthread-fail/],
+    [['--faults', 'gc=often'], /gc=often/],
+    [['--stutter', '-1'], /stutter/],
+    [['--threads', '0'], /threads/],
+    [['--record', '/proc/nowhere'], /\/proc\/nowhere.*folder/],
+    [['--record', fileURLToPath(import.meta.url)], /torture\.test\.ts.*folder/],
+  ])('refuses %j with one line and exit code 2', async (args, why) => {
+    const r = await runCli(['torture', ...args]);
+    expect(r.code).toBe(2);
+    expect(r.stderr.split('\n')[0]).toMatch(why);
+    expect(r.stdout).toBe('');
+  });
+
+  it('ends with a verdict on Ctrl-C', async () => {
+    const { child, done } = startCli([...SMALL, '--duration', '1h', '--stat_interval', '1']);
+    await new Promise<void>((resolve) => {
+      let text = '';
+      child.stdout?.on('data', (d: Buffer) => {
+        text += d.toString();
+        // It has done something, and is in the middle of it.
+        if (/s: [1-9]\d* operations/.test(text)) resolve();
+      });
+    });
+    child.kill('SIGINT');
+    const r = await done;
+    expect(r.stdout.trim().split('\n').at(-1)).toMatch(
+      /^softnet torture: duration=1h .*: interrupted, .*: SUCCESS$/,
+    );
+    expect(r.code).toBe(130);
+  });
+
+  it('finds a bug that Linux has had, and says what, where, and how to see it again', () => {
+    const mutant = MUTANTS.find((m) => m.name === 'sched-as-ownership');
+    const copy = join(folder, 'mutant');
+    cpSync(join(ROOT, 'dist'), join(copy, 'dist'), { recursive: true });
+    cpSync(join(ROOT, 'package.json'), join(copy, 'package.json'));
+    symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+    for (const { file } of mutant?.edits ?? []) {
+      const path = join(copy, 'dist', file);
+      writeFileSync(path, applyEdits(path, readFileSync(path, 'utf8'), mutant?.edits ?? []));
+    }
+    const args = [
+      'torture',
+      '--seed',
+      '1',
+      '--duration',
+      '2m',
+      '--profile',
+      'modes',
+      '--stutter',
+      '2',
+      '--stall',
+      '8',
+    ];
+    const r = spawnSync(process.execPath, [join(copy, 'dist/cli.js'), ...args], { encoding: 'utf8' });
+    expect(r.status).toBe(1);
+    expect(r.stdout).toMatch(/^!!! seed 1: \S/m);
+    expect(r.stdout).toMatch(/^!!! .*napi \d+ id \d+: 0x[0-9a-f]+ = .*LISTED \(bit 4\)/m);
+    expect(r.stdout).toMatch(/^!!! +#\d+ control\d: \S/m);
+    expect(r.stdout).toMatch(/^!!! repeat: softnet torture --duration 2m --seed 1 --profile modes /m);
+    expect(r.stdout.trim().split('\n').at(-1)).toMatch(/: FAILURE$/);
+  });
+});
+
+describe('softnet merge', () => {
+  it('makes one verdict of two parts, and misses the one that is not there', async () => {
+    const dirs = ['a', 'b'].map((d) => join(folder, d));
+    const campaign = [...SMALL, '--duration', '1s', '--seed', '21', '--seeds', '2'];
+    const parts = [];
+    for (const [i, dir] of dirs.entries()) {
+      parts.push(await runCli([...campaign, '--shard', `${i + 1}/2`, '--record', dir]));
+    }
+    expect(parts.map((p) => p.code)).toEqual([0, 0]);
+    expect(dirs.map((d) => readdirSync(d).filter((f) => f.endsWith('.json')))).toEqual([
+      ['torture-21.json'],
+      ['torture-22.json'],
+    ]);
+    const both = await runCli(['merge', ...dirs]);
+    expect(both.stdout).toMatch(/^21 +SUCCESS/m);
+    expect(both.stdout).toMatch(/: 2 of 2 seeds: SUCCESS\n$/);
+    expect(both.code).toBe(0);
+    const one = await runCli(['merge', dirs[0]]);
+    expect(one.stdout).toMatch(/^!!! no result of seed 22$/m);
+    expect(one.stdout).toMatch(/: 1 of 2 seeds: FAILURE\n$/);
+    expect(one.code).toBe(1);
+  });
+
+  it('does the same for litmus tests', async () => {
+    const dir = join(folder, 'check');
+    const tests = ['kmalloc-kfree', 'ring-length', 'ring-single-producer'];
+    for (const part of ['1/2', '2/2']) {
+      const r = await runCli(['check', ...tests, '--shard', part, '--record', dir]);
+      expect(r.code).toBe(0);
+    }
+    const both = await runCli(['merge', dir]);
+    expect(both.stdout).toMatch(/^kmalloc-kfree +SUCCESS +\d+ states, holds$/m);
+    expect(both.stdout).toMatch(/: 3 of 3 tests: SUCCESS\n$/);
+    expect(both.code).toBe(0);
+  });
+
+  it('refuses what is no record', async () => {
+    const bad = join(folder, 'bad');
+    cpSync(join(ROOT, 'docs'), bad, { recursive: true });
+    expect((await runCli(['merge', bad])).code).toBe(2);
+    writeFileSync(join(bad, 'torture-1.json'), '{"format": 1}\n');
+    const r = await runCli(['merge', bad]);
+    expect(r.code).toBe(2);
+    expect(r.stderr).toMatch(/torture-1\.json/);
+    expect((await runCli(['merge', join(folder, 'nowhere')])).code).toBe(2);
+  });
+});
