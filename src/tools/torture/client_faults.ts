@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A control server, and clients that go away in the middle of a request: nobody else may notice. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Machine } from '../../index.js';
+import { packTrace } from '../../trace.js';
 import { LIMITS } from '../../uapi/server/backend.js';
 import { ControlServer } from '../../uapi/server/control_server.js';
 import { type Claim, claimSocket } from '../../uapi/server/socket_claim.js';
+import { topAnswer } from '../top/answer.js';
 import { TortureFailure } from './operations.js';
 import type { Context } from './world.js';
 
@@ -37,6 +40,8 @@ export class ClientFaults {
     const backend = {
       uapi: machine.uapi.bind(machine),
       threads: () => [],
+      top: () => topAnswer(machine),
+      trace: async (seconds: number) => packTrace(await machine.trace(seconds)),
       about: () => ({ softnet: 'a machine under torture' }),
     };
     const server = new ControlServer(backend, LIMITS);
