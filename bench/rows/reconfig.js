@@ -14,7 +14,7 @@
 import { boot } from '../../dist/index.js';
 import { MM_AT, MM_STRUCT } from '../../dist/mm/slab.js';
 import { CACHE_LINE_WORDS } from '../../dist/mm/struct.js';
-import { ReconfigRig } from '../../dist/tools/reconfig_run.js';
+import { ReconfigRig } from '../../dist/tools/reconfig/run.js';
 import { BenchWorker } from '../lib/bench_worker.js';
 import { check, figure, mustBe } from '../lib/check.js';
 import { interleave, ratio } from '../lib/interleave.js';

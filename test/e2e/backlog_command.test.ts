@@ -7,7 +7,7 @@ import { Toeplitz } from '../../dist/drivers/net/toeplitz.js';
 import { dissect } from '../../dist/net/core/flow_dissector.js';
 import { FlowKeys } from '../../dist/net/core/headers/flow_keys.js';
 import { FLOW_DST_IP, flowSrcIp } from '../../dist/threads/generator_flow.js';
-import type { TrialReport } from '../../dist/tools/backlog.js';
+import type { TrialReport } from '../../dist/tools/backlog/backlog.js';
 import { portsForCpu } from '../../dist/tools/flow_ports.js';
 import { CLI, runCli } from '../helpers/cli.js';
 

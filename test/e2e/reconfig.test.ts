@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet reconfig`: what becomes of threads and frames when channels and link change under traffic. */
 import { describe, expect, it } from 'vitest';
-import type { RunReport } from '../../dist/tools/reconfig_run.js';
+import type { RunReport } from '../../dist/tools/reconfig/run.js';
 import { runCli } from '../helpers/cli.js';
 
 const COMMON = ['reconfig', '--cycles', '10', '--seed', '3'];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Trials of `softnet rr` that were never run. */
-import type { Cell } from '../../dist/tools/rr_plan.js';
-import type { Trial } from '../../dist/tools/rr_summary.js';
+import type { Cell } from '../../dist/tools/rr/plan.js';
+import type { Trial } from '../../dist/tools/rr/summary.js';
 
 /** One packet a millisecond, with these latencies, on a host that was at rest. */
 export function trial(cell: Cell, latencies: number[], o: Partial<Trial> = {}): Trial {

@@ -3,10 +3,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CallTimes } from '../../dist/threads/rr_shared.js';
-import { hgrmText } from '../../dist/tools/rr_hgrm.js';
-import { intervalsOf, intervalText } from '../../dist/tools/rr_intervals.js';
-import { log2HistogramText } from '../../dist/tools/rr_log2_histogram.js';
-import { asXskRrPrints, percentile, percentilesOf, pooled } from '../../dist/tools/rr_percentiles.js';
+import { hgrmText } from '../../dist/tools/rr/hgrm.js';
+import { intervalsOf, intervalText } from '../../dist/tools/rr/intervals.js';
+import { log2HistogramText } from '../../dist/tools/rr/log2_histogram.js';
+import { asXskRrPrints, percentile, percentilesOf, pooled } from '../../dist/tools/rr/percentiles.js';
 
 const upTo = (n: number): Float64Array => Float64Array.from({ length: n }, (_, i) => i + 1);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What `softnet rr` reports of the trials of a row, and how it looks. */
 import { describe, expect, it } from 'vitest';
-import { cellKey, cellsOf, MODES } from '../../dist/tools/rr_plan.js';
-import { rowReport } from '../../dist/tools/rr_report.js';
+import { cellKey, cellsOf, MODES } from '../../dist/tools/rr/plan.js';
+import { rowReport } from '../../dist/tools/rr/report.js';
 import {
   costTable,
   equalCoresTable,
@@ -10,7 +10,7 @@ import {
   ratioTable,
   unchargedTable,
   xskRrTable,
-} from '../../dist/tools/rr_table.js';
+} from '../../dist/tools/rr/table.js';
 import { trial } from '../helpers/rr_trials.js';
 
 const ROW = { periodUs: 31.25, delayUs: 30 };

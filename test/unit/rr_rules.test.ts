@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The rules of `softnet rr`: which cells there are, which trials count, what a report says. */
 import { describe, expect, it } from 'vitest';
-import type { Cost, ThreadCost } from '../../dist/tools/rr_cost.js';
-import { costBetween, total } from '../../dist/tools/rr_cost.js';
-import { disturbance } from '../../dist/tools/rr_disturbed.js';
-import { type RrArguments, rrOptions } from '../../dist/tools/rr_options.js';
-import { coresOf } from '../../dist/tools/rr_pin.js';
+import type { Cost, ThreadCost } from '../../dist/tools/rr/cost.js';
+import { costBetween, total } from '../../dist/tools/rr/cost.js';
+import { disturbance } from '../../dist/tools/rr/disturbed.js';
+import { type RrArguments, rrOptions } from '../../dist/tools/rr/options.js';
+import { coresOf } from '../../dist/tools/rr/pin.js';
 import {
   type Cell,
   cellKey,
@@ -15,10 +15,10 @@ import {
   rowTitle,
   SEED_ROWS,
   utilisation,
-} from '../../dist/tools/rr_plan.js';
-import { rowTrials } from '../../dist/tools/rr_rows.js';
-import { summaryOf, type Trial } from '../../dist/tools/rr_summary.js';
-import { syscallCost } from '../../dist/tools/rr_syscall_cost.js';
+} from '../../dist/tools/rr/plan.js';
+import { rowTrials } from '../../dist/tools/rr/rows.js';
+import { summaryOf, type Trial } from '../../dist/tools/rr/summary.js';
+import { syscallCost } from '../../dist/tools/rr/syscall_cost.js';
 import { trial } from '../helpers/rr_trials.js';
 
 const ROW = { periodUs: 31.25, delayUs: 30 };

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What `softnet stream` makes of its measurements: fairness, which trial counts, what the rows and the curve say. */
 import { describe, expect, it } from 'vitest';
-import { type CellReport, jainOf } from '../../dist/tools/stream_cell.js';
-import { curveSummary } from '../../dist/tools/stream_curve.js';
-import { availablePart, isDisturbed, pickTrial } from '../../dist/tools/stream_host.js';
-import { rcvbufOf, SEED_ROWS, topologyOf } from '../../dist/tools/stream_plan.js';
-import type { RowReport } from '../../dist/tools/stream_rows.js';
-import { summariesOf } from '../../dist/tools/stream_summary.js';
-import { curvePlot, streamTable } from '../../dist/tools/stream_table.js';
+import { type CellReport, jainOf } from '../../dist/tools/stream/cell.js';
+import { curveSummary } from '../../dist/tools/stream/curve.js';
+import { availablePart, isDisturbed, pickTrial } from '../../dist/tools/stream/host.js';
+import { rcvbufOf, SEED_ROWS, topologyOf } from '../../dist/tools/stream/plan.js';
+import type { RowReport } from '../../dist/tools/stream/rows.js';
+import { summariesOf } from '../../dist/tools/stream/summary.js';
+import { curvePlot, streamTable } from '../../dist/tools/stream/table.js';
 
 function cell(kpps: number, delta: number | null, available = 1): CellReport & { delta_pct: number | null } {
   return { kpps, delta_pct: delta, core_available: available } as CellReport & { delta_pct: number | null };

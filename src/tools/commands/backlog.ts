@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet backlog` in the table of commands. */
 import { InvalidArgumentError, Option } from 'commander';
-import type { BacklogOptions } from '../backlog.js';
-import type { Case, Mode } from '../backlog_run.js';
+import type { BacklogOptions } from '../backlog/backlog.js';
+import type { Case, Mode } from '../backlog/run.js';
 import { type AddCommand, integer } from './command.js';
 
 const CASES: readonly Case[] = ['nic', 'loopback', 'few'];
@@ -80,7 +80,7 @@ export const addBacklog: AddCommand = (cli, done) => {
         '\n\nExample:\n  softnet backlog --cases loopback --sizes 64,512,1472 --trials 5',
     )
     .action(async (o: BacklogOptions) => {
-      const { backlog } = await import('../backlog.js');
+      const { backlog } = await import('../backlog/backlog.js');
       done(await backlog(o));
     });
 };

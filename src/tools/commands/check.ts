@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet check` in the table of commands. */
-import type { CheckOptions } from '../check.js';
+import type { CheckOptions } from '../check/check.js';
 import { type AddCommand, integer, shard } from './command.js';
 
 export const addCheck: AddCommand = (cli, done) => {
@@ -26,7 +26,7 @@ export const addCheck: AddCommand = (cli, done) => {
     )
     .action(async (names: string[], o: CheckOptions) => {
       // The parser and what goes with it are loaded for this command alone.
-      const { checkCommand } = await import('../check.js');
+      const { checkCommand } = await import('../check/check.js');
       done(await checkCommand(names, o));
     });
 };

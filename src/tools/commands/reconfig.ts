@@ -2,8 +2,8 @@
 /** `softnet reconfig` in the table of commands. */
 import { InvalidArgumentError } from 'commander';
 import { OptionError } from '../../errors.js';
-import type { ReconfigOptions } from '../reconfig.js';
-import type { Persist, Personality } from '../reconfig_run.js';
+import type { ReconfigOptions } from '../reconfig/reconfig.js';
+import type { Persist, Personality } from '../reconfig/run.js';
 import { parseDevice } from '../up_options.js';
 import { type AddCommand, integer } from './command.js';
 
@@ -63,7 +63,7 @@ export const addReconfig: AddCommand = (cli, done) => {
         '\n\nExample:\n  softnet reconfig --cycles 1000 --personality config=persistent,reconfig=safe-switch',
     )
     .action(async (o: ReconfigOptions) => {
-      const { reconfig } = await import('../reconfig.js');
+      const { reconfig } = await import('../reconfig/reconfig.js');
       done(await reconfig(o));
     });
 };

@@ -2,8 +2,8 @@
 /** `softnet replay` in the table of commands. */
 import { InvalidArgumentError, Option } from 'commander';
 import type { Pace } from '../../threads/feeds.js';
-import type { ReplayOptions } from '../replay.js';
-import type { Mode } from '../replay_run.js';
+import type { ReplayOptions } from '../replay/replay.js';
+import type { Mode } from '../replay/run.js';
 import { type AddCommand, integer } from './command.js';
 
 function modes(text: string): Mode[] {
@@ -47,7 +47,7 @@ export const addReplay: AddCommand = (cli, done) => {
     .option('--json', 'print one JSON document', false)
     .addHelpText('after', '\nExample:\n  softnet replay trace.pcapng --queues 4 --pace 50000 --json')
     .action(async (file: string | undefined, o: ReplayOptions) => {
-      const { replay } = await import('../replay.js');
+      const { replay } = await import('../replay/replay.js');
       done(await replay(file, o));
     });
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet rr` in the table of commands. */
 import { InvalidArgumentError, Option } from 'commander';
-import { type RrArguments, rrOptions } from '../rr_options.js';
-import { MODES, type Mode, type Row, SEED_ROWS } from '../rr_plan.js';
+import { type RrArguments, rrOptions } from '../rr/options.js';
+import { MODES, type Mode, type Row, SEED_ROWS } from '../rr/plan.js';
 import { type AddCommand, integer } from './command.js';
 
 /** A reader of numbers within bounds; `what` they are, for the message. */
@@ -114,7 +114,7 @@ export const addRr: AddCommand = (cli, done) => {
     )
     .action(async (a: Omit<RrArguments, 'noKick'> & { kick: boolean }) => {
       const o = rrOptions({ ...a, noKick: a.kick === false });
-      const { rr } = await import('../rr.js');
+      const { rr } = await import('../rr/rr.js');
       done(await rr(o));
     });
 };

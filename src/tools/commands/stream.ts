@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet stream` in the table of commands. */
 import { InvalidArgumentError, Option } from 'commander';
-import type { StreamOptions } from '../stream.js';
-import { type Row, SEED_ROWS, SETTINGS, type Setting } from '../stream_plan.js';
+import { type Row, SEED_ROWS, SETTINGS, type Setting } from '../stream/plan.js';
+import type { StreamOptions } from '../stream/stream.js';
 import { type AddCommand, integer } from './command.js';
 
 const MAX_SIZE = 65_507;
@@ -92,7 +92,7 @@ export const addStream: AddCommand = (cli, done) => {
         '\n  softnet stream --rows none --curve --json',
     )
     .action(async (a: Arguments) => {
-      const { stream } = await import('../stream.js');
+      const { stream } = await import('../stream/stream.js');
       const seconds = a.seconds ?? (a.quick ? 0.3 : 1);
       const trials = a.trials ?? (a.quick ? 1 : 3);
       done(await stream({ ...a, seconds, trials }));

@@ -2,7 +2,7 @@
 /** Moves threads of the machine about the cores of the host, with the host's own tool (rcutorture: shuffle_interval). */
 import { execFile } from 'node:child_process';
 import { readSchedAttributes } from '../../threads/os_sched.js';
-import { coresOf } from '../rr_pin.js';
+import { coresOf } from '../rr/pin.js';
 import type { Context } from './world.js';
 
 /** Threads that are moved at a time: each costs the host a process. */

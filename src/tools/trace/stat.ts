@@ -9,7 +9,7 @@ import {
   TP_SOFTIRQ_EXIT,
 } from '../../kernel/trace.js';
 import type { Trace } from '../../trace.js';
-import { log2HistogramText } from '../rr_log2_histogram.js';
+import { log2HistogramText } from '../rr/log2_histogram.js';
 
 /** Counts by the place of a value's highest bit. */
 export type Log2 = number[];
