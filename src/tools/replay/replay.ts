@@ -10,7 +10,9 @@ import { type Mode, type RunReport, replayRun } from './run.js';
 import { replayTable } from './table.js';
 
 /** The capture that comes with the package. */
-export const BUNDLED_CAPTURE = fileURLToPath(new URL('../../../test/fixtures/mixed.pcap.gz', import.meta.url));
+export const BUNDLED_CAPTURE = fileURLToPath(
+  new URL('../../../test/fixtures/mixed.pcap.gz', import.meta.url),
+);
 
 export interface ReplayOptions {
   readonly mode: readonly Mode[];
