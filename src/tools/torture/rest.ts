@@ -112,8 +112,9 @@ export class Rest {
       await socket.released();
     });
     const errors = await configErrors(world);
-    if (errors.length > 0)
-      throw new TortureFailure('the configuration is not what the operations imply', errors);
+    if (errors.length > 0) {
+      throw new TortureFailure(`the configuration is not what the operations imply: ${errors[0]}`, errors);
+    }
     this.count++;
   }
 
