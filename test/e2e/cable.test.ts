@@ -239,7 +239,10 @@ describe('under traffic', () => {
     await flood(3);
     await some();
     await machine.shutdown();
-    expect((await Promise.all(floods.map((f) => f.result))).every((n) => n > 0)).toBe(true);
-    expect((await sink.result).frames).toBeGreaterThan(200);
+    // One of them may not have begun to send.
+    const sent = (await Promise.all(floods.map((f) => f.result))).reduce((a, b) => a + b, 0);
+    const { frames } = await sink.result;
+    expect(frames).toBeGreaterThan(200);
+    expect(sent).toBeGreaterThanOrEqual(frames);
   });
 });
