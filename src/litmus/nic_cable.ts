@@ -14,8 +14,10 @@ import { SimNicDriver, simNicInterrupt, simNicPoll } from '../drivers/net/sim_ni
 import { simNicOpen, simNicOps, simNicProbe, simNicStop } from '../drivers/net/sim_nic_main.js';
 import { nicTransmit } from '../drivers/net/sim_nic_tx.js';
 import { IRQ_DESC, raiseIrq } from '../kernel/irq.js';
-import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../kernel/rcu.js';
-import { cpuIdleLoop, doSoftirq, NET_RX_SOFTIRQ } from '../kernel/softirq.js';
+import { rcuQuiescentState, rcuReadLock, rcuReadUnlock, synchronizeRcu } from '../kernel/rcu.js';
+import { schedule } from '../kernel/sched.js';
+import { doSoftirq, NET_RX_SOFTIRQ } from '../kernel/softirq.js';
+import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
 import { kmalloc } from '../mm/slab.js';
 import { netdevSetChannels } from '../net/core/dev.js';
@@ -129,10 +131,17 @@ function sender(which: 'A' | 'B', count: number): (arena: Arena, s: CableSetup) 
   };
 }
 
+/** CPU 0's own thread: softirqs alone, so that what it looks at for other reasons makes no interleavings of its own. */
 function idleCpu(arena: Arena, s: CableSetup): void {
   const { cur } = driverFor(arena, s.cpu).net;
   rcuReadLock(cur);
-  cpuIdleLoop(cur);
+  for (;;) {
+    setCurrentState(cur.task, TASK_INTERRUPTIBLE);
+    if (Atomics.load(arena.m, cur.cpu.softirqPending) === 0) schedule(cur);
+    setCurrentState(cur.task, TASK_RUNNING);
+    doSoftirq(cur);
+    rcuQuiescentState(cur);
+  }
 }
 
 /** Frames that went all the way up (there is no socket for them), and those that ended at the wire. */

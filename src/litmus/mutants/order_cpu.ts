@@ -101,7 +101,7 @@ export const ORDER_CPU_MUTANTS: readonly Mutant[] = Object.freeze([
         file: SOFTIRQ,
         find: 'const was = Atomics.or(m, cpu.softirqPending, 1 << nr); // Q1',
         replace: [
-          'if (m[cpu.at + CPU.task] !== cur.task.at) tryToWakeUp(cur, m[cpu.at + CPU.task]);',
+          'if (m[cpu.at + CPU.task] !== cur.task.at) tryToWakeUp(cur, cpuTask(cpu));',
           '    const was = Atomics.or(m, cpu.softirqPending, 1 << nr) | -1;',
         ].join('\n'),
       },
@@ -164,10 +164,9 @@ export const ORDER_CPU_MUTANTS: readonly Mutant[] = Object.freeze([
       {
         file: HRTIMER,
         find: 'm[timer + HRTIMER.expiresUs] = expires;',
-        replace: [
-          'm[timer + HRTIMER.expiresUs] = expires;',
-          '    tryToWakeUp(cur, m[cpu.at + CPU.task]);',
-        ].join('\n'),
+        replace: ['m[timer + HRTIMER.expiresUs] = expires;', '    tryToWakeUp(cur, cpuTask(cpu));'].join(
+          '\n',
+        ),
       },
       { file: HRTIMER, find: 'if (first && t !== cur.task.at)', replace: 'if (first && t < 0)' },
     ],
