@@ -112,12 +112,7 @@ export async function xskLives(c: Context): Promise<void> {
       ...busy,
     } as const;
     const what = `${slot.label} AF_XDP ${JSON.stringify(o)} open`;
-    const { model } = slot;
-    // Its instance is disabled and enabled: it looks for its thread then, which may be refused.
-    const opening = world.faulty();
-    const opened = await ops.run(name, 'xsk', what, () => machine.openXsk(device, o), opening.allowed);
-    if (opening.wasHit()) model.forgetModes(opened);
-    const xsk = opened.value;
+    const xsk = (await ops.run(name, 'xsk', what, () => machine.openXsk(device, o))).value;
     if (xsk === null) continue;
     accounts.xsks.add(xsk);
     const shared = world.newApp('xsk');
@@ -134,9 +129,7 @@ export async function xskLives(c: Context): Promise<void> {
       xsks: [xsk],
     });
     await gate.pause(random.between(10, 300));
-    const closing = world.faulty();
-    const closed = await ops.run(name, 'xsk', `${slot.label} AF_XDP close`, () => xsk.close());
-    if (closing.wasHit()) model.forgetModes(closed);
+    await ops.run(name, 'xsk', `${slot.label} AF_XDP close`, () => xsk.close());
     await ops.run(name, 'app', `app/${shared.name} ends`, () => running.result);
     accounts.close(xsk, xsk.statistics.delivered);
     world.apps.delete(shared.name);
