@@ -600,8 +600,9 @@ export class Machine {
     this.tracing.start();
     try {
       await this.orDied(new Promise((resolve) => setTimeout(resolve, seconds * 1e3)));
-    } finally {
-      if (this.failure !== null) this.tracing.stop();
+    } catch (error) {
+      this.tracing.stop();
+      throw error;
     }
     return this.tracing.stop();
   }

@@ -97,7 +97,8 @@ export function cpuTaskLoop(cur: Current, tasks: CpuTasks): void {
     } else if (tasks.ended()) {
       break;
     } else {
-      interrupted = cpuIdle(cur);
+      cpuIdle(cur);
+      interrupted = true;
     }
     rcuQuiescentState(cur);
   }

@@ -30,7 +30,6 @@
  *   H5 starter: holds the base’s timerLock, then loads its CPU’s online     pairs with  H6
  *   H6 hotplug: online = 0 (cpu_hotplug.ts), then moves the list under timerLock   pairs with  H5
  */
-
 import { line, struct, word } from '../mm/struct.js';
 import { type Cpu, cpuTask, onlineInstead } from './cpu.js';
 import type { Current } from './current.js';

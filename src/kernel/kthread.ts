@@ -29,7 +29,6 @@
  *   K9 holder of a reference: last access, then sub of usage     pairs with  K10
  *   K10 last holder: sub of usage, then kfree                    pairs with  K9
  */
-
 import { writeName } from '../mm/arena.js';
 import { kfree, kmalloc } from '../mm/slab.js';
 import { complete } from './completion.js';

@@ -23,7 +23,6 @@
  *   Q4 CPU thread: store its sleeping state, then load ksoftirqdActive       pairs with  Q5
  *   Q5 ksoftirqd, to park or stop: ksoftirqdActive off, then wakes the CPU's thread   pairs with  Q4
  */
-
 import { condResched, localBhDisable, localBhEnable } from './bh.js';
 import { complete } from './completion.js';
 import { CPU, type Cpu, cpuOnline, cpuTask } from './cpu.js';
@@ -152,7 +151,8 @@ export function cpuIdleLoop(cur: Current): number {
       interrupted = hrtimerRunQueues(cur) === 0;
       continue;
     }
-    interrupted = cpuIdle(cur);
+    cpuIdle(cur);
+    interrupted = true;
   }
   setCurrentState(task, TASK_RUNNING);
   return 0;
@@ -169,15 +169,14 @@ export function cpuRunsSoftirq(cur: Current, interrupted: boolean): boolean {
 }
 
 /**
- * Runs the timers that are due; if there are none, sleeps until one is, or until it is woken. The sleeping state is set.
- * @returns true: an interrupt came
+ * Runs the timers that are due; if there are none, sleeps until one is, or until it is woken: an interrupt has come then. The
+ * sleeping state is set.
  */
-export function cpuIdle(cur: Current): boolean {
+export function cpuIdle(cur: Current): void {
   const nextUs = hrtimerRunQueues(cur);
   if (nextUs < 0) schedule(cur);
   // As promised: whatever holds this thread up before it sleeps does not make the sleep end later.
   else if (nextUs > 0) scheduleUntil(cur, cur.m[cur.cpu.timerLook]);
-  return true;
 }
 
 /** ksoftirqd/N: a per-CPU thread which runs when the limits were reached. */

@@ -5,7 +5,6 @@
  * User code runs in an extended quiescent state of RCU: it may take as long as it likes. Buffers belong to the
  * application from `recv` until the next `recv` (or `free`), then they go back to the pools they came from.
  */
-
 import { checkGivenInt, SoftnetError } from '../errors.js';
 import { onlineInstead } from '../kernel/cpu.js';
 import { cpuRelax } from '../kernel/cpu_relax.js';

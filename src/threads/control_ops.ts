@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Control operations as plain data: what the main thread asks a control worker to carry out. */
-
 import type { TimedParams } from '../drivers/net/sim_nic_timed_make.js';
 import type { BusyPollOptions } from '../net/core/sock_busy.js';
 import type { XskSizes } from '../net/xdp/xsk.js';

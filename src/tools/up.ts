@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet up`: a machine that runs until it is told to end, under control through a Unix socket. */
-
 import { checkCapture } from '../drivers/net/capture/open_capture.js';
 import { OptionError, SoftnetError } from '../errors.js';
 import { boot } from '../index.js';

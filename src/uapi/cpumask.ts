@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Sets of CPUs as text: hexadecimal masks and lists (Linux: bitmap_parse, %*pb and %*pbl). */
-
 import { cpuOnline } from '../kernel/cpu.js';
 import type { Current } from '../kernel/current.js';
 import { EINVAL, EOVERFLOW } from '../kernel/errno.js';

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The generic netlink family `netdev`: devices, queues, NAPI instances (Linux: net/core/netdev-genl.c). */
-
 import { NIC_QUEUE } from '../drivers/net/sim_nic.js';
 import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, ERANGE } from '../kernel/errno.js';
 import { NAPI } from '../net/core/napi.js';

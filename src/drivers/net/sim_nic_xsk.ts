@@ -7,7 +7,6 @@
  * What the frames are for is decided by `steerPort`, in place of an XDP program: the socket's go into its rx ring, the
  * others are copied into buffers of the queue's page pool and go up the stack.
  */
-
 import { cpuRelax } from '../../kernel/cpu_relax.js';
 import type { Current } from '../../kernel/current.js';
 import { ENETDOWN, ENXIO } from '../../kernel/errno.js';

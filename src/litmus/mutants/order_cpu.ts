@@ -193,8 +193,8 @@ export const ORDER_CPU_MUTANTS: readonly Mutant[] = Object.freeze([
       },
       {
         file: SOFTIRQ,
-        find: 'interrupted = cpuIdle(cur);',
-        replace: 'interrupted = cpuIdle(cur, nextUs);',
+        find: 'cpuIdle(cur);\n        interrupted = true;',
+        replace: 'cpuIdle(cur, nextUs);\n        interrupted = true;',
       },
     ],
     test: 'hrtimer-idle-cpu',

@@ -134,8 +134,9 @@ export const STAND_IN_MUTANTS: readonly Mutant[] = Object.freeze([
       { file: STAND_IN, find: 'setCurrentState(task, TASK_INTERRUPTIBLE); // Q2 of softirq.ts', replace: '' },
       {
         file: STAND_IN,
-        find: 'interrupted = cpuIdle(cur);',
-        replace: 'setCurrentState(task, TASK_INTERRUPTIBLE);\n            interrupted = cpuIdle(cur);',
+        find: 'cpuIdle(cur);\n            interrupted = true;',
+        replace:
+          'setCurrentState(task, TASK_INTERRUPTIBLE);\n            cpuIdle(cur);\n            interrupted = true;',
       },
     ],
     test: 'cpu-tasks-raise-leave',

@@ -5,7 +5,6 @@
  * Whether a test notices is decided by states alone, so it is the same on a machine that has other things to do: time
  * only ends what does not end by itself.
  */
-
 import {
   CheckUsageError,
   type Limits,

@@ -33,7 +33,6 @@
  *   R8 toggle: or of THREADED after backlogTask is stored (backlog_threads.ts)    pairs with  R9
  *   R9 scheduler: load of THREADED, then of backlogTask         pairs with  R8
  */
-
 import { irqLockCpu, irqUnlockCpu } from '../../kernel/bh.js';
 import { type Cpu, cpuOnline } from '../../kernel/cpu.js';
 import type { Current } from '../../kernel/current.js';

@@ -11,7 +11,6 @@
  * Invariants: at most MAX_GRO_SKBS chains in a bucket; bit i of groBitmask is set exactly if bucket i holds some; a
  * frame of a held flow that cannot join the chain goes up behind it, never before it.
  */
-
 import { flushBacklogs } from './backlog_queue.js';
 import {
   GRO_APPEND,

@@ -14,7 +14,6 @@
  *   N9 disable: or of DISABLE, then CAS from neither SCHED nor NPSVC to both   pairs with  N1, N2
  *   N10 enable: one CAS clears SCHED and NPSVC and sets THREADED, THREADED_BUSY_POLL  pairs with  N1
  */
-
 import { EBUSY, EINVAL, ENOMEM } from '../../kernel/errno.js';
 import { hrtimerCancel, hrtimerSetup } from '../../kernel/hrtimer.js';
 import { synchronizeRcu } from '../../kernel/rcu.js';

@@ -21,7 +21,6 @@
  *   N14 busy thread: load of `state` in each turn   pairs with  N9 (napi_control.ts), the CAS of napiStopKthread
  *   N8 net_rx_action: store inNetRxAction = 0, then look at the poll list under irqLock  pairs with  N7 (poll_list.ts)
  */
-
 import { condResched, irqLockCpu, irqUnlockCpu, localBhDisable, localBhEnable } from '../../kernel/bh.js';
 import { cpuOnline } from '../../kernel/cpu.js';
 import type { Current } from '../../kernel/current.js';

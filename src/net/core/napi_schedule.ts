@@ -25,7 +25,6 @@
  *   N5 starting a thread: store of `threadNode`, then or of THREADED (napi_thread.ts)  pairs with  N6
  *   N6 scheduler: load of THREADED, then load of `threadNode`             pairs with  N5
  */
-
 import type { Cpu } from '../../kernel/cpu.js';
 import { hrtimerStart } from '../../kernel/hrtimer.js';
 import { tryToWakeUp } from '../../kernel/sched.js';

@@ -4,7 +4,6 @@
  * said in xsk.ts. Of the frames with the application those that it may send from are in `free`; those of the batch it
  * looks at stay in the rx ring until it gives the batch back.
  */
-
 import type { Current } from '../../kernel/current.js';
 import { schedule, scheduleTimeout } from '../../kernel/sched.js';
 import { setCurrentState, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../../kernel/task.js';

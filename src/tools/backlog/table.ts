@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The table of `softnet backlog`: a row for each case, load and mode; medians over the trials. */
-
 import { table } from '../table.js';
 import type { TrialReport } from './backlog.js';
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The table of `softnet replay`: a column a run. Microseconds for people, nanoseconds stay in the JSON. */
-
 import { table } from '../table.js';
 import type { RunReport } from './run.js';
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The rows of the report: the figures of every cell, and what they come to against each other. */
-
 import { type Cell, cellKey, type Mode, type Row, rowTitle, utilisation } from './plan.js';
 import { type CellSummary, summaryOf, type Trial } from './summary.js';
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet rr`: latency of AF_XDP sockets under a packet every so often, by the way in which the queue is polled. */
-
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus as hostCpus } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The figures of a cell, from its trials: the undisturbed ones, or all of them where there is no other. */
-
 import { ladderOf, type Rung } from '../ladder.js';
 import { type Cost, type ThreadCost, total } from './cost.js';
 import { asXskRrPrints, type Percentiles, percentile, percentilesOf, pooled } from './percentiles.js';

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The text of `softnet rr`: the experiment's table, and what stands beside it. */
-
 import { table } from '../table.js';
 import type { Percentiles } from './percentiles.js';
 import { MODE_TITLES, MODES, type Mode } from './plan.js';

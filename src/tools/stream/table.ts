@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What `softnet stream` prints: the table of the experiment, what became of the rest, the curve as a plot. */
-
 import { table } from '../table.js';
 import type { CellReport, Drops } from './cell.js';
 import { type CurvePoint, curveSummary } from './curve.js';

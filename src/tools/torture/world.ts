@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What the contexts of a run share: the machine, its devices with what they must be, the accounts of frames. */
-
 import { LOOPBACK } from '../../drivers/net/loopback.js';
 import { NIC_QUEUE, nicQueueAt, SIM_NIC } from '../../drivers/net/sim_nic.js';
 import type { Machine, NetDevice, Socket, Xsk } from '../../index.js';
