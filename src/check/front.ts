@@ -4,10 +4,15 @@
  *
  * A continuation is reached over some history the first time; others that lead to the same sites and variables are
  * merged into it, so a thread is re-run only on new ground and loops close on themselves.
+ *
+ * A run costs its whole history again. So it does not end at the first operation that was not known: it goes on as if
+ * the other threads stood still, and what it meets is remembered, until it comes to something known. The search sees
+ * none of this but that a step it asks for later has been learned already.
  */
 import { KeyTable } from './key_table.js';
 import { TimeIsUp } from './limits.js';
 import { OP_END, OP_FAIL, OP_READ, OP_WRITE, sizeOf, TYPE_I32, type Value } from './ops.js';
+import { RefusedError } from './refuse.js';
 import { type History, type Pending, run } from './runner.js';
 import { beginRun, continuationKey, emptyKey, topSite } from './runtime.js';
 import type { Serializer } from './serialize.js';
@@ -69,6 +74,17 @@ function resultKey(r: Value): Value | string {
   return Object.is(r, -0) ? '-0' : r;
 }
 
+/** What the memory in hand would give a thread that goes on alone. */
+export interface Lookahead {
+  /** Does the operation of `c`. @returns its result, or undefined if that cannot be told or the thread would sleep */
+  guess(c: Continuation): Value | undefined;
+  /** Takes back what the guesses since the last call wrote. */
+  forget(): void;
+}
+
+/** A run goes on for so many operations at most: an endless loop that counts meets nothing known. */
+const MAX_AHEAD = 256;
+
 /** Counts of what the front did. */
 export interface FrontStats {
   /** Times a thread was run. */
@@ -96,19 +112,28 @@ export class Front {
   /** By thread, and by the number of the key. */
   private readonly byKey: readonly Continuation[][];
   private readonly history: History = { results: [], ops: new Int32Array(512), length: 0 };
+  private readonly lookahead: Lookahead;
   private nextId = 1;
-  /** Key of the run before, null if it could not be known: good until the next run. */
-  private lastKey: Serializer | null = null;
+  // The run in hand: its thread, the continuation it has come to and the result it goes on with, what it met first, and
+  // for the audit the history that its last operation was merged with.
+  private thread = 0;
+  private tail: Continuation | null = null;
+  private result: Value = 0;
+  private first: Continuation | null = null;
+  private ahead = 0;
+  private mergedInto: Continuation | null = null;
+  private readonly atEdge = (p: Pending, ended: boolean): boolean => this.meet(p, ended);
 
-  constructor(setting: Setting) {
+  constructor(setting: Setting, lookahead: Lookahead) {
     this.setting = setting;
+    this.lookahead = lookahead;
     this.keys = setting.bodies.map(() => new KeyTable());
     this.byKey = setting.bodies.map(() => []);
   }
 
   /** @returns the continuation of a thread that has done nothing yet */
   start(thread: number): Continuation {
-    return this.canonical(this.explore(thread, null, 0), null, 0);
+    return this.explore(thread, null, 0);
   }
 
   /**
@@ -125,27 +150,59 @@ export class Front {
     if (known !== undefined) return known;
     // A run of the thread costs more than a look at the clock; a long run of plain accesses is one step of the search.
     if (performance.now() > this.untilMs) throw new TimeIsUp();
-    const next = this.canonical(this.explore(c.thread, c, r), c, r);
-    if (this.audit && c.others !== null) for (const o of c.others) this.auditStep(c, o, r, next);
-    if (c.n0 === null) {
-      c.v0 = r;
-      c.n0 = next;
-    } else if (c.n1 === null) {
-      c.v1 = r;
-      c.n1 = next;
-    } else {
-      c.more ??= new Map();
-      c.more.set(resultKey(r), next);
-    }
-    return next;
+    return this.explore(c.thread, c, r);
   }
 
-  /** Runs the thread on a history that ends in (parent, result). The key is left in `lastKey`. */
+  /** Runs the thread on a history that ends in (parent, result), and on. @returns what it does right behind it */
   private explore(thread: number, parent: Continuation | null, result: Value): Continuation {
-    const plain = parent === null ? NO_ACCESSES : plainAfter(parent);
-    const c = new Continuation(this.nextId++, thread, parent, result);
     this.fillHistory(parent, result);
-    const p = this.runThread(thread);
+    this.stats.runs++;
+    this.stats.replayed += this.history.length;
+    this.thread = thread;
+    this.tail = parent;
+    this.result = result;
+    this.first = null;
+    this.ahead = 0;
+    this.mergedInto = null;
+    try {
+      run(this.setting.bodies[thread], this.history, beginRun, this.atEdge);
+    } catch (e) {
+      // What is wrong further on is said when the search gets there.
+      if (!(e instanceof RefusedError) || this.first === null) throw e;
+    }
+    this.lookahead.forget();
+    if (this.audit) this.auditRun(parent, result);
+    return this.first as Continuation | null as Continuation;
+  }
+
+  /** The run in hand has come to an operation, or to its end. @returns true to go on */
+  private meet(p: Pending, ended: boolean): boolean {
+    const { tail, history } = this;
+    const made = this.make(p);
+    const c = this.canonical(made, ended ? (p.kind === OP_FAIL ? null : emptyKey()) : continuationKey(), p);
+    if (tail !== null) succeed(tail, this.result, c);
+    this.first ??= c;
+    if (ended || c !== made || this.ahead++ === MAX_AHEAD) return false;
+    const r = this.lookahead.guess(c);
+    if (r === undefined) return false;
+    const at = history.length;
+    if (history.ops.length < (at + 1) * 2) {
+      const ops = new Int32Array((at + 1) * 4);
+      ops.set(history.ops);
+      history.ops = ops;
+    }
+    history.results[at] = r;
+    history.ops[at * 2] = c.kind;
+    history.ops[at * 2 + 1] = c.addr;
+    history.length = at + 1;
+    this.tail = c;
+    this.result = r;
+    return true;
+  }
+
+  private make(p: Pending): Continuation {
+    const { tail } = this;
+    const c = new Continuation(this.nextId++, this.thread, tail, this.result);
     c.kind = p.kind;
     c.addr = p.addr;
     c.type = p.type;
@@ -155,8 +212,7 @@ export class Front {
     c.word = p.addr >> 2;
     c.simple = p.type === TYPE_I32;
     c.site = topSite();
-    c.plain = plain;
-    if (this.lastKey !== null) addPending(this.lastKey, p, plain);
+    c.plain = tail === null ? NO_ACCESSES : plainAfter(tail);
     return c;
   }
 
@@ -175,53 +231,46 @@ export class Front {
     }
   }
 
-  private runThread(thread: number): Pending {
-    this.stats.runs++;
-    this.stats.replayed += this.history.length;
-    this.lastKey = null;
-    return run(this.setting.bodies[thread], this.history, beginRun, (aborted) => {
-      this.lastKey = aborted ? continuationKey() : emptyKey();
-    });
-  }
-
-  private canonical(c: Continuation, parent: Continuation | null, result: Value): Continuation {
-    const key = this.lastKey;
-    if (c.kind === OP_FAIL) {
-      this.stats.continuations++;
-      return c;
-    }
+  /** @returns `c`, or the continuation with the same key that was there before */
+  private canonical(c: Continuation, key: Serializer | null, p: Pending): Continuation {
+    this.stats.continuations++;
+    if (c.kind === OP_FAIL) return c;
     if (key === null) {
       c.opaque = true;
       this.stats.opaque++;
-      this.stats.continuations++;
       return c;
     }
-    if (!this.merge && c.kind !== OP_END) {
-      this.stats.continuations++;
-      return c;
-    }
+    if (!this.merge && c.kind !== OP_END) return c;
+    addPending(key, p, c.plain);
     const number = this.keys[c.thread].intern(key.words, key.length);
     const known = this.byKey[c.thread][number];
-    if (known !== undefined) {
-      this.stats.merged++;
-      if (this.audit && parent !== null) this.auditMerge(known, { parent, result });
-      return known;
+    if (known === undefined) {
+      this.byKey[c.thread].push(c);
+      return c;
     }
-    this.byKey[c.thread].push(c);
-    this.stats.continuations++;
-    return c;
+    this.stats.continuations--;
+    this.stats.merged++;
+    this.mergedInto = known;
+    return known;
   }
 
   // --- audit: a merged history must go on exactly as the one it was merged into
 
-  private auditMerge(c: Continuation, other: { parent: Continuation; result: Value }): void {
-    if (c.n0 !== null) this.auditStep(c, other, c.v0, c.n0);
-    if (c.n1 !== null) this.auditStep(c, other, c.v1, c.n1);
-    if (c.more !== null) {
-      for (const [v, next] of c.more) this.auditStep(c, other, v === '-0' ? -0 : (v as Value), next);
+  /** The run in hand has ended: each operation it met, and the merge that ended it. */
+  private auditRun(parent: Continuation | null, r: Value): void {
+    const { first, mergedInto: known, tail } = this;
+    // Only the first step began at a continuation into which others may have been merged.
+    if (parent !== null && parent.others !== null && first !== null)
+      for (const o of parent.others) this.auditStep(parent, o, r, first);
+    if (known === null || tail === null) return;
+    const other = { parent: tail, result: this.result };
+    if (known.n0 !== null) this.auditStep(known, other, known.v0, known.n0);
+    if (known.n1 !== null) this.auditStep(known, other, known.v1, known.n1);
+    if (known.more !== null) {
+      for (const [v, next] of known.more) this.auditStep(known, other, v === '-0' ? -0 : (v as Value), next);
     }
-    c.others ??= [];
-    c.others.push(other);
+    known.others ??= [];
+    known.others.push(other);
   }
 
   private auditStep(
@@ -243,10 +292,28 @@ export class Front {
 
   private keyAfter(c: Continuation, r: Value, plain: readonly PlainAccess[]): string {
     this.fillHistory(c, r);
-    const p = this.runThread(c.thread);
-    if (this.lastKey === null) return `opaque ${p.kind},${p.addr}`;
-    addPending(this.lastKey, p, plain);
-    return this.lastKey.words.subarray(0, this.lastKey.length).join();
+    let text = '';
+    run(this.setting.bodies[c.thread], this.history, beginRun, (p, ended) => {
+      const key = ended ? emptyKey() : continuationKey();
+      if (key !== null) addPending(key, p, plain);
+      text = key === null ? `opaque ${p.kind},${p.addr}` : key.words.subarray(0, key.length).join();
+      return false;
+    });
+    return text;
+  }
+}
+
+/** `next` is what comes behind `c` when its operation gives `r`. */
+function succeed(c: Continuation, r: Value, next: Continuation): void {
+  if (c.n0 === null) {
+    c.v0 = r;
+    c.n0 = next;
+  } else if (c.n1 === null) {
+    c.v1 = r;
+    c.n1 = next;
+  } else {
+    c.more ??= new Map();
+    c.more.set(resultKey(r), next);
   }
 }
 

@@ -35,7 +35,7 @@ export class ModelMemory {
   readonly words: number[] = [];
   private readonly base: Int32Array;
   private readonly slotOf: Int32Array;
-  /** Slots written since `mark`, and what they held. */
+  /** Slots written since `load`, and what they held. */
   private undoSlots = new Int32Array(64);
   private undoValues = new Int32Array(64);
   private undone = 0;
@@ -54,9 +54,14 @@ export class ModelMemory {
     this.undone = 0;
   }
 
-  /** Takes back what was written since `load`. */
-  rollback(): void {
-    while (this.undone > 0) {
+  /** How much was written since `load`, for `rollback`. */
+  get mark(): number {
+    return this.undone;
+  }
+
+  /** Takes back what was written since `load`, or since `mark` was read. */
+  rollback(mark = 0): void {
+    while (this.undone > mark) {
       this.undone--;
       const slot = this.undoSlots[this.undone];
       this.hash ^= slotHash(slot, this.v[slot]);

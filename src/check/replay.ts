@@ -76,6 +76,7 @@ export class Replay {
     const history = { results: s.results, ops, length: s.results.length };
     const p = run(this.setting.bodies[t], history, beginRun, () => {
       s.sites = siteStack();
+      return false;
     });
     s.next = { ...p };
   }

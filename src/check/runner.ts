@@ -3,8 +3,9 @@
  * Runs a thread's function against the log of its results.
  *
  * The function starts from its beginning each time. Each operation on shared memory that the log knows gets its result
- * from there; the first one beyond it is recorded, and the run is aborted by a throw. Nothing yields and nothing is
- * rolled back, so the code under test stays plain code.
+ * from there. At the first one beyond it whoever runs the thread is told; it may append a result to the log, and the run
+ * goes on, or else it is aborted by a throw. Nothing yields and nothing is rolled back, so the code under test stays
+ * plain code.
  *
  * Phases: `load` while modules are evaluated, `memory` while a test makes its buffers, `direct` while setup, final or
  * goal look at memory by themselves, `run` while a thread runs.
@@ -66,6 +67,10 @@ let expected: Int32Array = new Int32Array(0);
 let refused: RefusedError | null = null;
 let lastSite = 0;
 let currentSite: () => number = () => 0;
+let history: History = { results: log, ops: expected, length: 0 };
+let edge: Edge = () => false;
+/** What the edge threw, in an array of one; null if nothing. */
+let broken: readonly unknown[] | null = null;
 
 const pending: Pending = { kind: 0, addr: -1, type: 0, a: 0, b: 0, extra: '', error: undefined };
 
@@ -133,8 +138,27 @@ export function operate(kind: number, addr: number, type: number, a: Value, b: V
   pending.b = b;
   // What m[i]++ has read is not in any variable.
   pending.extra = half ? `~${valueText(log[position - 1])}` : extra;
+  if (!goesOn()) throw ABORT;
+  lastSite = site;
+  return log[position++];
+}
+
+/** Tells of the operation in `pending`. @returns true if its result is in the log now; else the run is being aborted */
+function goesOn(): boolean {
   running.aborting = true;
-  throw ABORT;
+  running.phase = 'direct';
+  let on = false;
+  try {
+    on = edge(pending, false);
+  } catch (e) {
+    if (e !== ABORT) broken = [e];
+  }
+  running.phase = 'run';
+  if (!on) return false;
+  running.aborting = false;
+  logLength = history.length;
+  expected = history.ops;
+  return true;
 }
 
 /** @returns true in the middle of `m[i]++` or `m[i] += v`: a write where the same site has just read */
@@ -145,31 +169,34 @@ function isSecondHalf(site: number, addr: number): boolean {
 
 /** A history: results, and the operations (kind, address) that they belong to. */
 export interface History {
-  results: Value[];
+  readonly results: Value[];
   /** kind, address of each result. */
   ops: Int32Array;
   length: number;
 }
 
 /**
+ * Called at each operation beyond the history, and at the end of the thread.
+ * @returns true if the operation's result has been appended to the history: the run goes on with it
+ */
+export type Edge = (p: Pending, ended: boolean) => boolean;
+
+/**
  * Runs `body` with a history.
- * @param history results so far
+ * @param past results so far
  * @param begin called before, to forget the registered sites
- * @param end called at the abort, before anything else runs
  * @returns what the thread does next; the object is reused by the next run
  * @throws RefusedError if the code cannot be checked
  */
-export function run(
-  body: Body,
-  history: History,
-  begin: () => void,
-  end: (aborted: boolean) => void,
-): Pending {
-  log = history.results;
-  logLength = history.length;
-  expected = history.ops;
+export function run(body: Body, past: History, begin: () => void, atEdge: Edge): Pending {
+  history = past;
+  log = past.results;
+  logLength = past.length;
+  expected = past.ops;
+  edge = atEdge;
   position = 0;
   refused = null;
+  broken = null;
   lastSite = 0;
   running.phase = 'run';
   running.aborting = false;
@@ -186,20 +213,13 @@ export function run(
       threw = true;
     }
   }
-  const aborted = running.aborting;
-  if (aborted && refused === null && !threw) {
-    running.phase = 'direct';
-    try {
-      end(true);
-    } catch (e) {
-      if (e !== ABORT) throw e;
-    }
-  }
+  const { aborting } = running;
   running.phase = 'direct';
   running.aborting = false;
+  if (broken !== null) throw broken[0];
   if (refused !== null) throw refused;
   if (error instanceof RefusedError) throw error;
-  if (aborted) return pending;
+  if (aborting) return pending;
   pending.kind = threw ? OP_FAIL : OP_END;
   pending.addr = -1;
   pending.type = 0;
@@ -212,6 +232,6 @@ export function run(
       'a thread ended earlier than in the run before: it depends on something other than memory',
     );
   }
-  end(false);
+  atEdge(pending, true);
   return pending;
 }

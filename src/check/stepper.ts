@@ -6,7 +6,7 @@
  * (notify wakes in that order). A wait with a time-out may end at any moment.
  */
 import type { Finding } from './finding.js';
-import { type Continuation, Front } from './front.js';
+import { type Continuation, Front, type Lookahead } from './front.js';
 import { AssertionFailure, isAssertion } from './litmus.js';
 import { ModelMemory } from './model_memory.js';
 import {
@@ -33,7 +33,7 @@ export function isAsleep(word: number): boolean {
   return (word & RANK_MASK) !== 0;
 }
 
-export class Stepper {
+export class Stepper implements Lookahead {
   readonly setting: Setting;
   readonly front: Front;
   readonly memory: ModelMemory;
@@ -44,11 +44,13 @@ export class Stepper {
   failed: Finding['kind'] | null = null;
   failure = '';
   private readonly byId: Continuation[] = [];
+  /** Where the guesses began to write, -1: none has been made. */
+  private guessesFrom = -1;
 
   constructor(setting: Setting) {
     this.setting = setting;
-    this.front = new Front(setting);
     this.memory = new ModelMemory(setting.base);
+    this.front = new Front(setting, this);
     this.threads = setting.bodies.length;
     this.now = new Int32Array(this.threads + 1);
   }
@@ -56,6 +58,19 @@ export class Stepper {
   /** @returns the continuation in a thread's word */
   at(word: number): Continuation {
     return this.byId[word >>> RANK_BITS];
+  }
+
+  guess(c: Continuation): Value | undefined {
+    if (c.kind === OP_WAIT) return this.memory.read(c) === c.a ? undefined : WAIT_NOT_EQUAL;
+    // Whom it wakes would go on, too.
+    if (c.kind === OP_NOTIFY) return this.sleepersOn(c.addr) === 0 ? 0 : undefined;
+    if (this.guessesFrom < 0) this.guessesFrom = this.memory.mark;
+    return this.memory.apply(c);
+  }
+
+  forget(): void {
+    if (this.guessesFrom >= 0) this.memory.rollback(this.guessesFrom);
+    this.guessesFrom = -1;
   }
 
   /** Puts all threads before their first atomic. */

@@ -37,7 +37,6 @@ const FAULTS: readonly [what: string, file: string, find: string, replace: strin
   ['variables of loops left out', 'scopes.js', 'if (around && declared', 'if (false && declared'],
   ['pending operands left out', 'scopes.js', 'for (const name of this.pending)', 'for (const name of [])'],
   ['private fields left out', 'serialize.js', 'this.look.privatesOf(o)', 'null'],
-  ['finally runs at the abort', 'runtime.js', 'ok: () => !running.aborting', 'ok: () => true'],
   ['catch swallows the abort', 'runtime.js', 'if (isAbort(e) || running.aborting)', 'if (false)'],
   [
     'iterations merged',
@@ -55,6 +54,8 @@ const FAULTS: readonly [what: string, file: string, find: string, replace: strin
   ['-0 is taken for 0', 'key_words.js', '!Object.is(v, -0)', 'true'],
   ['what closures hold left out', 'serialize.js', 'this.list(tag.held())', 'this.list([])'],
   ['what was written is not taken back', 'search.js', 'memory.rollback();', ''],
+  ['what a run guessed is not taken back', 'stepper.js', 'this.memory.rollback(this.guessesFrom);', ''],
+  ['a guessed result is kept for another', 'front.js', 'this.result = r;', ''],
 ];
 
 function runCopy(name: string): Promise<{ code: number; out: string }> {
