@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Compares the whole path of two built checkouts in pairs, one after the other (node bench/path_pairs.mjs OTHER [PAIRS]):
-// what this one has against OTHER. Prints medians of both, and of the ratios.
+// what this one has against OTHER. Prints medians of both, and of the ratios. OTHER may be `--trace`: this checkout while
+// all its threads are traced, against itself while they are not.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -11,22 +12,24 @@ if (other === undefined || !(Number(pairs) > 0)) {
 }
 const here = fileURLToPath(new URL('..', import.meta.url));
 const once = fileURLToPath(new URL('workers/path_once.mjs', import.meta.url));
-const run = (root) => JSON.parse(execFileSync(process.execPath, [once, root], { encoding: 'utf8' }));
+const traced = other === '--trace';
+const run = (...args) => JSON.parse(execFileSync(process.execPath, [once, ...args], { encoding: 'utf8' }));
+const before = () => run(traced ? here : other);
+const now = () => (traced ? run(here, 'trace') : run(here));
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 
 const rows = Array.from({ length: Number(pairs) }, (_, i) => {
   // Who is first changes: the second may find a warmer, or a busier, host.
-  const first = i % 2 === 0 ? run(other) : run(here);
-  const second = i % 2 === 0 ? run(here) : run(other);
+  const first = i % 2 === 0 ? before() : now();
+  const second = i % 2 === 0 ? now() : before();
   return i % 2 === 0 ? { old: first, now: second } : { old: second, now: first };
 });
 for (const key of Object.keys(rows[0].now)) {
-  const before = median(rows.map((r) => r.old[key]));
-  const now = median(rows.map((r) => r.now[key]));
+  const medians = [median(rows.map((r) => r.old[key])), median(rows.map((r) => r.now[key]))];
   const ratios = rows.map((r) => r.now[key] / r.old[key]);
-  const text = [before, now].map((x) => x.toLocaleString('en', { maximumFractionDigits: 1 }));
+  const text = medians.map((x) => x.toLocaleString('en', { maximumFractionDigits: 1 }));
   const range = [Math.min(...ratios), Math.max(...ratios)].map((x) => x.toFixed(2));
   console.log(
-    `${key}: other ${text[0]}, here ${text[1]}, ratio ${median(ratios).toFixed(2)} (${range.join(' to ')})`,
+    `${key}: ${traced ? 'off' : 'other'} ${text[0]}, ${traced ? 'on' : 'here'} ${text[1]}, ratio ${median(ratios).toFixed(2)} (${range.join(' to ')})`,
   );
 }

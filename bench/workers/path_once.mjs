@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// One run of the whole path by the package of a checkout (path_once.mjs CHECKOUT): three million frames, one threaded
+// One run of the whole path by the package of a checkout (path_once.mjs CHECKOUT [trace]): three million frames, one threaded
 // queue, no latency. Prints packets a second, and CPU nanoseconds a packet of the polling thread, the reader and the NIC.
 import { pathToFileURL } from 'node:url';
 
@@ -14,6 +14,7 @@ const args = { order: false, latency: false };
 const app = await machine.runApp(new URL('threads/sink.js', root), { name: 'sink', sockets: [socket], args });
 await dev.generate({ count: WARM_UP, flows: 16 });
 await dev.drained();
+if (process.argv[3] === 'trace') machine.traceStart();
 const { startNs } = await dev.generate({ count: FRAMES, flows: 16 });
 await dev.drained();
 await socket.close();

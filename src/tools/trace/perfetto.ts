@@ -90,7 +90,7 @@ export function* perfettoEvents(t: Trace): Generator<Event> {
         own.poll = -1;
         break;
       case TP_NETIF_RECEIVE_SKB:
-        yield { name: 'net:netif_receive_skb', cat: 'net', ph: 'i', s: 't', ...at };
+        yield { name: 'net:netif_receive_skb', cat: 'net', ph: 'i', s: 't', ...at, args: { skbs: a } };
         break;
       case TP_KTHREAD_PARK:
         own.parked = ns;
