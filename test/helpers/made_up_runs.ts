@@ -21,6 +21,9 @@ export interface StreamShape {
   readonly threadedEnd?: number;
   readonly curve?: boolean;
   readonly sizes?: readonly number[];
+  readonly cores?: number;
+  /** Where a hypervisor stands in front. */
+  readonly hypervisor?: 'last' | 'all';
 }
 
 function setting(kpps: number, base: number, softirq: number, threads: number, seed: number) {
@@ -71,8 +74,8 @@ export function streamDocument(shape: StreamShape = {}) {
   };
   return {
     command: 'softnet stream',
-    host: { cpu: 'made up', cores: 2, pinned: { vcpu: 0, others: 1 } as object | null },
-    options: { quick: true },
+    host: { cpu: 'made up', cores: shape.cores ?? 2, pinned: { vcpu: 0, others: 1 } as object | null },
+    options: { quick: true, hypervisor: shape.hypervisor ?? 'last' },
     rows,
     ...(curve
       ? {

@@ -87,13 +87,22 @@ describe('004 stream', () => {
   it.each([
     ['threads win too little', { gain: 1.1 }, 0],
     ['one flow loses', { oneFlow: 0.8 }, 1],
-    ['threads in the hypervisor make it worse', { both: 0.7 }, 2],
+    ['threads in the hypervisor make it worse', { both: 0.7, hypervisor: 'all', cores: 4 }, 2],
     ['vanilla does not fall', { vanillaEnd: 0.97 }, 3],
     ['threads fall, too', { threadedEnd: 0.3 }, 4],
-  ])('differs when %s', (_why, shape, nr) => {
+  ] as const)('differs when %s', (_why, shape, nr) => {
     const checks = judgeStream(streamDocument(shape));
     expect(checks[nr].agrees).toBe(false);
     expect(verdict(checks)).toBe('differs');
+  });
+
+  it.each([
+    ['where only threads of a hypervisor are measured', { both: 0.7, cores: 4 }],
+    ['where a hypervisor has no cores', { both: 0.7, hypervisor: 'all' }],
+  ] as const)('does not blame threads in the hypervisor %s', (_where, shape) => {
+    const checks = judgeStream(streamDocument(shape));
+    expect(checks[2].agrees).toBeNull();
+    expect(verdict(checks)).toBe('agrees');
   });
 
   it('counts 13 of 16 rows as enough, and 12 as too few', () => {
