@@ -3,16 +3,17 @@
  * A machine: one arena, one pool of threads, simulated CPUs, devices, sockets, applications. The main thread's face
  * of it all: every operation is a promise here and blocking code in a control worker.
  */
+import { type App, Applications, type AppOptions } from './applications.js';
 import { type BootOptions, bootParams, threadsOfBoot } from './boot_options.js';
 import { Cable } from './cable.js';
 import { checkGivenInt, checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
+import { Failure } from './failure.js';
 import { ENOMEM } from './kernel/errno.js';
 import { allocTask, putTaskStruct } from './kernel/kthread.js';
-import { TASK } from './kernel/task.js';
 import { layOut } from './lay_out.js';
 import { Loopback } from './loopback.js';
 import { Arena } from './mm/arena.js';
-import { TASK_KIND_APP, TASK_KIND_CONTROL } from './net/core/ids.js';
+import { TASK_KIND_CONTROL } from './net/core/ids.js';
 import { AF_INET, AF_PACKET } from './net/core/sock_queue.js';
 import { NR_PORTS } from './net/core/softnet_data.js';
 import { NetDevice } from './net_device.js';
@@ -29,35 +30,9 @@ import { cpumaskText } from './uapi/cpumask.js';
 import type { UapiReply, UapiRequest } from './uapi/request.js';
 import { Xsk, type XskOptions, xskParams } from './xsk.js';
 
+export type { App, AppOptions } from './applications.js';
 export type { BootOptions } from './boot_options.js';
 export type { ThreadStats } from './statistics.js';
-
-/** An application to run in a thread of its own. */
-export interface AppOptions {
-  /** Its name, shown as `app/NAME`. */
-  readonly name: string;
-  /** Which export of the module to call; `default`. */
-  readonly exportName?: string;
-  /** Anything that can be cloned; `app.args` in the function. */
-  readonly args?: unknown;
-  /** What it receives from. */
-  readonly sockets?: readonly Socket[];
-  /** What it sends by. */
-  readonly senders?: readonly Sender[];
-  /** AF_XDP sockets it uses, each with its rings. */
-  readonly xsks?: readonly Xsk[];
-  /** Those of which it only makes the system calls: their rings are another thread's, or nobody's. */
-  readonly xskPollers?: readonly Xsk[];
-  /** The simulated CPU it counts as running on; the applications in turn. */
-  readonly cpu?: number;
-}
-
-/** A running application. */
-export interface App<T = unknown> {
-  readonly name: string;
-  /** What its function returned. Rejects when it throws or dies. */
-  readonly result: Promise<T>;
-}
 
 /** Control operations that run alone. */
 const EXCLUSIVE: ReadonlySet<string> = new Set([
@@ -70,9 +45,6 @@ const EXCLUSIVE: ReadonlySet<string> = new Set([
 ]);
 
 const SHUT_DOWN = 'the machine is shut down; boot another one';
-/** How long applications get to return after their sockets were closed. */
-const APP_GRACE_MS = 5000;
-
 export class Machine {
   readonly arena: Arena;
   readonly cpus: number;
@@ -84,15 +56,14 @@ export class Machine {
   private readonly xsks = new Set<Xsk>();
   private readonly devices = new Set<NetDevice>();
   private readonly loopbacks = new Set<Loopback>();
-  private readonly apps = new Set<Promise<unknown>>();
-  /** Never resolves; rejects when a thread died. */
-  private readonly died: Promise<never>;
-  private failure: Error | null = null;
-  /** Whoever waits for something that a dead thread will not do. */
-  private readonly waiting = new Set<(error: Error) => void>();
+  private readonly applications: Applications;
+  private readonly failure = new Failure();
   private readonly controlQueue: ControlQueue;
   private readonly tracing: Tracing;
   private closing: Promise<void> | null = null;
+  /** Its control threads are gone; everything is. */
+  private dismantled = false;
+  private closed = false;
 
   private constructor(options: BootOptions) {
     const params = bootParams(options);
@@ -100,11 +71,6 @@ export class Machine {
     this.controlQueue = new ControlQueue(params.controlWorkers);
     this.arena = new Arena(new SharedArrayBuffer(params.memoryBytes & ~63));
     this.net = layOut(this.arena.m, params);
-    let reject: (error: Error) => void = () => {};
-    this.died = new Promise<never>((_, r) => {
-      reject = r;
-    });
-    this.died.catch(() => {});
     this.kthreadd = new Kthreadd(
       this.arena.sab,
       threadsOfBoot(params) + params.warmThreads,
@@ -112,14 +78,11 @@ export class Machine {
       params.controlWorkers,
       params.failKthread,
       (error) => {
-        if (this.failure !== null) return;
-        this.failure = error;
-        reject(error);
-        for (const tell of this.waiting) tell(error);
-        void this.kthreadd.stop();
+        if (this.failure.is(error)) void this.kthreadd.stop();
       },
     );
     this.kthreadd.serve();
+    this.applications = new Applications(this, this.kthreadd);
     this.statistics = new Statistics(this.arena, this.net, this.kthreadd);
     this.tracing = new Tracing(this.arena.m);
     this.kthreadd.onTrace = (hello) => this.tracing.heard(hello);
@@ -290,70 +253,7 @@ export class Machine {
    */
   async runApp<T = unknown>(module: string | URL, options: AppOptions): Promise<App<T>> {
     this.throwIfEnding();
-    if (!this.kthreadd.hasRoom()) {
-      throw new SoftnetError(`running app/${options.name}`, ENOMEM, 'allow more threads (maxThreads)');
-    }
-    const sockets = options.sockets ?? [];
-    sockets.forEach((s, i) => {
-      s.checkFreeFor(this, sockets.indexOf(s) !== i);
-    });
-    try {
-      structuredClone(options.args);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new OptionError('args', typeof options.args, `data that can be cloned (${why})`);
-    }
-    const senders = options.senders ?? [];
-    senders.forEach((s, i) => {
-      s.checkFreeFor(this, senders.indexOf(s) !== i);
-    });
-    const xsks = options.xsks ?? [];
-    const xskPollers = options.xskPollers ?? [];
-    xsks.forEach((x, i) => {
-      x.checkFreeFor(this, true, xsks.indexOf(x) !== i);
-    });
-    for (const x of xskPollers) x.checkFreeFor(this, false, false);
-    const name = `app/${options.name}`;
-    const cpu = checkInt('cpu', options.cpu, this.apps.size % this.cpus, 0, this.cpus - 1);
-    const taskAt = this.newTask(TASK_KIND_APP, name, cpu);
-    for (const s of senders) s.take();
-    const record = newRecord(name, TASK_KIND_APP, taskAt);
-    for (const s of sockets) s.addReader();
-    for (const x of xsks) x.addUser(true);
-    for (const x of xskPollers) x.addUser(false);
-    const exit = this.kthreadd.run(
-      {
-        kind: 'app',
-        sab: this.arena.sab,
-        taskAt,
-        module: module instanceof URL ? module.href : module,
-        exportName: options.exportName ?? 'default',
-        args: options.args,
-        sockets: sockets.map((s) => s.at),
-        senders: senders.map((s) => s.at),
-        xsks: xsks.map((x) => x.at),
-        xskPollers: xskPollers.map((x) => x.at),
-        name: options.name,
-      },
-      record,
-    );
-    const result = this.orDied(this.lossIsFatal(record, exit)).then((e) => e.value as T);
-    const ended = result
-      .then(() =>
-        Promise.all([
-          ...sockets.map((s) => s.readerGone()),
-          ...senders.map((s) => s.gone()),
-          ...xsks.map((x) => x.userGone(true)),
-          ...xskPollers.map((x) => x.userGone(false)),
-        ]),
-      )
-      // Its sockets are gone, with a grace period: nobody can be about to wake it.
-      .then(() => putTaskStruct(this.arena.m, taskAt))
-      .catch(() => {})
-      .finally(() => this.apps.delete(ended));
-    this.apps.add(ended);
-    await Promise.race([whenSet(this.arena.m, taskAt + TASK.created), result]);
-    return { name: options.name, result };
+    return this.applications.run<T>(module, options);
   }
 
   /** Runs a NIC's hardware thread. For NetDevice. */
@@ -478,7 +378,7 @@ export class Machine {
 
   /** Rejects, once a thread has died, with an error that names it and the cause; never resolves. */
   get panic(): Promise<never> {
-    return this.died;
+    return this.failure.died;
   }
 
   /**
@@ -488,7 +388,7 @@ export class Machine {
    * @param remedy for the error message: what to do
    */
   async control(op: ControlOp, what: string, remedy = ''): Promise<unknown> {
-    if (this.dismantled) throw this.failure ?? new Error(SHUT_DOWN);
+    if (this.dismantled) throw this.failure.error ?? new Error(SHUT_DOWN);
     const turn = this.controlQueue.run(EXCLUSIVE.has(op.name), (slot) => this.controlNow(op, slot));
     const { err, value } = await this.orDied(turn);
     if (err < 0) throw new SoftnetError(what, err, remedy);
@@ -522,28 +422,19 @@ export class Machine {
     return taskAt;
   }
 
-  private async lossIsFatal<T>(record: ThreadRecord, run: Promise<T>): Promise<T> {
+  /** Settles as `run` does; the machine does not survive it if that rejects. For Applications. */
+  async lossIsFatal<T>(record: ThreadRecord, run: Promise<T>): Promise<T> {
     try {
       return await run;
     } catch (error) {
       this.kthreadd.panic(threadDied(record.name, error));
-      throw this.failure ?? error;
+      throw this.failure.error ?? error;
     }
   }
 
-  /**
-   * Settles as `p` does, or rejects as soon as a thread has died. Promise.race would leave something behind in `died`
-   * each time: a machine lives long.
-   */
+  /** Settles as `p` does, or rejects as soon as a thread has died. */
   orDied<T>(p: Promise<T>): Promise<T> {
-    const raced = new Promise<T>((resolve, reject) => {
-      this.waiting.add(reject);
-      p.then(resolve, reject).finally(() => this.waiting.delete(reject));
-      if (this.failure !== null) reject(this.failure);
-    });
-    // Whoever does not look at the outcome must not bring the process down: the machine remembers the failure.
-    raced.catch(() => {});
-    return raced;
+    return this.failure.or(p);
   }
 
   /**
@@ -568,12 +459,9 @@ export class Machine {
 
   /** Throws why nothing can be done any more. */
   throwIfDown(): void {
-    if (this.failure !== null) throw this.failure;
+    this.failure.throwIfAny();
     if (this.closed) throw new Error(SHUT_DOWN);
   }
-
-  private dismantled = false;
-  private closed = false;
 
   /** The devices there are, but for loopbacks. */
   netDevices(): NetDevice[] {
@@ -618,12 +506,12 @@ export class Machine {
 
   private async doShutdown(): Promise<void> {
     try {
-      if (this.failure === null) {
+      if (this.failure.error === null) {
         await Promise.all([...this.devices].map((d) => d.stopWire()));
         for (const s of [...this.senders]) await s.close();
         for (const s of [...this.sockets]) await s.close();
         for (const x of [...this.xsks]) await x.close();
-        await this.appsEnded();
+        await this.applications.ended();
         for (const lo of this.loopbacks) lo.keepCounters();
         const stopped = this.control({ name: 'shutdown' }, 'stopping the CPUs');
         // Whatever is asked for from here on would find nothing to work on.
@@ -638,22 +526,7 @@ export class Machine {
         bootTraces?.(trace);
       }
     }
-    if (this.failure !== null) throw this.failure;
-  }
-
-  private async appsEnded(): Promise<void> {
-    if (this.apps.size === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve('late'), APP_GRACE_MS);
-    });
-    const what = await Promise.race([Promise.allSettled([...this.apps]), late]);
-    clearTimeout(timer);
-    if (what === 'late') {
-      this.kthreadd.panic(
-        new Error('an application did not return after its sockets were closed; return when recv gives null'),
-      );
-    }
+    this.failure.throwIfAny();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -667,12 +540,4 @@ let bootTraces: ((trace: Trace) => void) | null = null;
 /** Traces every machine booted from here on, from its boot to its end. @param take gets what was recorded; null: no more */
 export function traceBoots(take: ((trace: Trace) => void) | null): void {
   bootTraces = take;
-}
-
-/** Resolves when a word is no longer 0. */
-async function whenSet(m: Int32Array, at: number): Promise<void> {
-  while (Atomics.load(m, at) === 0) {
-    const w = Atomics.waitAsync(m, at, 0);
-    if (w.async) await w.value;
-  }
 }

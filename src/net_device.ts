@@ -2,17 +2,10 @@
 /** A network device, as the main thread sees it: control operations, and the wire that feeds it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cable } from './cable.js';
-import { CaptureError } from './drivers/net/capture/capture_error.js';
-import { NIC_QUEUE, NIC_STOP, nicQueueAt, POLL_SIZES, SIM_NIC } from './drivers/net/sim_nic.js';
-import type { TimedParams } from './drivers/net/sim_nic_timed_make.js';
-import { checkGivenInt, checkInt, OptionError, SoftnetError } from './errors.js';
-import { EBUSY, ENOMEM } from './kernel/errno.js';
-import { IRQ_DESC } from './kernel/irq.js';
-import { putTaskStruct } from './kernel/kthread.js';
+import { DEVICE_REMOVED, Inlet, type WireResult } from './device_inlet.js';
+import { DeviceRest, type QueueStats, queueStats } from './device_rest.js';
+import { checkGivenInt, checkInt, OptionError } from './errors.js';
 import type { Machine } from './machine.js';
-import { ringLength } from './mm/ring.js';
-import { TASK_KIND_NIC } from './net/core/ids.js';
-import { NAPI, NAPIF_STATE_IN_BUSY_POLL, NAPIF_STATE_SCHED } from './net/core/napi.js';
 import {
   NET_DEVICE,
   NETDEV_NAPI_THREADED_BUSY_POLL,
@@ -20,43 +13,11 @@ import {
   NETDEV_NAPI_THREADED_ENABLED,
   netdevName,
 } from './net/core/net_device.js';
-import { pagePoolInside } from './net/core/page_pool.js';
 import type { NapiInfo, NetdevParams } from './threads/control_ops.js';
-import {
-  type CaptureFeed,
-  type GeneratorFeed,
-  maxFlows,
-  type NicResult,
-  type NicSource,
-  type Pace,
-} from './threads/feeds.js';
-import { newRecord } from './threads/kthreadd.js';
-import { type TimedOptions, TimedWire, timedParams } from './timed_wire.js';
+import { type CaptureFeed, type GeneratorFeed, maxFlows, type Pace } from './threads/feeds.js';
+import { type TimedOptions, type TimedWire, timedParams } from './timed_wire.js';
 import { txCounters } from './uapi/devices.js';
-import { Vhost, type VhostOptions } from './vhost.js';
-
-/** What feeding a device came to. */
-export interface WireResult {
-  /** Frames that came over the wire. */
-  readonly frames: number;
-  readonly bytes: number;
-  readonly durationNs: number;
-  readonly startNs: number;
-  readonly endNs: number;
-  readonly stopped: boolean;
-  readonly warnings: readonly string[];
-}
-
-/** Counters of one queue. */
-export interface QueueStats {
-  readonly interrupts: number;
-  readonly handled: number;
-  readonly frames: number;
-  /** Buffers that are in the pool or posted; the others are on their way or with applications. */
-  readonly buffersFree: number;
-  /** Polls that took 0, 1, 2 to 3, 4 to 7, 8 to 15, 16 to 31, 32 to 63, 64 and more frames (each wraps at 2^32). */
-  readonly pollSizes: readonly number[];
-}
+import type { Vhost, VhostOptions } from './vhost.js';
 
 /** What a device sent. */
 export interface TxStats {
@@ -67,8 +28,10 @@ export interface TxStats {
   readonly dropped: number;
 }
 
-const REMOVED = 'the device was removed; add another one';
+const ONE_WIRE = 'feed it by one wire at a time, or boot with more memory (memoryBytes)';
 
+export type { WireResult } from './device_inlet.js';
+export type { QueueStats } from './device_rest.js';
 export type { NetDeviceOptions } from './net_device_options.js';
 
 export class NetDevice {
@@ -79,20 +42,14 @@ export class NetDevice {
   private readonly napi: boolean;
   private removed = false;
   private removing: Promise<void> | null = null;
-  private feeding: Promise<unknown> | null = null;
-  private cable: Cable | null = null;
-  /** What `drained` saw of instances that are polled without end. */
-  private readonly looks = new Map<number, { readonly work: number; readonly emptyPolls: number }>();
-  /** The timed wire that is plugged in or about to be. */
-  private timed: Promise<TimedWire> | null = null;
-  /** The machine in front, if it has one or is about to. */
-  private vhost: Promise<Vhost> | null = null;
+  private readonly inlet: Inlet;
 
   constructor(machine: Machine, params: NetdevParams, at: number) {
     this.machine = machine;
     this.maxQueues = params.maxQueues;
     this.where = at;
     this.napi = params.napi;
+    this.inlet = new Inlet(this, machine);
   }
 
   /** @returns true if it is a device of that machine. For Machine. */
@@ -102,7 +59,7 @@ export class NetDevice {
 
   /** Word index of its net_device. Throws once it was removed. */
   get at(): number {
-    if (this.removed) throw new Error(REMOVED);
+    if (this.removed) throw new Error(DEVICE_REMOVED);
     return this.where;
   }
 
@@ -225,7 +182,7 @@ export class NetDevice {
   private async doRemove(): Promise<void> {
     const { name } = this;
     await this.stopWire();
-    await this.cable?.disconnect().catch(() => {});
+    await this.inlet.cable?.disconnect().catch(() => {});
     await this.machine.closeSenders(this.where);
     const gone = this.machine.change({ name: 'netdev-del', dev: this.at }, `removing ${name}`);
     this.removed = true;
@@ -309,7 +266,7 @@ export class NetDevice {
       loops: checkInt('loops', options.loops, 1, 1, 1e9),
       pace: checkPace(options.pace ?? 'asap'),
     };
-    return this.feed(feed, options.whenFull ?? 'wait');
+    return this.inlet.feed(feed, options.whenFull ?? 'wait');
   }
 
   /**
@@ -346,7 +303,7 @@ export class NetDevice {
       ports: checkInt('ports', options.ports, 1, 1, 4096),
       pace: pace === 'capture' ? 'asap' : pace,
     };
-    return this.feed(feed, options.whenFull ?? 'wait');
+    return this.inlet.feed(feed, options.whenFull ?? 'wait');
   }
 
   /**
@@ -354,31 +311,7 @@ export class NetDevice {
    * plugged in; its `done` when every arrival was taken or missed.
    */
   async startTimed(options: TimedOptions): Promise<TimedWire> {
-    this.throwIfFed();
-    const timed = this.plugIn(timedParams(options, this.queues));
-    this.timed = timed;
-    this.feeding = timed.then((wire) => wire.done);
-    this.feeding.catch(() => {});
-    return timed;
-  }
-
-  private async plugIn(params: TimedParams): Promise<TimedWire> {
-    const ended = (): void => {
-      this.timed = null;
-      this.feeding = null;
-    };
-    const { name, at } = this;
-    try {
-      const begun = (await this.machine.control(
-        { name: 'wire-attach', dev: at, params },
-        `plugging a timed wire into ${name}`,
-        this.remedy('feed it by one wire at a time, or boot with more memory (memoryBytes)'),
-      )) as { at: number; startNs: number };
-      return new TimedWire(this.machine, at, name, begun.at, begun.startNs, ended);
-    } catch (error) {
-      ended();
-      throw error;
-    }
+    return this.inlet.startTimed(timedParams(options, this.queues), this.remedy(ONE_WIRE));
   }
 
   /**
@@ -386,46 +319,27 @@ export class NetDevice {
    * its tun devices (Vhost.stop, or the end of that machine).
    */
   async attachVhost(options: VhostOptions): Promise<Vhost> {
-    this.throwIfFed();
-    const { arena } = this.machine;
-    const nic = arena.m[this.at + NET_DEVICE.priv];
-    Atomics.and(arena.m, nic + SIM_NIC.doorbell, ~NIC_STOP);
-    Atomics.store(arena.m, nic + SIM_NIC.frames, 0);
-    const taskAt = this.machine.newTask(TASK_KIND_NIC, `nic/${this.name}`, 0);
-    const vhost = Vhost.run(this.machine, this, taskAt, options);
-    const ended = vhost
-      .then((v) => v.done)
-      .finally(() => {
-        putTaskStruct(arena.m, taskAt);
-        this.feeding = null;
-        this.vhost = null;
-      });
-    ended.catch(() => {});
-    this.feeding = ended;
-    this.vhost = vhost;
-    return vhost;
+    return this.inlet.attachVhost(options);
   }
 
   /** Frames the source of the run under way has given so far. */
   get progress(): number {
-    return (
-      Atomics.load(this.machine.arena.m, this.machine.arena.m[this.at + NET_DEVICE.priv] + SIM_NIC.frames) >>>
-      0
-    );
+    return this.inlet.progress;
   }
 
   /** Ends a run that is under way; resolves when its thread has ended. */
-  async stopWire(): Promise<void> {
-    if (this.feeding === null) return;
-    if (this.timed !== null) {
-      await this.timed.then((wire) => wire.stop()).catch(() => {});
-      return;
-    }
-    const word = this.machine.arena.m[this.at + NET_DEVICE.priv] + SIM_NIC.doorbell;
-    Atomics.or(this.machine.arena.m, word, NIC_STOP);
-    Atomics.notify(this.machine.arena.m, word);
-    await this.vhost?.then((v) => v.stop()).catch(() => {});
-    await this.feeding?.catch(() => {});
+  stopWire(): Promise<void> {
+    return this.inlet.stop();
+  }
+
+  /** A cable is plugged in. For Cable. Throws if the device is being removed, or has a wire or a cable (EBUSY). */
+  plug(cable: Cable, what: string): void {
+    this.inlet.plug(cable, what);
+  }
+
+  /** The cable is out. For Cable. */
+  unplug(): void {
+    this.inlet.cable = null;
   }
 
   /**
@@ -433,31 +347,11 @@ export class NetDevice {
    * empty, instances idle, nothing held by GRO. Readers may still have frames queued.
    */
   async drained(): Promise<void> {
-    this.looks.clear();
-    while (!this.idle()) {
+    const rest = new DeviceRest(this.machine.arena.m, this.at);
+    while (!(rest.idle() && this.machine.backlogsIdle())) {
       await delay(1);
       this.machine.throwIfDown();
     }
-  }
-
-  private idle(): boolean {
-    const { m } = this.machine.arena;
-    const nic = m[this.at + NET_DEVICE.priv];
-    for (let i = 0; i < this.maxQueues; i++) {
-      const q = nicQueueAt(m, nic, i);
-      const napi = Atomics.load(m, q + NIC_QUEUE.napi);
-      // Link down: what is in the ring waits for the link.
-      if (napi === 0 && Atomics.load(m, q + NIC_QUEUE.service) === 0) continue;
-      if (napi === 0 && ringLength(m, m[q + NIC_QUEUE.rxRing]) > 0) return false;
-      if (napi === 0) continue;
-      if (ringLength(m, m[q + NIC_QUEUE.rxRing]) > 0) return false;
-      if (Atomics.load(m, napi + NAPI.groBitmask) !== 0) return false;
-      const state = Atomics.load(m, napi + NAPI.state);
-      if ((state & NAPIF_STATE_IN_BUSY_POLL) !== 0) {
-        if (!this.pollsInVain(napi)) return false;
-      } else if ((state & NAPIF_STATE_SCHED) !== 0) return false;
-    }
-    return this.machine.backlogsIdle();
   }
 
   /** What it sent. */
@@ -466,97 +360,14 @@ export class NetDevice {
     return { frames: packets, bytes, dropped };
   }
 
-  /** A cable is plugged in. For Cable. Throws if the device is being removed, or has a wire or a cable (EBUSY). */
-  plug(cable: Cable, what: string): void {
-    this.checkUnplugged(what);
-    this.cable = cable;
-  }
-
-  /** The cable is out. For Cable. */
-  unplug(): void {
-    this.cable = null;
-  }
-
   /** @returns true from the call of remove on. For Machine. */
   isGoing(): boolean {
     return this.removing !== null;
   }
 
-  /** Throws if the device is being removed, or something feeds it. */
-  private checkUnplugged(what: string): void {
-    if (this.removing !== null) throw new Error(REMOVED);
-    if (this.feeding !== null) {
-      throw new SoftnetError(what, EBUSY, 'wait for the run under way, or stop it (stopWire)');
-    }
-    if (this.cable !== null) {
-      const [a, b] = this.cable.ends;
-      const other = a === this ? b : a;
-      throw new SoftnetError(
-        what,
-        EBUSY,
-        `${this.name} has a cable to ${other.name}: take it out (disconnect)`,
-      );
-    }
-  }
-
-  /** One that is polled without end never rests: @returns true if it took nothing since the look before, in two polls */
-  private pollsInVain(napi: number): boolean {
-    const { m } = this.machine.arena;
-    const before = this.looks.get(napi);
-    const work = Atomics.load(m, napi + NAPI.work);
-    const emptyPolls = Atomics.load(m, napi + NAPI.emptyPolls);
-    this.looks.set(napi, { work, emptyPolls });
-    return before !== undefined && before.work === work && ((emptyPolls - before.emptyPolls) | 0) >= 2;
-  }
-
   /** Counters of each queue, those not in use too; exact while no run is under way. */
   queueStats(): QueueStats[] {
-    const { m } = this.machine.arena;
-    const nic = m[this.at + NET_DEVICE.priv];
-    return Array.from({ length: this.maxQueues }, (_, i) => {
-      const q = nicQueueAt(m, nic, i);
-      const fill = m[q + NIC_QUEUE.fillRing];
-      return {
-        interrupts: m[q + NIC_QUEUE.interrupts] >>> 0,
-        handled: m[m[q + NIC_QUEUE.irq] + IRQ_DESC.count] >>> 0,
-        frames: m[q + NIC_QUEUE.rxFramesTotal] >>> 0,
-        buffersFree: pagePoolInside(m, m[q + NIC_QUEUE.pool]) + ringLength(m, fill),
-        pollSizes: Array.from({ length: POLL_SIZES }, (_, k) => m[q + NIC_QUEUE.pollSizes + k] >>> 0),
-      };
-    });
-  }
-
-  private async feed(source: NicSource, whenFull: 'wait' | 'drop'): Promise<WireResult> {
-    this.throwIfFed();
-    if (!this.machine.hasRoom()) {
-      throw new SoftnetError(`feeding ${this.name}`, ENOMEM, 'allow more threads (maxThreads)');
-    }
-    return this.feedBy(source, whenFull);
-  }
-
-  /** Throws why nothing can be plugged in. */
-  private throwIfFed(): void {
-    this.machine.throwIfEnding();
-    this.checkUnplugged(`feeding ${this.name}`);
-  }
-
-  private async feedBy(source: NicSource, whenFull: 'wait' | 'drop'): Promise<WireResult> {
-    const { arena } = this.machine;
-    const nic = arena.m[this.at + NET_DEVICE.priv];
-    Atomics.and(arena.m, nic + SIM_NIC.doorbell, ~NIC_STOP);
-    Atomics.store(arena.m, nic + SIM_NIC.frames, 0);
-    const name = `nic/${this.name}`;
-    const taskAt = this.machine.newTask(TASK_KIND_NIC, name, 0);
-    const record = newRecord(name, TASK_KIND_NIC, taskAt);
-    const task = { kind: 'nic', sab: arena.sab, taskAt, dev: this.at, source, whenFull } as const;
-    this.feeding = this.machine.runNic(record, task);
-    try {
-      const r = (await this.feeding) as NicResult;
-      if (r.error !== null) throw rebuilt(r.error);
-      return { ...r, durationNs: r.endNs - r.startNs };
-    } finally {
-      this.feeding = null;
-    }
+    return queueStats(this.machine.arena.m, this.at);
   }
 }
 
@@ -566,13 +377,6 @@ function modeNumber(threaded: unknown): number {
   if (typeof threaded !== 'boolean')
     throw new OptionError('threaded', threaded, "false, true or 'busy-poll'");
   return threaded ? NETDEV_NAPI_THREADED_ENABLED : NETDEV_NAPI_THREADED_DISABLED;
-}
-
-/** A CaptureError that came from another thread as plain data. */
-function rebuilt(error: { fileName: string; message: string; offset: number }): CaptureError {
-  const e = new CaptureError(error.fileName, '', error.offset);
-  e.message = error.message;
-  return e;
 }
 
 function checkPace(pace: Pace): Pace {

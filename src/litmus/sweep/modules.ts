@@ -34,6 +34,7 @@ export const SWEPT: readonly string[] = Object.freeze([
   'kernel/current.js',
   'kernel/cpu.js',
   'kernel/cpu_hotplug.js',
+  'kernel/cpu_stand_in.js',
   'kernel/smp.js',
   'net/core/napi.js',
   'net/core/busy_poll.js',
