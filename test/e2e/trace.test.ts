@@ -126,6 +126,9 @@ describe('a trace of traffic', () => {
     machine.traceStart();
     await eth0.down();
     await eth0.up();
+    // What its thread has polled it polled after it was unparked: `up` does not wait for that.
+    await eth0.generate({ count: 1 });
+    await eth0.drained();
     const t = machine.traceStop();
     expect(indices(t, TP_KTHREAD_PARK).length).toBeGreaterThan(0);
     expect(indices(t, TP_KTHREAD_UNPARK).length).toBeGreaterThan(0);
