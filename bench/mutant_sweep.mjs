@@ -17,6 +17,8 @@ const child = new URL('./workers/sweep_child.js', import.meta.url);
 const MUTANTS_PER_CHILD = 60;
 /** A mutant that says nothing for so long goes round a loop where the checker does not look (in setup). */
 const HANG_MS = 120_000;
+/** The first thing a child does, with every statement of the suite marked: nothing is said while modules load. */
+const REACH_MS = 900_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,7 +38,7 @@ class Worker {
   }
 
   /** @returns the child's answer, or null if it hangs or dies */
-  ask(job) {
+  ask(job, hangMs = HANG_MS) {
     if (this.done++ % MUTANTS_PER_CHILD === 0) this.end();
     this.process ??= fork(child);
     const { process: p } = this;
@@ -44,7 +46,7 @@ class Worker {
       let timer;
       const wait = () => {
         clearTimeout(timer);
-        timer = setTimeout(() => finish(null), HANG_MS);
+        timer = setTimeout(() => finish(null), hangMs);
       };
       const finish = (answer) => {
         clearTimeout(timer);
@@ -82,7 +84,7 @@ const wanted = chosen.filter(
 );
 
 const first = new Worker();
-const reach = await first.ask({});
+const reach = await first.ask({}, REACH_MS);
 if (reach === null) throw new Error('the litmus suite does not hold');
 
 const results = [];

@@ -43,8 +43,8 @@ export interface BootOptions {
   /** What each call of a socket costs on top of its work, nanoseconds: a system call's boundary; 0. */
   readonly syscallNs?: number;
   /**
-   * Whether softirqs run at the end of an interrupt and of a system call while ksoftirqd is at work: 'leave' them to it (Linux
-   * from 2016 to 2023), or 'inline' (before and since).
+   * Whether softirqs run at the end of an interrupt and of a system call while ksoftirqd is at work: 'inline' (Linux before
+   * 2016 and since 2023), or 'leave' them to it (in between); 'inline'.
    */
   readonly softirqAtExit?: keyof typeof SOFTIRQ_AT_EXIT;
   /** Fragments of UDP datagrams over IPv4 are put together before they reach a socket; else they go up as they are. */
@@ -110,7 +110,7 @@ export function bootParams(o: BootOptions): BootParams {
     threadBacklogNapi:
       THREAD_BACKLOG[checkChoice('threadBacklogNapi', o.threadBacklogNapi, THREAD_BACKLOG_NAMES, 'off')],
     softirqInline:
-      SOFTIRQ_AT_EXIT[checkChoice('softirqAtExit', o.softirqAtExit, SOFTIRQ_AT_EXIT_NAMES, 'leave')],
+      SOFTIRQ_AT_EXIT[checkChoice('softirqAtExit', o.softirqAtExit, SOFTIRQ_AT_EXIT_NAMES, 'inline')],
     busyPollStop: BUSY_POLL_STOP[checkChoice('busyPollStop', o.busyPollStop, BUSY_POLL_STOP_NAMES, 'linux')],
     ipDefrag: o.ipDefrag === true,
   };

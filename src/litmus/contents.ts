@@ -185,7 +185,14 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'hrtimer-sorted',
   ],
   kernel_wake: ['kthread-park-waits', 'task-wake-kind', 'task-wake-once'],
-  ksoftirqd: ['ksoftirqd-park', 'ksoftirqd-idle', 'ksoftirqd-park-again', 'ksoftirqd-stop'],
+  ksoftirqd: [
+    'ksoftirqd-park',
+    'ksoftirqd-idle',
+    'ksoftirqd-idle-inline',
+    'ksoftirqd-park-inline',
+    'ksoftirqd-park-again',
+    'ksoftirqd-stop',
+  ],
   kthread_states: [
     'kthread-park-created',
     'kthread-park-returned',

@@ -29,8 +29,13 @@ interface SoftirqdSetup {
   readonly begun: number;
 }
 
-function softirqdSetup(m: Int32Array, label: Label): SoftirqdSetup {
+/** KERNEL.softirqInline. */
+const LEAVE = 0;
+const INLINE = 1;
+
+function softirqdSetup(m: Int32Array, label: Label, rule = LEAVE): SoftirqdSetup {
   boot(m, label, 1);
+  m[KERNEL_AT + KERNEL.softirqInline] = rule;
   const s = {
     cpu: addCpuTask(m, label),
     ksoftirqd: addTask(m, label, 'ksoftirqd/0'),
@@ -91,37 +96,64 @@ function startSoftirqd(m: Int32Array, s: SoftirqdSetup): Current {
   return cur;
 }
 
-export const ksoftirqd: Litmus = litmus({
-  name: 'ksoftirqd-park',
-  memory: arena,
-  setup: softirqdSetup,
-  threads: {
-    ...others(STARTED),
-    main(m, s) {
-      kthreadPark(startSoftirqd(m, s), s.ksoftirqd);
+/** @param rule what CPU and ksoftirqd do at the end of an interrupt (KERNEL.softirqInline) */
+function parks(name: string, rule: number, why: string): Litmus {
+  return litmus({
+    name,
+    memory: arena,
+    setup: (m, label) => softirqdSetup(m, label, rule),
+    threads: {
+      ...others(STARTED),
+      main(m, s) {
+        kthreadPark(startSoftirqd(m, s), s.ksoftirqd);
+      },
     },
-  },
-  daemons: ['cpu', 'ksoftirqd'],
-  final: allWorkDone,
-  forbids: 'a softirq that the CPU leaves to a ksoftirqd which will not look',
-  why: 'the CPU trusts it only while it runs and is at work, and is woken when it parks (Q3 to Q5)',
-});
+    daemons: ['cpu', 'ksoftirqd'],
+    final: allWorkDone,
+    forbids: 'a softirq that the CPU leaves to a ksoftirqd which will not look',
+    why,
+  });
+}
 
-export const ksoftirqdIdle: Litmus = litmus({
-  name: 'ksoftirqd-idle',
-  memory: arena,
-  setup: softirqdSetup,
-  threads: {
-    ...others(STARTED),
-    main(m, s) {
-      startSoftirqd(m, s);
+export const ksoftirqd: Litmus = parks(
+  'ksoftirqd-park',
+  LEAVE,
+  'the CPU trusts it only while it runs and is at work, and is woken when it parks (Q3 to Q5)',
+);
+export const ksoftirqdInline: Litmus = parks(
+  'ksoftirqd-park-inline',
+  INLINE,
+  'an interrupt that comes has the CPU run softirqs itself; what is left behind a round is as safe with ksoftirqd (Q3 to Q5)',
+);
+
+function rests(name: string, rule: number, why: string): Litmus {
+  return litmus({
+    name,
+    memory: arena,
+    setup: (m, label) => softirqdSetup(m, label, rule),
+    threads: {
+      ...others(STARTED),
+      main(m, s) {
+        startSoftirqd(m, s);
+      },
     },
-  },
-  daemons: ['cpu', 'ksoftirqd'],
-  final: allWorkDone,
-  forbids: 'a softirq that the CPU leaves to a ksoftirqd which will not look',
-  why: 'the CPU trusts ksoftirqd only while it runs: it looks at the bits before it sleeps (Q2, Q3)',
-});
+    daemons: ['cpu', 'ksoftirqd'],
+    final: allWorkDone,
+    forbids: 'a softirq that the CPU leaves to a ksoftirqd which will not look',
+    why,
+  });
+}
+
+export const ksoftirqdIdle: Litmus = rests(
+  'ksoftirqd-idle',
+  LEAVE,
+  'the CPU trusts ksoftirqd only while it runs: it looks at the bits before it sleeps (Q2, Q3)',
+);
+export const ksoftirqdIdleInline: Litmus = rests(
+  'ksoftirqd-idle-inline',
+  INLINE,
+  'the CPU runs what an interrupt brings, ksoftirqd at work or not: both look at the bits before they sleep (Q2, Q3)',
+);
 
 export const ksoftirqdParkAgain: Litmus = litmus({
   name: 'ksoftirqd-park-again',
