@@ -3,7 +3,7 @@
  * Runs mutants of the sweep: each against the litmus tests that reach its place, until one notices.
  *
  * Whether a test notices is decided by states alone, so it is the same on a machine that has other things to do: time
- * only ends what does not end by itself.
+ * only ends what does not end by itself, and it is the process's CPU time.
  */
 import {
   CheckUsageError,
@@ -29,6 +29,8 @@ export const SUITE_MAX_STATES = 1_500_000;
 const REACH_MAX_STATES = 350_000;
 /** Far more than a search of so many states takes, whatever else the machine does. */
 const MAX_SECONDS = 60;
+/** Ends a search that does not even come to a look at that time. */
+const MAX_WALL_SECONDS = 1200;
 
 /** States that a mutant may make of a test at first: twice as many as it has, or this. */
 const FIRST_MAX_STATES = 150_000;
@@ -61,12 +63,18 @@ export interface SweepResult {
 /** Called now and then: whoever waits learns that the search goes on. */
 export type Alive = () => Promise<void>;
 
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 async function run(test: Litmus, program: Program, maxStates: number, alive: Alive): Promise<Verdict> {
   const maxSeconds = maxStates === FIRST_MAX_STATES ? FIRST_MAX_SECONDS : MAX_SECONDS;
-  const limits: Limits = { maxStates, maxSeconds };
+  const limits: Limits = { maxStates, maxSeconds: MAX_WALL_SECONDS };
+  const until = cpuSeconds() + maxSeconds;
   const steps = checkSteps(test, program, limits, { first: true });
   for (;;) {
-    const step = steps.next(false);
+    const step = steps.next(cpuSeconds() > until);
     if (step.done === true) return step.value;
     await alive();
   }
