@@ -15,6 +15,7 @@ import {
   FLOW_LIMIT_TABLE_LEN,
   GRO_NORMAL_BATCH,
   IPFRAG_HIGH_THRESH,
+  IPFRAG_MAX_DIST,
   IPFRAG_TIME,
   NET,
   NETDEV_MAX_BACKLOG,
@@ -60,6 +61,7 @@ export function layOut(m: Int32Array, boot: BootParams): number {
   m[net + NET.fqdir] = fqdir;
   m[net + NET.ipfragHighThresh] = IPFRAG_HIGH_THRESH;
   m[net + NET.ipfragTime] = IPFRAG_TIME;
+  m[net + NET.ipfragMaxDist] = IPFRAG_MAX_DIST;
   m[net + NET.busyPollStop] = boot.busyPollStop;
   m[net + NET.threadBacklogNapi] = boot.threadBacklogNapi;
   m[net + NET.napiKthreadPersist] = boot.napiKthreadPersist;

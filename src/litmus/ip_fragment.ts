@@ -4,7 +4,7 @@ import { type Label, type Litmus, litmus, must } from '../check/index.js';
 import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { HRTIMER } from '../kernel/hrtimer.js';
 import { spinTryLock } from '../kernel/locking/spinlock.js';
-import type { Arena } from '../mm/arena.js';
+import { Arena } from '../mm/arena.js';
 import { type NetContext, netContext } from '../net/core/net_context.js';
 import { PAGE_POOL, pagePoolCreate, pagePoolInside, pagePoolView } from '../net/core/page_pool.js';
 import { receiveSkb } from '../net/core/rx.js';
@@ -20,8 +20,8 @@ import {
 import { DROP_DEV_READY, DROP_FRAG_REASM_TIMEOUT, DROP_NO_SOCKET, NET } from '../net/core/softnet_data.js';
 import { FQDIR, fqdirInit, fragFlush, fragTimer, IPQ } from '../net/ipv4/inet_fragment.js';
 import { ipDefrag } from '../net/ipv4/ip_fragment.js';
-import { listTasks, type NetTasks, netBoot, netMemory } from './net_world.js';
-import { addWord, currentOf } from './world.js';
+import { listTasks, type NetTasks, netBoot } from './net_world.js';
+import { ARENA_WORDS, addWord, currentOf } from './world.js';
 
 const BUFFERS = 2;
 /** Stands for the net_device: nobody looks into it. */
@@ -55,6 +55,11 @@ function writeFragment({ m, b }: Arena, skb: number, offset: number, more: boole
   m[skb + SKB.proto] = ((SKB_F_IP | SKB_F_FRAGMENT) << 24) | (17 << 16) | 0x0800;
 }
 
+/** Tables of fragments are large. */
+function fragMemory(): Arena {
+  return new Arena(new SharedArrayBuffer(2 * ARENA_WORDS * 4));
+}
+
 function setup(arena: Arena, label: Label, time = 30): FragSetup {
   const { m } = arena;
   const tasks = netBoot(arena, label);
@@ -65,6 +70,7 @@ function setup(arena: Arena, label: Label, time = 30): FragSetup {
   m[net + NET.fqdir] = fqdir;
   m[net + NET.ipfragHighThresh] = 1 << 20;
   m[net + NET.ipfragTime] = time;
+  m[net + NET.ipfragMaxDist] = 64;
   m[fqdir + FQDIR.timerArmed] = 1; // it was started, and its function is about to look
   const pool = pagePoolCreate(m, BUFFERS);
   label(m, pool, PAGE_POOL, 'pool');
@@ -117,7 +123,7 @@ function mustAddUp(m: Int32Array, s: FragSetup): void {
 
 export const fragmentsTwoPolls: Litmus = litmus({
   name: 'ip-fragments-two-polls',
-  memory: netMemory,
+  memory: fragMemory,
   setup: (arena, label) => setup(arena, label),
   threads: {
     pollA: (arena, s) => bring(contextOf(arena, s.irqA), s, s.first),
@@ -135,7 +141,7 @@ export const fragmentsTwoPolls: Litmus = litmus({
 
 export const fragmentsFlush: Litmus = litmus({
   name: 'ip-fragments-flush',
-  memory: netMemory,
+  memory: fragMemory,
   setup: (arena, label) => setup(arena, label),
   threads: {
     poll(arena, s) {
@@ -154,7 +160,7 @@ export const fragmentsFlush: Litmus = litmus({
 
 export const fragmentsTimer: Litmus = litmus({
   name: 'ip-fragments-timer',
-  memory: netMemory,
+  memory: fragMemory,
   setup: (arena, label) => setup(arena, label, 0),
   threads: {
     poll: (arena, s) => bring(contextOf(arena, s.irqA), s, s.first),
@@ -202,11 +208,12 @@ function receive(arena: Arena, task: number, poolAt: number, skb: number): void 
 
 export const fragmentsTwoPools: Litmus = litmus({
   name: 'ip-fragments-two-pools',
-  memory: netMemory,
+  memory: fragMemory,
   setup(arena, label): PoolsSetup {
     const { m } = arena;
     const s = setup(arena, label);
     const other = pagePoolCreate(m, BUFFERS);
+    must(other !== 0, 'the arena is too small for this test');
     label(m, other, PAGE_POOL, 'other');
     const view = pagePoolView(m, other);
     view.take(BUFFERS);

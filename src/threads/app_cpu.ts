@@ -3,12 +3,13 @@
  * The receiving tasks of an application that serves a simulated CPU: one a socket, taking turns in one thread with that CPU's
  * interrupts and softirqs. A task goes on until its socket is empty or its slice is over, a system call at a time.
  */
+import { CPU } from '../kernel/cpu.js';
 import { type CpuTasks, systemCallBegin, systemCallEnd } from '../kernel/cpu_stand_in.js';
 import type { Current } from '../kernel/current.js';
 
 /** How long a task goes on while others wait, us (Linux: a slice of the fair scheduler, 3 ms). */
 const SLICE_US = 3000;
-/** System calls between two looks at the clock. */
+/** System calls between two looks at the clock, if no softirq took the task's time meanwhile. */
 const STEPS_A_LOOK = 16;
 
 /** The sockets of the tasks, as the application's context has them. */
@@ -28,6 +29,8 @@ export class ReceivingTasks implements CpuTasks {
   private readonly work: () => void;
   private current = 0;
   private steps = 0;
+  /** How often softirqs had run on the CPU at the latest look at the clock. */
+  private softirqRuns = 0;
   private sliceUs = 0;
 
   /**
@@ -59,7 +62,9 @@ export class ReceivingTasks implements CpuTasks {
     const got = sockets.take(this.current, this.max);
     systemCallEnd(cur);
     if (got) this.work();
-    if (++this.steps < STEPS_A_LOOK) return;
+    const runs = cur.m[cur.cpu.at + CPU.softirqRuns];
+    if (runs === this.softirqRuns && ++this.steps < STEPS_A_LOOK) return;
+    this.softirqRuns = runs;
     this.steps = 0;
     const now = cur.platform.nowUs();
     if (((now - this.sliceUs) | 0) < SLICE_US) return;

@@ -32,6 +32,8 @@ export interface VhostResult {
 }
 
 const WORD_BYTES = 4;
+/** Room for the longest frame: an IP packet of 65,535 bytes, and its Ethernet header with VLAN tags. */
+const STAGING_WORDS = (65_536 + 64) / WORD_BYTES;
 
 /** Carries frames until the hypervisor's sockets are closed. */
 export default function vhost(app: AppContext): VhostResult {
@@ -41,7 +43,7 @@ export default function vhost(app: AppContext): VhostResult {
   setCurrentState(guest.cur.task, TASK_RUNNING);
   taskListAdd(m, taskAt);
   const nic = m[dev + NET_DEVICE.priv];
-  const staging = kmalloc(m, SKB_DATA_BYTES / WORD_BYTES);
+  const staging = kmalloc(m, STAGING_WORDS);
   if (staging === 0)
     throw new Error('the guest’s arena is full: no room for a frame on its way; boot it with more memory');
   const wire = new Wire(guest.net, nic, 'wait');
@@ -58,7 +60,8 @@ export default function vhost(app: AppContext): VhostResult {
     wire.tick();
     for (let i = 0; i < batch.count; i++) {
       const len = batch.length(i);
-      carry(m, staging, app.words, batch, i, len);
+      if (len <= SKB_DATA_BYTES) carry(m, staging, app.words, batch, i, len);
+      else guest.arena.b.set(batch.copy(i), staging * WORD_BYTES);
       wire.receive(staging * WORD_BYTES, len, batch.hash(i));
     }
     wire.flush();
@@ -66,7 +69,7 @@ export default function vhost(app: AppContext): VhostResult {
     Atomics.store(m, nic + SIM_NIC.frames, frames | 0);
   }
   wire.finish();
-  kfree(m, staging, SKB_DATA_BYTES / WORD_BYTES);
+  kfree(m, staging, STAGING_WORDS);
   taskListDel(m, taskAt);
   setCurrentState(guest.cur.task, TASK_DEAD);
   return { frames };

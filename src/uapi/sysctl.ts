@@ -64,6 +64,7 @@ const SYSCTLS: readonly Sysctl[] = [
   word('net/core/skb_defer_max', NET.skbDeferMax, 0, INT_MAX),
   word('net/ipv4/ipfrag_high_thresh', NET.ipfragHighThresh, 0, INT_MAX),
   word('net/ipv4/ipfrag_time', NET.ipfragTime, 0, INT_MAX),
+  word('net/ipv4/ipfrag_max_dist', NET.ipfragMaxDist, 0, INT_MAX),
 ];
 
 /** Runs `fn` with the mutex of the sysctls that are more than a word. */

@@ -54,6 +54,33 @@ describe('a machine in front of another', () => {
     expect(numbers).toEqual(Array.from({ length: 50 }, (_, i) => i));
   });
 
+  it('brings datagrams that were put together in front, longer than a buffer, as they are', async () => {
+    await using front = await boot({ cpus: 1, memoryBytes: 64 * MIB, ipDefrag: true });
+    const outer = await front.addDevice({ name: 'eth0', ringSize: 1024, poolSize: 2048 });
+    const tuns = [await front.openPacket(outer, { capacity: 1024 })];
+    await nic.attachVhost({ hypervisor: front, tuns });
+    const app = await guest.runApp<{ seen: { length: number; payload: number[] }[] }>(APPS, {
+      name: 'recorder',
+      sockets: [socket],
+    });
+    const BYTES = 4096;
+    // Three fragments each.
+    const wire = await outer.startTimed({ periodNs: 1e6, count: 60, datagramBytes: BYTES });
+    await wire.done;
+    await until(() => socket.delivered === 20);
+    await socket.close();
+    const { seen } = await app.result;
+    expect(seen.map((p) => p.length)).toEqual(new Array(20).fill(14 + 20 + 8 + BYTES));
+    expect(seen.every((p) => p.payload.length === BYTES)).toBe(true);
+    const numbers = seen.map(({ payload }) => new DataView(Uint8Array.from(payload).buffer).getUint32(0));
+    // Each has the number of its first fragment.
+    expect(numbers).toEqual(Array.from({ length: 20 }, (_, i) => 3 * i));
+    // Nothing of it went where other things of the guest stand.
+    await nic.setChannels(1);
+    await nic.setChannels(2);
+    expect(dropped(guest)).toBe(0);
+  });
+
   it('keeps each flow in order, and drops at the tun device what the guest does not take', async () => {
     const vhost = await nic.attachVhost({ hypervisor, tuns: [tun] });
     const app: App<SinkResult> = await guest.runApp(SINK, {

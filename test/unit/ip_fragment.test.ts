@@ -288,6 +288,28 @@ describe('what waits', () => {
     expectSettled(rig, { frag_reasm_timeout: 1 });
   });
 
+  it.each([
+    [64, 63, 1],
+    [64, 64, 0],
+    [0, 500, 1],
+  ])(
+    'is another datagram, with ipfrag_max_dist %i, once %i others of its sender came: %i whole',
+    (max, others, whole) => {
+      const rig = new FragRig({ ringSize: 64, poolSize: 1024 });
+      rig.bm.m[rig.bm.at + NET.ipfragMaxDist] = max;
+      rig.bring(piece(data, 0, 32));
+      // Those of others do not count.
+      for (let id = 0; id < 100; id++) rig.bring(piece(data, 0, 32, { id, srcIp: [10, 9, 9, 9] }));
+      for (let id = 0; id < others; id++) rig.bring(piece(data, 0, 32, { id: 1000 + id }));
+      expect(rig.bring(piece(data, 32, 64))).toHaveLength(whole);
+      expect(rig.bm.drops()).toEqual(whole === 1 ? {} : { frag_too_far: 1 });
+      // What begins anew can become whole.
+      if (whole === 0) expect(rig.bring(piece(data, 0, 32))).toHaveLength(1);
+      fragExit(rig.ctx.net);
+      expectSettled(rig, { frag_reasm_timeout: 100 + others, ...(whole === 1 ? {} : { frag_too_far: 1 }) });
+    },
+  );
+
   it('heeds a time-out that is made shorter while it waits', () => {
     const rig = new FragRig();
     rig.bring(piece(data, 0, 32));

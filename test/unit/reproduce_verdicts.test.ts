@@ -105,6 +105,46 @@ describe('004 stream', () => {
     expect(verdict(checks)).toBe('agrees');
   });
 
+  it('tells nothing of a run that was cut before half of its rows, or before its curve', () => {
+    const document = streamDocument();
+    const rows = document.rows.slice(0, 7);
+    const checks = judgeStream({ ...document, rows, curve: [], options: { rows: 'seed', curve: '64/25' } });
+    expect(checks.map((c) => c.agrees)).toEqual([null, null, null, null, null]);
+    expect(checks[0].measured).toBe('5 of 16 rows were measured');
+    expect(checks[3].measured).toBe('the load was not swept to its end');
+    expect(verdict(checks)).toBe('this host cannot tell');
+  });
+
+  it('judges a curve as the command sums it up: a narrow peak that falls, a plateau wherever it begins', () => {
+    const curve = (points: readonly (readonly [number, number, number])[]) =>
+      points.map(([offered_kpps, vanilla, threaded]) => ({
+        offered_kpps,
+        settings: { vanilla: { kpps: vanilla }, guest_threaded: { kpps: threaded } },
+      }));
+    const judged = (points: readonly (readonly [number, number, number])[]) =>
+      judgeStream({ ...streamDocument({ curve: false }), curve: curve(points) }).slice(3);
+    // The most of the threads' lies at the end: it is a plateau all the same.
+    const measured: readonly (readonly [number, number, number])[] = [
+      [73, 73, 73],
+      [109, 109, 109],
+      [164, 69, 163],
+      [292, 19, 292],
+      [547, 6, 402],
+      [730, 1, 440],
+      [1459, 1, 465],
+      [2736, 1, 478],
+      [4104, 1, 533],
+      [6156, 1, 500],
+      [9234, 1, 490],
+    ];
+    const checks = judged(measured);
+    expect(checks.map((c) => c.agrees)).toEqual([true, true]);
+    expect(checks[0].measured).toContain('109 kpps at best');
+    // One low point that the host made.
+    expect(judged(measured.map((p) => (p[0] === 1459 ? [1459, 1, 150] : p)))[1].agrees).toBe(true);
+    expect(judged(measured.map((p) => (p[0] > 1000 ? [p[0], 1, 150] : p)))[1].agrees).toBe(false);
+  });
+
   it('counts 13 of 16 rows as enough, and 12 as too few', () => {
     const gaining = (n: number) => {
       const document = streamDocument({ curve: false });

@@ -113,6 +113,7 @@ export const DROP_DUP_FRAG = 11;
 export const DROP_IP_REASM_OVERLAP = 12;
 export const DROP_IP_REASM_INVALID = 13;
 export const DROP_IP_REASM_NOMEM = 14;
+export const DROP_FRAG_TOO_FAR = 15;
 /** Names of the reasons, as the JSON shows them. */
 export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'rx_missed',
@@ -130,6 +131,7 @@ export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'ip_reasm_overlap',
   'ip_reasm_invalid',
   'ip_reasm_nomem',
+  'frag_too_far',
 ]);
 
 /** Most network devices of a machine. */
@@ -172,6 +174,7 @@ export const NET = struct(
     flowLimitTableLen: word('buckets of a flow limit table made from now on (4096), a power of two'),
     ipfragHighThresh: word('bytes of fragments held, above which no more are taken (4 MiB)'),
     ipfragTime: word('how long fragments wait for the rest of their datagram, seconds (30)'),
+    ipfragMaxDist: word('fragments of others of one sender between two of a datagram (64); 0: any number'),
   }),
   line('any control thread; read once a poll', {
     rpsNeeded: word('maps and flow tables there are: while 0 nobody looks for one'),
@@ -208,6 +211,8 @@ export const SKB_DEFER_MAX = 64;
 export const FLOW_LIMIT_TABLE_LEN = 4096;
 export const IPFRAG_HIGH_THRESH = 4 << 20;
 export const IPFRAG_TIME = 30;
+/** Default of ipfrag_max_dist. */
+export const IPFRAG_MAX_DIST = 64;
 
 /** Values of the boot parameter `thread_backlog_napi`: off; with the bypass for the local CPU (seed 001); without it. */
 export const THREAD_BACKLOG_NAPI_OFF = 0;

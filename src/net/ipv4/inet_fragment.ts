@@ -44,6 +44,8 @@ import { DROP_FRAG_REASM_TIMEOUT, NET } from '../core/softnet_data.js';
 
 /** Buckets of the hash table, a power of two. */
 const FRAG_BUCKETS = 1024;
+/** Counters of senders, a power of two: those with one hash share one, and are farther apart for it. */
+const FRAG_PEERS = 256;
 
 /** The timer is never set for longer, us. */
 const FRAG_LOOK_US = 1_000_000;
@@ -52,7 +54,10 @@ const FRAG_LOOK_MIN_US = 1000;
 
 export const FQDIR = struct(
   'fqdir',
-  line('main thread, before any other starts', { hash: word('first queue of each bucket') }),
+  line('main thread, before any other starts', {
+    hash: word('first queue of each bucket'),
+    peers: word('fragments that came of each sender (wrap), by the hash of its address; the lock’s'),
+  }),
   line('lock holders', { lock: word('spin lock of the queues and of all they hold') }),
   line('lock', {
     queues: listHead('all queues, the oldest first'),
@@ -77,6 +82,7 @@ export const IPQ = struct(
     idProto: word('identification 16 bits, protocol 8 bits'),
     entry: listHead('entry of the list of queues'),
     stampNs: f64('when its first fragment came (CLOCK_MONOTONIC)'),
+    rid: word('the sender’s counter at its latest fragment'),
     lastIn: word('1: the last fragment has come, `len` is the datagram’s'),
     len: word('end of what came that lies farthest behind'),
     meat: word('bytes that came'),
@@ -95,8 +101,10 @@ const QUEUE_BYTES = IPQ.SIZE * 4;
 export function fqdirInit(m: Int32Array): number {
   const at = kmalloc(m, FQDIR.SIZE);
   const hash = kmalloc(m, FRAG_BUCKETS);
-  if (at === 0 || hash === 0) return 0;
+  const peers = kmalloc(m, FRAG_PEERS);
+  if (at === 0 || hash === 0 || peers === 0) return 0;
   m[at + FQDIR.hash] = hash;
+  m[at + FQDIR.peers] = peers;
   initListHead(m, at + FQDIR.queues);
   hrtimerSetup(m, at + FQDIR.timer, HRTIMER_IP_FRAGMENTS, at);
   return at;
@@ -107,6 +115,11 @@ function bucketOf(m: Int32Array, at: number, saddr: number, daddr: number, idPro
   let h = Math.imul(saddr, 0x9e3779b1) ^ Math.imul(daddr, 0x85ebca6b) ^ Math.imul(idProto, 0xc2b2ae35);
   h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
   return m[at + FQDIR.hash] + ((h ^ (h >>> 13)) & (FRAG_BUCKETS - 1));
+}
+
+/** @returns the word that counts the fragments of a sender */
+function peerOf(m: Int32Array, at: number, saddr: number): number {
+  return m[at + FQDIR.peers] + ((Math.imul(saddr, 0x9e3779b1) >>> 16) & (FRAG_PEERS - 1));
 }
 
 /** Finds the queue of a datagram (Linux: inet_frag_find). Lock held. @returns its word index, or 0 */
@@ -139,6 +152,7 @@ export function fragCreate(
   m[q + IPQ.saddr] = saddr;
   m[q + IPQ.daddr] = daddr;
   m[q + IPQ.idProto] = idProto;
+  m[q + IPQ.rid] = m[peerOf(m, at, saddr)];
   f[(q + IPQ.stampNs) >> 1] = stampNs;
   m[q + IPQ.hashNext] = m[bucket];
   m[bucket] = q;
@@ -151,6 +165,23 @@ export function fragCreate(
     startTimer(net, at, Atomics.load(m, net.at + NET.ipfragTime) * 1e6);
   }
   return q;
+}
+
+/**
+ * Counts a fragment of its sender (Linux: ip_frag_too_far). Lock held.
+ * @param q its queue, 0: it is the first
+ * @returns true if so many of the sender's others came since the one before that it is hardly of the same datagram
+ */
+export function fragTooFar(net: NetContext, at: number, q: number, saddr: number): boolean {
+  const { m } = net;
+  const peer = peerOf(m, at, saddr);
+  const rid = (m[peer] + 1) | 0;
+  m[peer] = rid;
+  if (q === 0) return false;
+  const maxDist = Atomics.load(m, net.at + NET.ipfragMaxDist);
+  const far = maxDist !== 0 && ((rid - m[q + IPQ.rid]) | 0) > maxDist;
+  m[q + IPQ.rid] = rid;
+  return far;
 }
 
 /** Counts a fragment's buffers as held by a queue. Lock held. */

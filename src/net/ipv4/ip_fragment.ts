@@ -11,9 +11,11 @@
  *   - A fragment that is not the last is cut to a multiple of 8 bytes.
  *   - While more than ipfrag_high_thresh bytes are held no fragment is taken, whatever it would complete: nothing that
  *     waits is thrown out for it. What waits longer than ipfrag_time ends.
+ *   - Identifications come round. So a fragment in front of which more than ipfrag_max_dist others of its sender came, counted from
+ *     the one before of what seems to be its datagram, begins a datagram anew; what waited is given up.
  * Differences: a datagram that would be longer than an IP packet may be ends as soon as that shows, not when it is whole.
- * What is whole is never marked DF. Neither ECN nor the distance of fragments of one sender (ipfrag_max_dist) is looked at.
- * Other protocols than UDP are not reassembled.
+ * What is whole is never marked DF. ECN is not looked at. Other protocols than UDP are not reassembled. Senders are told apart
+ * by a hash.
  */
 import { spinLock, spinUnlock } from '../../kernel/locking/spinlock.js';
 import { internetChecksum } from '../core/headers/checksum.js';
@@ -24,6 +26,7 @@ import { SKB, SKB_DATA_BYTES, SKB_F_IP, SKB_F_REASSEMBLED, SKB_PART, skbData } f
 import {
   DROP_DUP_FRAG,
   DROP_FRAG_REASM_TIMEOUT,
+  DROP_FRAG_TOO_FAR,
   DROP_IP_REASM_INVALID,
   DROP_IP_REASM_NOMEM,
   DROP_IP_REASM_OVERLAP,
@@ -38,6 +41,7 @@ import {
   fragFind,
   fragFree,
   fragKill,
+  fragTooFar,
   IPQ,
 } from './inet_fragment.js';
 
@@ -70,10 +74,17 @@ export function ipDefrag(net: NetContext, skb: number): number {
   m[at + FQDIR.reasmReqds]++;
   const expired = fragExpire(net, at, stampNs);
   let q = 0;
+  let tooFar = 0;
   let verdict = DROP_IP_REASM_NOMEM;
   const highThresh = Atomics.load(m, net.at + NET.ipfragHighThresh);
   if (highThresh !== 0 && m[at + FQDIR.mem] <= highThresh) {
     q = fragFind(m, at, saddr, daddr, idProto);
+    if (fragTooFar(net, at, q, saddr)) {
+      m[at + FQDIR.reasmFails]++;
+      fragKill(m, at, q);
+      tooFar = q;
+      q = 0;
+    }
     if (q === 0) q = fragCreate(net, at, saddr, daddr, idProto, stampNs);
   }
   if (q !== 0) verdict = queueFragment(net, at, q, skb);
@@ -84,6 +95,7 @@ export function ipDefrag(net: NetContext, skb: number): number {
   spinUnlock(m, at + FQDIR.lock);
 
   if (expired !== 0) fragDestroy(net, expired, DROP_FRAG_REASM_TIMEOUT);
+  if (tooFar !== 0) fragDestroy(net, tooFar, DROP_FRAG_TOO_FAR);
   if (verdict === FRAG_WAITS) return 0;
   if (verdict === FRAG_WHOLE) return reassemble(net, q, stampNs);
   if (verdict === FRAG_OVERSIZE) {

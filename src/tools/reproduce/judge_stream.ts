@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Seed 004 against what `softnet stream` measured. */
 import type { Check } from '../../report/document.js';
+import { type LoadPoint, plateau, summit } from '../stream/curve_figures.js';
+import { SEED_ROWS } from '../stream/plan.js';
 import { type Json, number, object, objects, present } from './json.js';
 import { median, untold } from './judge.js';
 
@@ -31,12 +33,39 @@ export function judgeStream(result: unknown): Check[] {
   const rows = objects(document.rows)
     .filter((row) => (number(row.overload) ?? OVERLOAD) >= OVERLOAD)
     .map(readRow);
-  const many = rows.filter((r) => r.size <= SMALL_BYTES && r.flows >= MANY_FLOWS);
-  const one = rows.filter((r) => r.flows === 1);
+  const asked = askedOf(document, rows);
+  const many: Group = { rows: rows.filter(isMany), asked: asked.filter(isMany).length };
+  const one: Group = { rows: rows.filter(isOne), asked: asked.filter(isOne).length };
   const checks = [gain(many), oneFlow(one), both(many, document)];
   const curve = objects(document.curve);
-  const all = curve.length === 0 ? checks : [...checks, ...curveChecks(curve)];
+  const swept = curve.length > 0 || object(document.options).curve !== undefined;
+  const all = swept ? [...checks, ...curveChecks(curve)] : checks;
   return object(document.host).pinned === null ? untold(all, 'this host would not pin threads') : all;
+}
+
+interface Size {
+  readonly size: number;
+  readonly flows: number;
+}
+
+/** Rows of one kind, and how many there should be. */
+interface Group {
+  readonly rows: readonly Row[];
+  readonly asked: number;
+}
+
+const isMany = (r: Size): boolean => r.size <= SMALL_BYTES && r.flows >= MANY_FLOWS;
+const isOne = (r: Size): boolean => r.flows === 1;
+
+/** @returns the rows that were asked for: a run may have been cut */
+function askedOf(document: Json, rows: readonly Row[]): readonly Size[] {
+  const { rows: asked } = object(document.options);
+  if (asked === 'seed') return SEED_ROWS;
+  if (!Array.isArray(asked)) return rows;
+  return asked.map((name) => {
+    const [size, flows] = String(name).split('/').map(Number);
+    return { size, flows };
+  });
 }
 
 function readRow(row: Json): Row {
@@ -64,19 +93,23 @@ function changes(rows: readonly Row[], from: string, to: string): number[] {
   );
 }
 
-/** @returns what to say where too few rows are left: fewer than half of those that were run; null if they suffice */
-function tooFew(claim: string, rows: readonly Row[], left: number): Check | null {
-  if (rows.length > 0 && left >= rows.length / 2) return null;
-  const lost = rows.length - left;
+/** @returns what to say where too few rows are left: fewer than half of those that were asked for; null if they suffice */
+function tooFew(claim: string, { rows, asked }: Group, left: number): Check | null {
+  if (asked > 0 && left >= asked / 2) return null;
+  const disturbed = rows.length - left;
   const measured =
-    rows.length === 0 ? 'no such row was run' : `the host disturbed ${lost} of ${rows.length} rows`;
+    asked === 0
+      ? 'no such row was asked for'
+      : disturbed >= asked / 2
+        ? `the host disturbed ${disturbed} of ${asked} rows`
+        : `${left} of ${asked} rows were measured`;
   return { claim, agrees: null, measured };
 }
 
-function gain(rows: readonly Row[]): Check {
+function gain(group: Group): Check {
   const claim = 'with many small flows the poll thread beats softirq';
-  const delta = changes(rows, 'vanilla', 'guest_threaded');
-  const few = tooFew(claim, rows, delta.length);
+  const delta = changes(group.rows, 'vanilla', 'guest_threaded');
+  const few = tooFew(claim, group, delta.length);
   if (few !== null) return few;
   const gaining = delta.filter((d) => d > 0).length;
   return {
@@ -86,10 +119,10 @@ function gain(rows: readonly Row[]): Check {
   };
 }
 
-function oneFlow(rows: readonly Row[]): Check {
+function oneFlow(group: Group): Check {
   const claim = 'with one flow the thread loses at most 5 % (the seed: it gains 7 to 63 %)';
-  const delta = changes(rows, 'vanilla', 'guest_threaded');
-  const few = tooFew(claim, rows, delta.length);
+  const delta = changes(group.rows, 'vanilla', 'guest_threaded');
+  const few = tooFew(claim, group, delta.length);
   if (few !== null) return few;
   return {
     claim,
@@ -101,10 +134,10 @@ function oneFlow(rows: readonly Row[]): Check {
 /** A hypervisor of two CPUs beside the guest's. */
 const HYPERVISOR_CORES = 3;
 
-function both(rows: readonly Row[], document: Json): Check {
+function both(group: Group, document: Json): Check {
   const claim = 'threads in the hypervisor, too, give more still';
-  const delta = changes(rows, 'guest_threaded', 'both_threaded');
-  const few = tooFew(claim, rows, delta.length);
+  const delta = changes(group.rows, 'guest_threaded', 'both_threaded');
+  const few = tooFew(claim, group, delta.length);
   if (few !== null) return few;
   const mid = median(delta);
   const more = delta.filter((d) => d > 0).length;
@@ -123,14 +156,12 @@ function both(rows: readonly Row[], document: Json): Check {
 
 const SETTINGS = ['vanilla', 'guest_threaded'] as const;
 const DISTURBED = 'the host disturbed the curve';
+const NO_CURVE = 'the load was not swept to its end';
 const SHORT = 'the load did not go to twice the peak';
 /** Part of the points of a curve that must not have been disturbed. */
 const QUIET = 0.8;
-
-interface Point {
-  readonly offered: number;
-  readonly kpps: number;
-}
+/** So far beyond the peak, in parts of its load, a curve must go to say anything. */
+const FAR = 2;
 
 function curveChecks(curve: readonly Json[]): Check[] {
   const [vanilla, threaded] = SETTINGS.map((setting) => pointsOf(curve, setting));
@@ -138,7 +169,7 @@ function curveChecks(curve: readonly Json[]): Check[] {
 }
 
 /** @returns the points that count, in the order of the load; none if the curve is not to be trusted */
-function pointsOf(curve: readonly Json[], setting: string): readonly Point[] | null {
+function pointsOf(curve: readonly Json[], setting: string): readonly LoadPoint[] | null {
   const all = present(
     curve.map((p) => {
       const cell = object(object(p.settings)[setting]);
@@ -149,47 +180,41 @@ function pointsOf(curve: readonly Json[], setting: string): readonly Point[] | n
   ).sort((a, b) => a.offered - b.offered);
   const quiet = all.filter((p) => p.counts);
   // A peak that was higher where the host disturbed it is not among those that count.
-  const known = (peakOf(all)?.kpps ?? 0) <= 1.05 * (peakOf(quiet)?.kpps ?? 0);
+  const known = (summit(all)?.peakKpps ?? 0) <= 1.05 * (summit(quiet)?.peakKpps ?? 0);
   return known && quiet.length >= QUIET * all.length ? quiet : null;
 }
 
-function peakOf(points: readonly Point[]): Point | undefined {
-  return points.reduce<Point | undefined>((best, p) => (p.kpps > (best?.kpps ?? 0) ? p : best), undefined);
-}
-
-function falls(points: readonly Point[] | null): Check {
+function falls(points: readonly LoadPoint[] | null): Check {
   const claim = 'softirq: goodput falls behind its peak (receive livelock)';
   if (points === null) return { claim, agrees: null, measured: DISTURBED };
-  const [peak, last] = [peakOf(points), points.at(-1)];
-  if (peak === undefined || last === undefined || last.offered < 2 * peak.offered) {
+  if (points.length === 0) return { claim, agrees: null, measured: NO_CURVE };
+  const [peak, last] = [summit(points), points.at(-1)];
+  if (peak === null || last === undefined || last.offered < FAR * peak.peakOfferedKpps) {
     return { claim, agrees: null, measured: SHORT };
   }
   return {
     claim,
-    agrees: last.kpps < AT_PEAK * peak.kpps,
-    measured: `${kpps(peak)} kpps at best, ${kpps(last)} at ${Math.round(last.offered).toLocaleString('en')} kpps offered`,
+    agrees: last.kpps < AT_PEAK * peak.peakKpps,
+    measured: `${kpps(peak.peakKpps)} kpps at best, ${kpps(last.kpps)} at ${Math.round(last.offered).toLocaleString('en')} kpps offered`,
   };
 }
 
-function holds(points: readonly Point[] | null): Check {
+function holds(points: readonly LoadPoint[] | null): Check {
   const claim = 'thread: goodput stays at its peak under four times that load';
   if (points === null) return { claim, agrees: null, measured: DISTURBED };
-  const peak = peakOf(points);
-  const behind = points.filter((p) => peak !== undefined && p.offered > peak.offered);
-  if (peak === undefined || (behind.at(-1)?.offered ?? 0) < 2 * peak.offered) {
+  if (points.length === 0) return { claim, agrees: null, measured: NO_CURVE };
+  const top = plateau(points);
+  if (top === null || top.uptoKpps < FAR * top.peakOfferedKpps)
     return { claim, agrees: null, measured: SHORT };
-  }
-  const asked = behind.filter((p) => p.offered <= 4 * peak.offered);
-  const worst = asked.reduce((low, p) => (p.kpps < low.kpps ? p : low), peak);
   return {
     claim,
-    agrees: worst.kpps >= AT_PEAK * peak.kpps,
-    measured: `${kpps(peak)} kpps at best, ${kpps(worst)} at least behind it`,
+    agrees: top.kept >= AT_PEAK,
+    measured: `${kpps(top.peakKpps)} kpps at best, ${kpps(top.kept * top.peakKpps)} at least behind it`,
   };
 }
 
-function kpps(p: Point): string {
-  return p.kpps.toFixed(p.kpps < 10 ? 1 : 0);
+function kpps(v: number): string {
+  return v.toFixed(v < 10 ? 1 : 0);
 }
 
 function percent(v: number): string {

@@ -55,7 +55,7 @@ export interface CellReport {
   /** Jain's index of the flows' goodputs; null if no flow got anything. */
   readonly jain: number | null;
   readonly duration_s: number;
-  /** Part of the time for which the core ran this, or could have; null where the host does not tell. */
+  /** Part of the time for which its core, or with a hypervisor its cores, ran this, or could have; null: the host does not tell. */
   readonly core_available: number | null;
   readonly steal_ms: number | null;
   readonly threads: readonly ThreadReport[];
@@ -112,7 +112,7 @@ export async function runCell(
   const after = look(stand, tasks, [...names.keys()]);
   await stand.rest(tasks);
   await tasks.end();
-  return report(before, after, { row, kpps, frames, names });
+  return report(before, after, { row, kpps, frames, names, cores: stand.usedCores().length });
 }
 
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {
@@ -142,7 +142,7 @@ function look(stand: Stand, tasks: Tasks, tids: readonly number[]): Look {
     softirqNs: tasks.shown[STREAM_SHOWN.softirqNs],
     drops: dropsOf(stand),
     moment: readMoment(atNs, tids),
-    idleNs: stand.cores === null ? null : readIdleNs(stand.cores.vcpu),
+    idleNs: idleOf(stand.usedCores()),
   };
 }
 
@@ -162,9 +162,10 @@ interface Cell {
   readonly kpps: number;
   readonly frames: number;
   readonly names: ReadonlyMap<number, string>;
+  readonly cores: number;
 }
 
-function report(a: Look, b: Look, { row, kpps, frames, names }: Cell): CellReport {
+function report(a: Look, b: Look, { row, kpps, frames, names, cores }: Cell): CellReport {
   const ns = b.atNs - a.atNs;
   const got = b.delivered.map((n, i) => n - a.delivered[i]);
   const all = got.reduce((x, y) => x + y, 0);
@@ -183,7 +184,7 @@ function report(a: Look, b: Look, { row, kpps, frames, names }: Cell): CellRepor
     drops,
     jain: jainOf(got, row.flows),
     duration_s: ns / 1e9,
-    core_available: availableOf(cost, a.idleNs, b.idleNs),
+    core_available: availableOf(cost, cores, a.idleNs, b.idleNs),
     steal_ms: millis(cost.stealNs),
     threads: cost.threads.map((t) => ({
       name: t.name,
@@ -195,12 +196,17 @@ function report(a: Look, b: Look, { row, kpps, frames, names }: Cell): CellRepor
   };
 }
 
-/** A hypervisor's threads count as if all of them were on that core: they are part of what is measured. */
-function availableOf(cost: Cost, before: number | null, after: number | null): number | null {
+function idleOf(cores: readonly number[]): number | null {
+  const idle = cores.map(readIdleNs);
+  return idle.length === 0 || idle.includes(null) ? null : idle.reduce<number>((a, x) => a + (x ?? 0), 0);
+}
+
+/** @param cores on how many cores the setting's threads run: a hypervisor has some of its own */
+function availableOf(cost: Cost, cores: number, before: number | null, after: number | null): number | null {
   const own = total(cost.threads, (t) => t.cpuNs);
   return own === null || before === null || after === null
     ? null
-    : availablePart(own, after - before, cost.wallNs);
+    : availablePart(own, after - before, cost.wallNs * cores);
 }
 
 /** Jain's fairness index: 1 if all got the same, 1/n if one got everything. */

@@ -125,6 +125,13 @@ export class Stand {
     };
   }
 
+  /** @returns the cores its threads run on; none where they are not pinned */
+  usedCores(): readonly number[] {
+    if (this.cores === null) return [];
+    const { vcpu, hypervisor } = this.cores;
+    return this.front.machine === null ? [vcpu] : [...new Set([vcpu, ...hypervisor])];
+  }
+
   /** Begins to offer a load. */
   async offer(load: Load): Promise<void> {
     await this.front.start(load);

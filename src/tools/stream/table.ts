@@ -2,7 +2,7 @@
 /** What `softnet stream` prints: the table of the experiment, what became of the rest, the curve as a plot. */
 import { table } from '../table.js';
 import type { CellReport, Drops } from './cell.js';
-import { type CurvePoint, curveSummary } from './curve.js';
+import { type CurvePoint, curveFigures } from './curve.js';
 import { isDisturbed } from './host.js';
 import { rowName, SETTINGS, type Setting } from './plan.js';
 import type { RowReport } from './rows.js';
@@ -151,10 +151,10 @@ export function curvePlot(points: readonly CurvePoint[]): string {
 function summaries(points: readonly CurvePoint[], settings: readonly Setting[]): string {
   return settings
     .map((s) => {
-      const c = curveSummary(points, s);
+      const c = curveFigures(points, s);
       if (c === null) return '';
-      const from = `${TITLES[s]}: peak ${kpps(c.peak_kpps)} kpps at ${kpps(c.peak_offered_kpps)} offered`;
-      return `${from}; at least ${Math.round(100 * c.kept)}% of it up to ${kpps(c.upto_kpps)}\n`;
+      const from = `${TITLES[s]}: peak ${kpps(c.peakKpps)} kpps at ${kpps(c.peakOfferedKpps)} offered`;
+      return `${from}; at least ${Math.round(100 * c.kept)}% of it up to ${kpps(c.uptoKpps)}\n`;
     })
     .join('');
 }

@@ -12,14 +12,18 @@ export interface TrialOptions {
   readonly retries: number;
 }
 
-/** @returns the trial of each setting that counts, or null if it was interrupted */
+/**
+ * @param tooLittle told of each goodput; true: the load is too small, and what was measured so far is no use
+ * @returns the trial of each setting that counts; or null if it was interrupted
+ */
 export async function runTrials(
   stands: readonly Stand[],
   row: Row,
   kpps: number,
   o: TrialOptions,
+  tooLittle: (kpps: number) => boolean,
   signal: AbortSignal,
-): Promise<ReadonlyMap<Setting, CellReport> | null> {
+): Promise<ReadonlyMap<Setting, CellReport> | 'too little' | null> {
   const trials = new Map<Setting, CellReport[]>(stands.map((s) => [s.setting, []]));
   for (let round = 0; round < o.trials + o.retries; round++) {
     const left = stands.filter((s) => round < o.trials || (trials.get(s.setting) ?? []).every(isDisturbed));
@@ -28,6 +32,7 @@ export async function runTrials(
       if (signal.aborted) return null;
       const cell = await runCell(stand, row, kpps, o.timing, signal);
       if (signal.aborted) return null;
+      if (tooLittle(cell.kpps)) return 'too little';
       trials.get(stand.setting)?.push(cell);
     }
   }
