@@ -45,6 +45,10 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
     ],
   },
   {
+    why: 'Where a thread runs is the choice of the scheduler: another CPU that is free is as right.',
+    keys: ['net/core/napi_poll.js selectCpu false: Atomics.load(m, cur.home.bhLock) === SPIN_FREE'],
+  },
+  {
     why: 'Wakes in vain, or once more than needed: whoever sleeps looks again.',
     keys: [
       'kernel/kthread.js taskListDel true: next !== 0',
@@ -143,6 +147,8 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Order of two steps under one lock, or of steps of one thread that no other can tell apart.',
     keys: [
+      'net/core/napi_poll.js napiThreadedPollLoop swap: netRpsAction(net, cur.cpu); skbDeferFreeFlush(net, net.softnet[cur.cpu.id]);',
+      'net/core/napi_poll.js selectCpu swap: !cpuOnline(cpus[i]) || Atomics.load(m, cpus[i].bhLock) !== SPIN_FREE',
       'mm/ring.js begin swap: this.head = Atomics.load(this.m, this.prodAt); this.seenCons = Atomics.load(this.m, this.consAt);',
       'mm/ring.js begin plain: Atomics.load(this.m, this.prodAt)',
       'mm/ring.js begin swap: this.tail = Atomics.load(this.m, this.consAt); this.seenProd = Atomics.load(this.m, this.prodAt);',
@@ -526,6 +532,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'The checks make every poll wake readers and report (litmus/edits.ts), whether it completes or not.',
     keys: [
+      'net/core/napi_poll.js napiThreadedPollLoop drop: wakeSockets(net); #2',
       'net/core/napi_poll.js napiThreadedPollLoop false: left === POLL_COMPLETED',
       'net/core/napi_poll.js napiThreadedPollLoop true: left === POLL_COMPLETED',
     ],
