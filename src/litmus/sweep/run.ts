@@ -5,20 +5,23 @@
  * Whether a test notices is decided by states alone, so it is the same on a machine that has other things to do: time
  * only ends what does not end by itself, and it is the process's CPU time.
  */
-import {
-  CheckUsageError,
-  type Limits,
-  type Litmus,
-  litmusTests,
-  loadProgram,
-  type Program,
-  RefusedError,
-} from '../../check/index.js';
+import { CheckUsageError, type Limits, RefusedError } from '../../check/index.js';
+import { type LoadedTest, Suite, type SuiteSource } from '../../check/suite.js';
 import { checkSteps, type Verdict } from '../../check/verdict.js';
+import { CONTENTS } from '../contents.js';
 import { EDITS } from '../edits.js';
 import { editOf, reachEdit, SWEPT, type SweepMutant } from './modules.js';
 
-const TESTS = new URL('../index.js', import.meta.url);
+const SUITE: SuiteSource = {
+  file: new URL('../index.js', import.meta.url),
+  edits: EDITS,
+  mutants: [],
+  // To load all files for each mutant would take longer than most searches.
+  parts: Object.entries(CONTENTS).map(([file, tests]) => ({
+    file: new URL(`../${file}.js`, import.meta.url),
+    tests,
+  })),
+};
 
 /**
  * States that each litmus test of this package may have. The suite is run with it (test/unit/check_cli.test.ts): a mutant
@@ -68,7 +71,7 @@ function cpuSeconds(): number {
   return (user + system) / 1e6;
 }
 
-async function run(test: Litmus, program: Program, maxStates: number, alive: Alive): Promise<Verdict> {
+async function run({ test, program }: LoadedTest, maxStates: number, alive: Alive): Promise<Verdict> {
   const maxSeconds = maxStates === FIRST_MAX_STATES ? FIRST_MAX_SECONDS : MAX_SECONDS;
   const limits: Limits = { maxStates, maxSeconds: MAX_WALL_SECONDS };
   const until = cpuSeconds() + maxSeconds;
@@ -84,16 +87,17 @@ async function run(test: Litmus, program: Program, maxStates: number, alive: Ali
 export async function reachOf(alive: Alive): Promise<Reach> {
   let reached = new Set<string>();
   (globalThis as Record<string, unknown>).sweepReached = (at: string) => reached.add(at);
-  const program = await loadProgram(TESTS, { edits: [...EDITS, ...SWEPT.map(reachEdit)] });
+  const suite = await Suite.open(SUITE, SWEPT.map(reachEdit));
   const by = new Map<string, ReachingTest[]>();
-  for (const test of litmusTests(program.exports)) {
+  for (const name of suite.names) {
+    const loaded = await suite.load(name);
     reached = new Set();
-    const { outcome, search } = await run(test, program, REACH_MAX_STATES, alive);
+    const { outcome, search } = await run(loaded, REACH_MAX_STATES, alive);
     if (outcome === 'incomplete' && search.states > REACH_MAX_STATES) continue;
-    if (outcome !== 'holds') throw new Error(`${test.name} does not hold without any mutant: ${outcome}`);
+    if (outcome !== 'holds') throw new Error(`${name} does not hold without any mutant: ${outcome}`);
     for (const at of reached) {
       const tests = by.get(at) ?? [];
-      tests.push({ name: test.name, states: search.states });
+      tests.push({ name, states: search.states });
       by.set(at, tests);
     }
   }
@@ -114,22 +118,19 @@ export async function runSweepMutant(
     steps,
     timeMs: Math.round(performance.now() - begin),
   });
-  let all: Litmus[];
-  let program: Program;
-  try {
-    program = await loadProgram(TESTS, { edits: [...EDITS, editOf(mutant)] });
-    all = litmusTests(program.exports);
-  } catch (e) {
-    if (e instanceof RefusedError || e instanceof CheckUsageError) return result('refused', 'load');
-    throw new Error(`${mutant.key}: ${String(e)}`);
-  }
+  const suite = await Suite.open(SUITE, [editOf(mutant)]);
   let slow = '';
   /** @returns what the test says of the mutant; null: it holds; `cut`: not within so many states */
   const ask = async (name: string, maxStates: number): Promise<SweepResult | 'cut' | null> => {
-    const test = all.find((t) => t.name === name);
-    if (test === undefined) throw new Error(`there is no test ${name}`);
+    let test: LoadedTest;
     try {
-      const { outcome, counterexample: c, search } = await run(test, program, maxStates, alive);
+      test = await suite.load(name);
+    } catch (e) {
+      if (e instanceof RefusedError || e instanceof CheckUsageError) return result('refused', 'load');
+      throw new Error(`${mutant.key}: ${String(e)}`);
+    }
+    try {
+      const { outcome, counterexample: c, search } = await run(test, maxStates, alive);
       if (c !== null) return result(c.kind, name, c.steps);
       if (outcome !== 'incomplete') return null;
       if (search.states > maxStates) return 'cut';
