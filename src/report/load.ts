@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { At } from './at.js';
 import { FORMAT, type RunDocument } from './document.js';
 import { type Kind, kindOf } from './sections.js';
+import { damageOf } from './validate.js';
 
 /** A file that holds no results; `message` says which, why and what to do. */
 export class ResultsError extends Error {
@@ -63,6 +64,8 @@ function ofReproduce(file: string, document: At): RunDocument {
       `has format ${format ?? 'unknown'}, this softnet reads ${FORMAT}: run it again`,
     );
   }
+  const damage = damageOf(document.value);
+  if (damage !== null) throw new ResultsError(file, `is damaged: ${damage}; run it again`);
   return document.value as RunDocument;
 }
 

@@ -79,6 +79,13 @@ describe('results that are there already', () => {
     expect(() => resumable(file('x.json', '{"a":1}'), identity, argvs)).toThrow(/none of softnet reproduce/);
     expect(() => resumable(file('y.json', 'no json'), identity, argvs)).toThrow(/none of softnet reproduce/);
   });
+
+  it('are an error that names file and field where they are damaged', () => {
+    const broken = file('damaged.json', { ...run, parts: [{ ...run.parts[0], argv: 'stream' }] });
+    expect(() => resumable(broken, identity, argvs)).toThrow(
+      /^resume: .*damaged\.json is not possible; .*\/parts\/0\/argv is "stream", not a list of texts$/,
+    );
+  });
 });
 
 describe('where results go', () => {
@@ -231,5 +238,31 @@ describe('files that a report is made from', () => {
   ])('are refused in one line: %s', (name, content, message) => {
     const path = content === null ? join(dir, 'missing.json') : file(`bad-${name}.json`, content);
     expect(() => loadRun(path)).toThrow(message);
+  });
+
+  const good = madeUpRun();
+  const part = good.parts[0];
+
+  it('are taken as they are where they are whole', () => {
+    expect(loadRun(file('good.json', good))).toEqual(JSON.parse(JSON.stringify(good)));
+  });
+
+  it.each([
+    ['no parts', { ...good, parts: undefined }, '/parts is missing, not a list'],
+    ['nothing else', { command: good.command, format: 1 }, '/version is missing, not text'],
+    ['a part that is null', { ...good, parts: [null] }, '/parts/0 is null, not an object'],
+    ['an empty part', { ...good, parts: [part, {}] }, '/parts/1/id is missing, not text'],
+    ['a bad date', { ...good, started: 'junk' }, '/started is "junk", not a date, or null'],
+    ['half a host', { ...good, host: { cpu: 'x' } }, '/host/cores is missing, not a number'],
+    ['no checks', { ...good, parts: [{ ...part, checks: [3] }] }, '/parts/0/checks/0 is 3, not an object'],
+    [
+      'a verdict of its own',
+      { ...good, parts: [{ ...part, verdict: 'maybe' }] },
+      '/parts/0/verdict is "maybe", not "agrees" or "differs" or "this host cannot tell" or null',
+    ],
+    ['a part twice', { ...good, parts: [part, part] }, '/parts/1/id: there are two parts stream'],
+  ])('are refused with the field that is wrong: %s', (name, content, damage) => {
+    const path = file(`damaged ${name}.json`, content);
+    expect(() => loadRun(path)).toThrow(`${path} is damaged: ${damage}; run it again`);
   });
 });

@@ -3,7 +3,9 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import { OptionError } from '../../errors.js';
+import { At } from '../../report/at.js';
 import { FORMAT, type Host, type PartResult, type RunDocument } from '../../report/document.js';
+import { damageOf } from '../../report/validate.js';
 
 /** The two files of a run. */
 export interface Output {
@@ -73,13 +75,24 @@ function readRun(file: string): RunDocument | null {
   } catch {
     return null;
   }
-  try {
-    const run = JSON.parse(text) as RunDocument;
-    if (run.command === 'softnet reproduce' && Array.isArray(run.parts)) return run;
-  } catch {
-    // Told below.
+  const run = new At(parsed(text));
+  if (run.at('command').text !== 'softnet reproduce') {
+    throw new OptionError('resume', file, 'no --resume: this file is none of softnet reproduce');
   }
-  throw new OptionError('resume', file, 'no --resume: this file is none of softnet reproduce');
+  // Another format has another shape: that it is of another version is told by who asked.
+  const damage = run.at('format').number === FORMAT ? damageOf(run.value) : null;
+  if (damage !== null) {
+    throw new OptionError('resume', file, `no --resume, or another --out: it is damaged: ${damage}`);
+  }
+  return run.value as RunDocument;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function difference(run: RunDocument, { version, profile, host }: Identity): string | null {
