@@ -107,6 +107,19 @@ describe('softnet reproduce', () => {
     expect(refused.stderr.trimEnd().split('\n')).toHaveLength(1);
   });
 
+  it.each([
+    ['where nothing can be written', ['reproduce', '--parts', 'replay', '--out', '/proc']],
+    ['nowhere', ['reproduce', '--parts', 'replay', '--out', '']],
+    ['a report onto a directory', ['report', 'RUN', '--out', dir]],
+    ['a report nowhere', ['report', 'RUN', '--out', '']],
+    ['a report onto its results', ['report', 'RUN', '--out', 'RUN']],
+  ])('refuses to write %s, at once and in one line', async (_where, args) => {
+    const path = writeRun('refused.json');
+    const { code, stdout, stderr } = await runCli(args.map((a) => (a === 'RUN' ? path : a)));
+    expect(stderr).toMatch(/^softnet: out: .*\n$/);
+    expect([code, stdout]).toEqual([2, '']);
+  });
+
   it('refuses parts that there are not', async () => {
     const { code, stderr } = await runCli(['reproduce', '--parts', 'all']);
     expect(code).toBe(2);

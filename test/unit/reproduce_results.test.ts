@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What is kept of an interrupted run, the progress line, the summary's size, and how two runs are compared.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { OptionError } from '../../dist/errors.js';
 import { compareRuns } from '../../dist/report/compare.js';
 import { loadRun } from '../../dist/report/load.js';
 import { PART_IDS } from '../../dist/tools/reproduce/part_ids.js';
 import { PARTS } from '../../dist/tools/reproduce/parts.js';
 import { progressLine, progressOf } from '../../dist/tools/reproduce/progress.js';
-import { outputAt, resumable } from '../../dist/tools/reproduce/results.js';
+import { makeOutput, outputAt, resumable } from '../../dist/tools/reproduce/results.js';
 import { summaryText } from '../../dist/tools/reproduce/summary.js';
 import {
   backlogDocument,
@@ -92,6 +102,47 @@ describe('where results go', () => {
   it('is a directory, or an HTML file with the JSON beside it', () => {
     expect(outputAt('/a/b')).toEqual({ report: '/a/b/report.html', results: '/a/b/results.json' });
     expect(outputAt('/a/b.html')).toEqual({ report: '/a/b.html', results: '/a/b.json' });
+  });
+});
+
+describe('a place for results', () => {
+  const at = (...names: string[]) => join(dir, ...names);
+
+  it('is made, with what lies above it, and nothing is left of the trial', () => {
+    const { report, results } = outputAt(at('deep', 'er', 'run'));
+    makeOutput([report, results], 'deep');
+    expect(readdirSync(at('deep', 'er', 'run'))).toEqual([]);
+  });
+
+  it('keeps what is there', () => {
+    const there = file('kept.json', 'dear');
+    makeOutput([at('kept.html'), there], 'kept.html');
+    expect(readFileSync(there, 'utf8')).toBe('dear');
+    expect(readdirSync(dir).filter((n) => n.startsWith('kept'))).toEqual(['kept.json']);
+  });
+
+  it.each([
+    ['a directory of this name', 'taken.html', /taken\.html is a directory/],
+    ['a file on the way', 'plain/run', /ENOTDIR|EEXIST/],
+    ['a link', 'link.html', /link\.html is no ordinary file/],
+    ['nothing', '', /^out: '' is not possible/],
+  ])('is refused before the work: %s', (_what, name, message) => {
+    mkdirSync(at('taken.html'), { recursive: true });
+    file('plain', '');
+    if (!existsSync(at('link.html'))) symlinkSync(at('plain'), at('link.html'));
+    const { report, results } = outputAt(at(name));
+    const make = () => makeOutput([report, results], name);
+    expect(make).toThrow(message);
+    expect(make).toThrow(OptionError);
+    expect(existsSync(at('taken.json'))).toBe(false);
+  });
+
+  it.runIf(process.platform === 'linux')('is refused where no file can be made', () => {
+    for (const place of ['/proc', '/proc/softnet/deep/er']) {
+      expect(() => makeOutput([`${place}/report.html`], place)).toThrow(
+        /^out: \/proc.*(ENOENT|EACCES|EPERM)/,
+      );
+    }
   });
 });
 

@@ -26,7 +26,7 @@ export interface ReproduceOptions {
 export async function reproduce(o: ReproduceOptions): Promise<number> {
   const selected = PARTS.filter((p) => o.parts.length === 0 || o.parts.includes(p.id));
   const output = outputAt(o.out);
-  makeOutput(output, o.out);
+  makeOutput([output.report, output.results], o.out);
   const identity = { version: packageVersion(), profile: o.profile, host: hostNow() };
   // Of parts that were not asked for this time, too: a report loses nothing by being added to.
   const argvs = new Map(PARTS.map((p) => [p.id, p.plans[o.profile].argv]));

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Where the results of a run lie, and what of an earlier run may be used again. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import { OptionError } from '../../errors.js';
 import { At } from '../../report/at.js';
@@ -22,20 +31,63 @@ export function outputAt(out: string): Output {
   return { report: join(path, 'report.html'), results: join(path, 'results.json') };
 }
 
-/** Makes the directory. @throws OptionError if that is not possible */
-export function makeOutput(output: Output, given: string): void {
+/** What an `--out` that cannot be used is told to be. */
+const WANTED = 'a directory, or a file, that can be written';
+
+/**
+ * Makes the directory and tries what is done to the files in the end: who finds out after the work has lost it.
+ * @param files what is going to be written; what is there already stays as it is
+ * @throws OptionError if that is not possible
+ */
+export function makeOutput(files: readonly string[], given: string): void {
+  if (given === '') throw new OptionError('out', "''", WANTED);
   try {
-    mkdirSync(dirname(output.report), { recursive: true });
+    makeDirectory(dirname(files[0]));
+    for (const file of files) tryFile(file);
   } catch (error) {
-    throw new OptionError('out', given, `a directory that can be made (${(error as Error).message})`);
+    throw new OptionError('out', given, `${WANTED} (${(error as Error).message})`);
   }
+}
+
+/** Directory by directory: where one cannot be made (/proc) Node tries for ever to make all at once. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Somebody else was faster.
+    if (!existsSync(path)) throw error;
+  }
+}
+
+/** Does what `save` does, with what is there, or with a file that is gone afterwards. */
+function tryFile(file: string): void {
+  const there = lstatSync(file, { throwIfNoEntry: false });
+  if (there !== undefined && !there.isFile()) {
+    // A rename would put a file in the place of a link or a device.
+    throw new Error(`${file} is ${there.isDirectory() ? 'a directory' : 'no ordinary file'}`);
+  }
+  const [half, end] = [halfOf(file), there === undefined ? `${file}.try` : file];
+  try {
+    if (there === undefined) writeFileSync(half, '');
+    else copyFileSync(file, half);
+    renameSync(half, end);
+  } catch (error) {
+    rmSync(half, { force: true });
+    throw error;
+  }
+  if (there === undefined) rmSync(end);
 }
 
 /** Writes a file so that nobody ever reads half of it. */
 export function save(file: string, text: string): void {
-  const half = `${file}.part`;
-  writeFileSync(half, text);
-  renameSync(half, file);
+  writeFileSync(halfOf(file), text);
+  renameSync(halfOf(file), file);
+}
+
+function halfOf(file: string): string {
+  return `${file}.part`;
 }
 
 /** What must be the same for results to go together. */
