@@ -18,6 +18,16 @@ function results(out: string): RunDocument {
   return JSON.parse(readFileSync(join(out, 'results.json'), 'utf8')) as RunDocument;
 }
 
+function childrenOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .split(' ')
+      .filter((s) => s !== '');
+  } catch {
+    return [];
+  }
+}
+
 /** Parts are given up to three minutes on hosts with other work, too. */
 const LIMIT_MS = 300_000;
 
@@ -87,6 +97,27 @@ describe('softnet reproduce', () => {
       const less = await runCli(['reproduce', '--parts', 'replay', '--out', out, '--resume']);
       expect(less.code).toBe(0);
       expect(results(out).parts).toEqual(second.parts);
+    },
+    LIMIT_MS,
+  );
+
+  it.runIf(existsSync(`/proc/self/task/${process.pid}/children`)).each([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)(
+    'ends its command, and keeps what there is, upon %s',
+    async (signal, expected) => {
+      const out = join(dir, signal);
+      const run = startCli(['reproduce', '--full', '--parts', 'litmus', '--out', out]);
+      const children = () => childrenOf(run.child.pid!);
+      while (children().length === 0 && run.child.exitCode === null) await nextTurn();
+      const [child] = children();
+      run.child.kill(signal);
+      const { code, stdout } = await run.done;
+      expect(stdout).toContain('interrupted');
+      expect(code).toBe(expected);
+      expect(existsSync(`/proc/${child}`)).toBe(false);
+      expect(results(out)).toMatchObject({ interrupted: true, parts: [{ id: 'litmus' }] });
     },
     LIMIT_MS,
   );

@@ -3,7 +3,7 @@
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { FORMAT, type Host, type PartResult, type RunDocument } from '../../report/document.js';
 import { reportHtml } from '../../report/page.js';
-import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED } from '../exit_codes.js';
+import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_UNTRUSTED } from '../exit_codes.js';
 import { packageVersion } from '../package_version.js';
 import { runChild } from './child.js';
 import { cpuTimes, othersShare } from './others.js';
@@ -11,6 +11,7 @@ import { PARTS, type Profile } from './parts.js';
 import { progressOf, type Step } from './progress.js';
 import { makeOutput, outputAt, resumable, save } from './results.js';
 import { partResult } from './run_part.js';
+import { endOnSignals, endWithoutTerminal } from './signals.js';
 import { summaryText } from './summary.js';
 
 export interface ReproduceOptions {
@@ -32,9 +33,7 @@ export async function reproduce(o: ReproduceOptions): Promise<number> {
   const argvs = new Map(PARTS.map((p) => [p.id, p.plans[o.profile].argv]));
   const had = o.resume ? resumable(output.results, identity, argvs) : new Map<string, PartResult>();
   const steps = selected.filter((p) => !had.has(p.id)).map((part) => ({ part, plan: part.plans[o.profile] }));
-  const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort();
-  process.on('SIGINT', onSignal);
+  const { signal, caught, release } = endOnSignals();
   const begin = performance.now();
   const started = new Date().toISOString();
   const results = new Map(had);
@@ -44,7 +43,7 @@ export async function reproduce(o: ReproduceOptions): Promise<number> {
     ...identity,
     started,
     seconds: Math.round(performance.now() - begin) / 1e3,
-    interrupted: interrupt.signal.aborted,
+    interrupted: signal.aborted,
     not_run: selected.filter((p) => !results.has(p.id)).map((p) => p.id),
     parts: PARTS.flatMap((p) => results.get(p.id) ?? []),
   });
@@ -67,12 +66,12 @@ export async function reproduce(o: ReproduceOptions): Promise<number> {
   }
   try {
     const allS = sum(PARTS.map((p) => p.plans[o.profile].limitS ?? Infinity));
-    await runSteps(steps, allS, identity.host, interrupt.signal, begin, (result) => {
+    await runSteps(steps, allS, identity.host, signal, begin, (result) => {
       results.set(result.id, result);
       keep();
     });
   } finally {
-    process.removeListener('SIGINT', onSignal);
+    release();
   }
   const run = keep();
   process.stdout.write(o.json ? `${JSON.stringify(run, null, 2)}\n` : summaryText(run, output.report));
@@ -81,7 +80,8 @@ export async function reproduce(o: ReproduceOptions): Promise<number> {
       `softnet reproduce: to go on: softnet reproduce --${o.profile} --resume --out ${o.out}\n`,
     );
   }
-  return exitCode(run);
+  endWithoutTerminal(caught());
+  return exitCode(run, caught());
 }
 
 /**
@@ -128,10 +128,10 @@ function hostNow(): Host {
   };
 }
 
-/** 0 what can be told here agrees; 1 something differs or failed; 7 nothing can be told; 130 interrupted. */
-function exitCode(run: RunDocument): number {
+/** 0 what can be told here agrees; 1 something differs or failed; 7 nothing can be told; 128 and the signal that ended it. */
+function exitCode(run: RunDocument, signalCode: number | null): number {
   const has = (verdict: PartResult['verdict']): boolean => run.parts.some((p) => p.verdict === verdict);
   if (has('differs') || has(null)) return EXIT_CHECK_FAILED;
-  if (run.interrupted) return EXIT_INTERRUPTED;
+  if (signalCode !== null) return signalCode;
   return has('agrees') ? EXIT_OK : EXIT_UNTRUSTED;
 }
