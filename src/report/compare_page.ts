@@ -25,7 +25,7 @@ export function compareHtml(comparison: Comparison, a: string, b: string): strin
     'softnet report: two runs',
     `<header><h1>Two runs compared</h1><dl><dt>A</dt><dd>${esc(a)}</dd><dt>B</dt><dd>${esc(b)}</dd></dl>
 <ul class="tally">${READS.map(count).join('')}</ul></header><main>
-<section id="rules"><h2>How to read it</h2><p>Counts that do not depend on time are the same, or they changed. Figures with several trials differ when no trial of one run reaches those of the other; otherwise the difference is noise. What was measured once has to differ by ${SINGLE_PERCENT} % or more. What the host disturbed is noise.</p>
+<section id="rules"><h2>How to read it</h2><p>Counts that do not depend on time are the same, or they changed; where one was cut short, or counts more, nothing can be told. Figures with several trials differ when no trial of one run reaches those of the other; otherwise the difference is noise. What was measured once, or is known by its median only, has to differ by ${SINGLE_PERCENT} % or more. What the host disturbed is noise.</p>
 ${warningList(comparison.warnings)}${verdictTable(verdicts)}</section>
 ${parts.map((p) => partSection(p, comparison, root)).join('')}
 ${missing(comparison)}</main>`,

@@ -2,7 +2,7 @@
 /** Reads results of a run; the JSON document of one command becomes a run with one part. */
 import { readFileSync } from 'node:fs';
 import { At } from './at.js';
-import { FORMAT, type RunDocument } from './document.js';
+import { FORMAT, type PartState, type RunDocument } from './document.js';
 import { type Kind, kindOf } from './sections.js';
 import { damageOf } from './validate.js';
 
@@ -89,7 +89,7 @@ function ofCommand(kind: Kind, result: unknown): RunDocument {
         scope: '',
         argv: [],
         command: '',
-        state: 'done',
+        state: stateOf(new At(result)),
         exit_code: null,
         seconds: 0,
         others_share: null,
@@ -101,4 +101,10 @@ function ofCommand(kind: Kind, result: unknown): RunDocument {
       },
     ],
   };
+}
+
+/** A command that was interrupted says so itself, or each of its runs does. */
+function stateOf(result: At): PartState {
+  const whole = [result, ...result.at('runs').items()].every((at) => at.at('interrupted').value !== true);
+  return whole && result.at('not_run').items().length === 0 ? 'done' : 'interrupted';
 }

@@ -30,6 +30,12 @@ export function report(a: string, b: string | undefined, o: ReportOptions): numb
       return EXIT_OK;
     }
     const comparison = compareRuns(first, loadRun(b));
+    if (comparison.figures.length + comparison.verdicts.length === 0) {
+      throw new ResultsError(
+        `${a} and ${b}`,
+        'have nothing in common to compare: give two runs of the same command',
+      );
+    }
     makeOutput([out], o.out);
     save(out, compareHtml(comparison, a, b));
     if (o.json) {

@@ -207,6 +207,16 @@ describe('softnet report', () => {
     expect(document.only_a.some((name) => name.startsWith('stream: '))).toBe(true);
   });
 
+  it('refuses two that have nothing in common', async () => {
+    const [a, b] = ['replay', 'litmus'].map((id) =>
+      writeRun(`only-${id}.json`, { parts: madeUpRun().parts.filter((p) => p.id === id) }),
+    );
+    const out = join(dir, 'nothing.html');
+    const { code, stdout, stderr } = await runCli(['report', a, b, '--out', out]);
+    expect([code, stdout, existsSync(out)]).toEqual([2, '', false]);
+    expect(stderr).toMatch(/^softnet report: .* have nothing in common to compare: .*\n$/);
+  });
+
   it('refuses what is no result, in one line', async () => {
     const { code, stderr } = await runCli(['report', join(dir, 'none.json')]);
     expect(code).toBe(2);

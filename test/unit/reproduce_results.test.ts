@@ -24,11 +24,14 @@ import { makeOutput, outputAt, resumable } from '../../dist/tools/reproduce/resu
 import { summaryText } from '../../dist/tools/reproduce/summary.js';
 import {
   backlogDocument,
+  checkDocument,
   madeUpPart,
   madeUpRun,
+  mutantsDocument,
   reconfigDocument,
   replayDocument,
   rrDocument,
+  streamDocument,
 } from '../helpers/made_up_runs.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'softnet-results-'));
@@ -260,6 +263,89 @@ describe('two runs', () => {
     expect(leak.get('fixed, config=persistent,reconfig=safe-switch, threads leaked')).toBe('changed');
   });
 
+  it('are compared by the peak of a curve and by what is kept of it: their loads are others', () => {
+    const other = (shape: object) => {
+      const document = streamDocument(shape);
+      return {
+        ...document,
+        curve: document.curve!.map((p) => ({ ...p, offered_kpps: p.offered_kpps * 1.07 })),
+      };
+    };
+    const base = streamDocument();
+    const near = compareRuns(one('x', base), one('x', other({})));
+    expect([near.only_a, near.only_b]).toEqual([[], []]);
+    const of = (b: unknown, name: string) =>
+      compareRuns(one('x', base), one('x', b)).figures.find((f) => f.name === `curve, ${name}`);
+    expect(of(other({}), 'vanilla, peak')).toMatchObject({ a: 300, b: 300, unit: 'kpps', read: 'same' });
+    const kept = of(other({ threadedEnd: 0.3 }), 'guest threaded, kept beyond its peak');
+    expect(kept).toMatchObject({ read: 'worse', unit: '%' });
+    expect(kept!.a).toBeGreaterThan(90);
+    expect(kept!.b).toBeLessThan(60);
+    // From 3 % to 4.5 % is half as much again, and nothing.
+    const flat = of(other({ vanillaEnd: 0.045 }), 'vanilla, kept beyond its peak');
+    expect(flat).toMatchObject({ read: 'noise' });
+    // A curve that ended before keeps nothing that is known.
+    const short = { ...base, curve: base.curve!.slice(0, 5) };
+    expect(of(short, 'vanilla, peak')?.read).toBe('same');
+    expect(of(short, 'vanilla, kept beyond its peak')).toBeUndefined();
+  });
+
+  it('by medians say of how many trials', () => {
+    const of = (trials: number, gain = 3) => ({
+      ...streamDocument({ gain }),
+      options: { quick: true, hypervisor: 'last', trials },
+    });
+    const why = (a: unknown, b: unknown) =>
+      compareRuns(one('x', a), one('x', b)).figures.find((f) => f.name === '64/25, guest threaded')?.why;
+    expect(why(of(3), of(3, 6))).toBe('20 % or more, one figure of 3 trials');
+    expect(why(of(3), of(1, 3.1))).toBe('below 20 %, of 3 and of 1 trials');
+    expect(why(of(1), of(1, 3.1))).toBe('below 20 %, measured once');
+  });
+
+  it('say nothing of a count that was cut short, or of more than the other', () => {
+    const part = (id: string, result: unknown, state: 'done' | 'cut') =>
+      madeUpRun({ parts: [madeUpPart(id, result, { state })] });
+    const read = (id: string, a: unknown, b: unknown, state: 'done' | 'cut', name: string) =>
+      compareRuns(part(id, a, 'done'), part(id, b, state)).figures.find((f) => f.name.includes(name));
+    const leaked = 'fixed, config=persistent,reconfig=safe-switch, threads leaked';
+    const [base, few, leaky] = [
+      reconfigDocument(),
+      reconfigDocument({ cycles: 12, fixedLeaks: 1 }),
+      reconfigDocument({ fixedLeaks: 1 }),
+    ];
+    expect(read('x', base, few, 'cut', leaked)).toMatchObject({
+      read: 'noise',
+      why: 'cut short: not all was counted',
+    });
+    expect(read('x', base, few, 'done', leaked)).toMatchObject({
+      read: 'noise',
+      why: 'of 40 cycles and of 12 cycles',
+    });
+    expect(read('x', base, leaky, 'done', leaked)).toMatchObject({ read: 'changed' });
+    const states = (outcome: string, n: number) => {
+      const document = checkDocument([outcome]);
+      return { ...document, tests: document.tests.map((t) => ({ ...t, states: n })) };
+    };
+    const holds = states('holds', 900);
+    expect(read('x', holds, states('incomplete', 7), 'done', 'states')?.read).toBe('noise');
+    // What came to its end before the others were cut is counted as ever.
+    expect(read('x', holds, states('holds', 7), 'cut', 'states')?.read).toBe('changed');
+    // Mutants that were not run are missing, and none is less caught by that.
+    const all = mutantsDocument();
+    const some = { ...all, mutants: all.mutants.slice(0, 1), not_run: ['x'] };
+    const fewer = compareRuns(part('m', all, 'done'), part('m', some, 'cut'));
+    expect(fewer.figures.map((f) => f.read)).toEqual(['same']);
+    expect(fewer.only_a).toHaveLength(2);
+    const missed = mutantsDocument(['busy-never-left']);
+    expect(read('m', all, missed, 'done', 'busy-never-left')).toMatchObject({ a: 1, b: 0, read: 'changed' });
+    const frames = replayDocument();
+    const looped = {
+      ...frames,
+      runs: frames.runs.map((r) => ({ ...r, packets: { read: 9, delivered: 9, dropped: {} } })),
+    };
+    expect(read('r', frames, looped, 'done', 'softirq, packets delivered')?.read).toBe('noise');
+  });
+
   it('of different hosts, or with other parts, say so', () => {
     const host = { ...madeUpRun().host!, cores: 64, load: 50 };
     const c = compareRuns(one('replay', replayDocument()), madeUpRun({ host, parts: [] }));
@@ -278,6 +364,15 @@ describe('files that a report is made from', () => {
     const run = loadRun(file(`${name}.json`, document));
     expect(run.profile).toBe(profile);
     expect(run.parts).toHaveLength(1);
+  });
+
+  it('of one command that was interrupted are no whole ones', () => {
+    const state = (name: string, document: unknown) => loadRun(file(name, document)).parts[0].state;
+    const replay = replayDocument();
+    const stopped = { ...replay, runs: replay.runs.map((r) => ({ ...r, interrupted: true })) };
+    expect(state('s1.json', replay)).toBe('done');
+    expect(state('s2.json', stopped)).toBe('interrupted');
+    expect(state('s3.json', { ...mutantsDocument(), not_run: ['x'] })).toBe('interrupted');
   });
 
   it.each([
