@@ -44,6 +44,7 @@ const RUN: Shape = {
   seconds: finite,
   interrupted: truth,
   not_run: texts,
+  resume: orNone(text),
   parts: list,
 };
 

@@ -84,7 +84,10 @@ describe('softnet reproduce', () => {
       expect(first.parts[1]?.state ?? 'interrupted').toBe('interrupted');
       expect(results(out)).toEqual(first);
       expect(existsSync(join(out, 'report.html'))).toBe(true);
-      expect(stderr).toContain('--resume');
+      expect(stderr).toContain(
+        `to go on: npx softnet reproduce --quick --parts mutants,replay --resume --out ${out}\n`,
+      );
+      expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain(`--resume --out ${out}</pre>`);
 
       const resumed = await runCli([...args, '--resume']);
       expect(resumed.stderr).toContain('1 parts are there already, 1 are to run');

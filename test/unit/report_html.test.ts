@@ -152,7 +152,8 @@ describe('a report', () => {
   it('shows what there is of interrupted and foreign results', () => {
     const half = madeUpRun({
       interrupted: true,
-      not_run: ['rr'],
+      not_run: ['boot-threads'],
+      resume: "npx softnet reproduce --quick --resume --out 'a dir'",
       parts: [
         madeUpPart('stream', { rows: [{ size: 64, flows: 25, settings: { vanilla: { kpps: 3 } } }] }),
         madeUpPart('rr', { command: 'softnet rr', rows: [] }),
@@ -163,7 +164,8 @@ describe('a report', () => {
     });
     const page = reportHtml(half);
     expect(page).toContain('interrupted');
-    expect(page).toContain('softnet reproduce --quick --resume');
+    expect(page).toContain('Not run: boot-threads');
+    expect(page).toContain('>npx softnet reproduce --quick --resume --out &#39;a dir&#39;</pre>');
     expect(
       figuresIn(page)
         .map((f) => wrongFigure(half, f))

@@ -17,10 +17,12 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { OptionError } from '../../dist/errors.js';
 import { compareRuns } from '../../dist/report/compare.js';
 import { loadRun } from '../../dist/report/load.js';
+import { damageOf } from '../../dist/report/validate.js';
 import { PART_IDS } from '../../dist/tools/reproduce/part_ids.js';
 import { PARTS } from '../../dist/tools/reproduce/parts.js';
 import { progressLine, progressOf } from '../../dist/tools/reproduce/progress.js';
-import { makeOutput, outputAt, resumable } from '../../dist/tools/reproduce/results.js';
+import { makeOutput, NOTHING_EARLIER, outputAt, resumable } from '../../dist/tools/reproduce/results.js';
+import { documentOf } from '../../dist/tools/reproduce/run_document.js';
 import { summaryText } from '../../dist/tools/reproduce/summary.js';
 import {
   backlogDocument,
@@ -58,7 +60,9 @@ describe('results that are there already', () => {
   const path = file('run.json', run);
 
   it('are taken when a part was done, and only then', () => {
-    expect([...resumable(path, identity, argvs).keys()]).toEqual(['stream', 'replay']);
+    const { done, open } = resumable(path, identity, argvs);
+    expect([...done.keys()]).toEqual(['stream', 'replay']);
+    expect([...open.keys()]).toEqual(['rr', 'reconfig', 'litmus']);
   });
 
   it('are not taken for a part that is run in another way, or not wanted', () => {
@@ -66,7 +70,8 @@ describe('results that are there already', () => {
       ['stream', ['stream', '--rows', '1/1']],
       ['rr', ['rr', '--json']],
     ]);
-    expect(resumable(path, identity, other).size).toBe(0);
+    const { done, open } = resumable(path, identity, other);
+    expect([done.size, [...open.keys()]]).toEqual([0, ['rr']]);
   });
 
   it.each([
@@ -84,11 +89,11 @@ describe('results that are there already', () => {
 
   it('may differ in what changes from run to run on one host', () => {
     const later = { ...identity, host: { ...identity.host, load: 7 } };
-    expect(resumable(path, later, argvs).size).toBe(2);
+    expect(resumable(path, later, argvs).done.size).toBe(2);
   });
 
   it('are none where there is no file, and an error where it is another', () => {
-    expect(resumable(join(dir, 'nothing.json'), identity, argvs).size).toBe(0);
+    expect(resumable(join(dir, 'nothing.json'), identity, argvs)).toEqual(NOTHING_EARLIER);
     expect(() => resumable(file('x.json', '{"a":1}'), identity, argvs)).toThrow(/none of softnet reproduce/);
     expect(() => resumable(file('y.json', 'no json'), identity, argvs)).toThrow(/none of softnet reproduce/);
   });
@@ -97,6 +102,65 @@ describe('results that are there already', () => {
     const broken = file('damaged.json', { ...run, parts: [{ ...run.parts[0], argv: 'stream' }] });
     expect(() => resumable(broken, identity, argvs)).toThrow(
       /^resume: .*damaged\.json is not possible; .*\/parts\/0\/argv is "stream", not a list of texts$/,
+    );
+  });
+});
+
+describe('the document of a run that goes on with an earlier one', () => {
+  const before = madeUpRun({
+    parts: [
+      madeUpPart('stream', {}, { argv: ['stream'] }),
+      madeUpPart('reconfig', { half: 1 }, { argv: ['reconfig'], state: 'interrupted' }),
+    ],
+    not_run: ['litmus', 'replay'],
+    interrupted: true,
+    seconds: 50,
+    host: { ...madeUpRun().host!, load: 7 },
+  });
+  const identity = { version: before.version, profile: 'quick', host: { ...before.host!, load: 0.5 } };
+  const argvs = new Map(PART_IDS.map((id) => [id, [id]]));
+  const earlier = resumable(file('before.json', before), identity, argvs);
+  const after = (selected: string[], ran: string[], out = 'softnet-report') =>
+    documentOf({
+      identity,
+      earlier,
+      selected,
+      results: new Map([
+        ...earlier.open,
+        ...earlier.done,
+        ...ran.map((id) => [id, madeUpPart(id, {})] as const),
+      ]),
+      started: '2027-01-01T00:00:00.000Z',
+      seconds: 4.0004,
+      interrupted: false,
+      out,
+    });
+
+  it('keeps what was not asked for again, what is left, and what it cost', () => {
+    const run = after(['replay'], ['replay']);
+    expect(run.parts.map((p) => [p.id, p.state])).toEqual([
+      ['stream', 'done'],
+      ['reconfig', 'interrupted'],
+      ['replay', 'done'],
+    ]);
+    expect(run).toMatchObject({ interrupted: true, not_run: ['litmus'], seconds: 54 });
+    expect(run.started).toBe(before.started);
+    expect(run.host?.load).toBe(7);
+    expect(run.resume).toBe(
+      'npx softnet reproduce --quick --parts stream,reconfig,litmus,replay --resume --out softnet-report',
+    );
+    expect(damageOf(JSON.parse(JSON.stringify(run)))).toBeNull();
+  });
+
+  it('is whole when everything that was left has been run', () => {
+    const run = after([...PART_IDS], [...PART_IDS]);
+    expect(run).toMatchObject({ interrupted: false, not_run: [] });
+    expect(run.resume).toBeUndefined();
+  });
+
+  it('says the command that goes on as a shell takes it', () => {
+    expect(after([...PART_IDS], [], "it's a dir/x.html").resume).toBe(
+      "npx softnet reproduce --quick --resume --out 'it'\\''s a dir/x.html'",
     );
   });
 });

@@ -320,7 +320,7 @@ describe('a part by how its command ended', () => {
   it('is judged by its figures, and has the command that repeats it', () => {
     const result = of({});
     expect(result).toMatchObject({ state: 'done', verdict: 'agrees' });
-    expect(result.command).toMatch(/^softnet stream --quick .*--rows 64\/1,/);
+    expect(result.command).toMatch(/^npx softnet stream --quick .*--rows 64\/1,/);
     expect(result.command).not.toContain('--json');
   });
 

@@ -97,26 +97,38 @@ export interface Identity {
   readonly host: Host;
 }
 
+/** What an earlier run left. */
+export interface Earlier {
+  /** null: there was none. */
+  readonly run: RunDocument | null;
+  /** Parts that need not be run again, by their ids: those that were done, with the same arguments. */
+  readonly done: ReadonlyMap<string, PartResult>;
+  /** Parts that were not: what there is of them stays until they are run again. */
+  readonly open: ReadonlyMap<string, PartResult>;
+}
+
+export const NOTHING_EARLIER: Earlier = { run: null, done: new Map(), open: new Map() };
+
 /**
- * The parts of an earlier run that need not be run again: those that were done, with the same arguments.
  * @param wanted arguments of each part by its id
+ * @returns what there is of an earlier run
  * @throws OptionError if the results are of another version, profile or host, or none at all
  */
 export function resumable(
   file: string,
   identity: Identity,
   wanted: ReadonlyMap<string, readonly string[]>,
-): Map<string, PartResult> {
-  const before = readRun(file);
-  if (before === null) return new Map();
-  const other = difference(before, identity);
+): Earlier {
+  const run = readRun(file);
+  if (run === null) return NOTHING_EARLIER;
+  const other = difference(run, identity);
   if (other !== null) {
     throw new OptionError('resume', file, `no --resume, or another --out: these results are of ${other}`);
   }
-  const same = before.parts.filter(
-    (p) => p.state === 'done' && JSON.stringify(wanted.get(p.id)) === JSON.stringify(p.argv),
-  );
-  return new Map(same.map((p) => [p.id, p]));
+  const same = run.parts.filter((p) => JSON.stringify(wanted.get(p.id)) === JSON.stringify(p.argv));
+  const those = (done: boolean): Map<string, PartResult> =>
+    new Map(same.filter((p) => (p.state === 'done') === done).map((p) => [p.id, p]));
+  return { run, done: those(true), open: those(false) };
 }
 
 /** @returns the run there, null if there is no file */
