@@ -120,7 +120,7 @@ describe('the document of a run that goes on with an earlier one', () => {
   const identity = { version: before.version, profile: 'quick', host: { ...before.host!, load: 0.5 } };
   const argvs = new Map(PART_IDS.map((id) => [id, [id]]));
   const earlier = resumable(file('before.json', before), identity, argvs);
-  const after = (selected: string[], ran: string[], out = 'softnet-report') =>
+  const resumed = (selected: string[], ran: string[], out = 'softnet-report') =>
     documentOf({
       identity,
       earlier,
@@ -137,7 +137,7 @@ describe('the document of a run that goes on with an earlier one', () => {
     });
 
   it('keeps what was not asked for again, what is left, and what it cost', () => {
-    const run = after(['replay'], ['replay']);
+    const run = resumed(['replay'], ['replay']);
     expect(run.parts.map((p) => [p.id, p.state])).toEqual([
       ['stream', 'done'],
       ['reconfig', 'interrupted'],
@@ -153,13 +153,13 @@ describe('the document of a run that goes on with an earlier one', () => {
   });
 
   it('is whole when everything that was left has been run', () => {
-    const run = after([...PART_IDS], [...PART_IDS]);
+    const run = resumed([...PART_IDS], [...PART_IDS]);
     expect(run).toMatchObject({ interrupted: false, not_run: [] });
     expect(run.resume).toBeUndefined();
   });
 
   it('says the command that goes on as a shell takes it', () => {
-    expect(after([...PART_IDS], [], "it's a dir/x.html").resume).toBe(
+    expect(resumed([...PART_IDS], [], "it's a dir/x.html").resume).toBe(
       "npx softnet reproduce --quick --resume --out 'it'\\''s a dir/x.html'",
     );
   });
