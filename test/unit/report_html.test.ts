@@ -5,7 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { compareRuns } from '../../dist/report/compare.js';
 import { compareHtml } from '../../dist/report/compare_page.js';
 import { reportHtml } from '../../dist/report/page.js';
-import { madeUpPart, madeUpRun, replayDocument, streamDocument } from '../helpers/made_up_runs.js';
+import {
+  madeUpPart,
+  madeUpRun,
+  reconfigDocument,
+  replayDocument,
+  streamDocument,
+} from '../helpers/made_up_runs.js';
 import {
   numberPaths,
   placed,
@@ -172,6 +178,28 @@ describe('a report', () => {
         .filter((w) => w !== null),
     ).toEqual([]);
     expect(page).not.toContain('NaN');
+  });
+
+  it('draws nothing of a reconfig run that ended before its first cycle, and says so', () => {
+    const document = reconfigDocument();
+    const cutOff = { cycles: 0, cycle_us: { p50: 0, p99: 0 }, pids_stable: true, threads_created: 0 };
+    const cutRun = (from: number) =>
+      madeUpRun({
+        parts: [
+          madeUpPart('reconfig', {
+            ...document,
+            runs: document.runs.map((r, i) => (i < from ? r : { ...r, ...cutOff })),
+          }),
+        ],
+      });
+    const page = reportHtml(cutRun(11));
+    expect(page.match(/none ran/g)).toHaveLength(1);
+    const drawn = marksIn(page).map((m) => m.x ?? '');
+    expect(drawn.some((x) => x.includes('/runs/10/'))).toBe(true);
+    expect(drawn.some((x) => x.includes('/runs/11/'))).toBe(false);
+    // Neither of its threads.
+    expect(page).not.toContain('data-at="/parts/0/result/runs/11/pids_stable"');
+    expect(reportHtml(cutRun(0))).not.toContain('<svg viewBox="0 0 420');
   });
 });
 
