@@ -20,7 +20,7 @@ import { loadRun } from '../../dist/report/load.js';
 import { damageOf } from '../../dist/report/validate.js';
 import { PART_IDS } from '../../dist/tools/reproduce/part_ids.js';
 import { PARTS } from '../../dist/tools/reproduce/parts.js';
-import { progressLine, progressOf } from '../../dist/tools/reproduce/progress.js';
+import { clipped, progressLine, progressOf } from '../../dist/tools/reproduce/progress.js';
 import { makeOutput, NOTHING_EARLIER, outputAt, resumable } from '../../dist/tools/reproduce/results.js';
 import { documentOf } from '../../dist/tools/reproduce/run_document.js';
 import { summaryText } from '../../dist/tools/reproduce/summary.js';
@@ -244,6 +244,43 @@ describe('progress', () => {
     expect(written(false).split('\n')).toHaveLength(3);
     expect(written(true)).not.toContain('\n');
     expect(written(true).endsWith('\r\x1b[K')).toBe(true);
+  });
+});
+
+describe('the progress line', () => {
+  const steps = PARTS.map((part) => ({ part, plan: part.plans.full }));
+  const shown = (columns: number | undefined, nr: number): string => {
+    let text = '';
+    const progress = progressOf(
+      steps,
+      (t) => {
+        text += t;
+      },
+      true,
+      () => columns,
+    );
+    progress.begin(nr);
+    progress.end();
+    return text.split('\r\x1b[K')[1];
+  };
+
+  it.each([
+    [80, 79],
+    [40, 39],
+    [20, 19],
+    [0, 79],
+    [undefined, 79],
+  ])('is clipped on a terminal of %s columns', (columns, most) => {
+    for (let nr = 0; nr < steps.length; nr++) expect(shown(columns, nr).length).toBeLessThanOrEqual(most);
+  });
+
+  it('keeps the time that is left where there is room for it', () => {
+    const reconfig = steps.findIndex((s) => s.part.id === 'reconfig');
+    const line = progressLine(steps, reconfig, 100);
+    expect(line.length).toBeGreaterThan(79);
+    expect(clipped(line, 80)).toMatch(/^5 of 8: 000 NAPI threads kept .*…, 100 s, about \d+ s left$/);
+    expect(clipped(line, 80)).toHaveLength(79);
+    expect(clipped('short', 80)).toBe('short');
   });
 });
 
