@@ -2,7 +2,7 @@
 /** The report of two runs: what changed and what is noise. */
 import { At } from './at.js';
 import { type Comparison, type Difference, type Read, SINGLE_PERCENT } from './compare.js';
-import { details, esc, figure, table } from './html.js';
+import { type As, details, esc, figure, table } from './html.js';
 import { badge, htmlPage } from './page.js';
 
 const READS: readonly Read[] = ['better', 'worse', 'changed', 'noise', 'same'];
@@ -43,6 +43,7 @@ function verdictTable(verdicts: Comparison['verdicts']): string {
     'Verdicts',
     ['part', 'A', 'B'],
     verdicts.map((v) => [esc(v.title), badge(v.a), badge(v.b)]),
+    { words: 3, wrap: true },
   );
 }
 
@@ -52,8 +53,8 @@ function partSection(part: string, { figures: all, titles }: Comparison, root: A
   const row = ({ f, at }: { f: Difference; at: At }): string[] => [
     esc(f.name),
     `<span class="badge ${SIGNS[f.read][0]}"><i aria-hidden="true">${SIGNS[f.read][1]}</i>${f.read}</span>`,
-    `${figure(at.at('a'), 'sig')}`,
-    `${figure(at.at('b'), 'sig')}`,
+    figure(at.at('a'), as(f)),
+    figure(at.at('b'), as(f)),
     figure(at.at('change_pct'), 'delta'),
     esc(f.unit),
     `<span class="why">${esc(f.why)}</span>`,
@@ -74,6 +75,11 @@ function partSection(part: string, { figures: all, titles }: Comparison, root: A
         )) +
     '</section>'
   );
+}
+
+/** Counts have no digits behind the point. */
+function as({ unit, a, b }: Difference): As {
+  return unit === '' && Number.isInteger(a) && Number.isInteger(b) ? 'int' : 'sig';
 }
 
 function missing({ only_a, only_b }: Comparison): string {

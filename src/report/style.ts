@@ -73,7 +73,7 @@ table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabu
 caption { text-align: left; font-weight: 600; font-size: .95rem; padding-bottom: .3rem; } caption span { display: inline-block; position: sticky; left: 0; max-width: calc(100vw - 4rem); }
 th, td { padding: .22rem .7rem .22rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
-th[scope=row], .word { text-align: left; font-weight: 400; }
+th.wrap { white-space: normal; } th[scope=row], .word { text-align: left; font-weight: 400; }
 thead th { white-space: normal; } td.word { white-space: normal; min-width: 7rem; } td .badge { white-space: normal; text-align: left; } .why { color: var(--soft); } .none { color: var(--soft); }
 tr.real td, tr.real th { font-weight: 600; }
 details { margin: .9rem 0; } summary { cursor: pointer; color: var(--c0); font-size: .92rem; }

@@ -219,6 +219,13 @@ describe('a report of two runs', () => {
     expect(shown.map((f) => wrongFigure(comparison, f)).filter((w) => w !== null)).toEqual([]);
   });
 
+  it('shows counts without digits behind the point', () => {
+    const leaky = madeUpRun({ parts: [madeUpPart('reconfig', reconfigDocument({ fixedLeaks: 15 }))] });
+    const counts = figuresIn(compareHtml(compareRuns(run, leaky), 'a', 'b'));
+    expect(counts.filter((f) => f.value === '15').map((f) => f.text)).toEqual(['15']);
+    expect(counts.filter((f) => f.value === '34').map((f) => f.text)).toEqual(['34', '34']);
+  });
+
   it('says which are noise, and in plain words why', () => {
     expect(page).toContain('below 20 %, measured once');
     expect(page).toContain('20 % or more, measured once');
