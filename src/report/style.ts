@@ -37,7 +37,7 @@ a { color: var(--c0); }
 .cards small { color: var(--soft); display: block; line-height: 1.4; overflow-wrap: anywhere; }
 .badge { display: inline-flex; align-items: center; gap: .35rem; font-size: .82rem; font-weight: 650; white-space: nowrap; }
 .badge.agrees { color: var(--good); } .badge.differs, .badge.failed { color: var(--bad); } .badge.open { color: var(--open); }
-.badge i { font-style: normal; display: inline-grid; place-items: center; width: 1.15rem; height: 1.15rem; border: 2px solid; border-radius: 50%; font-size: .72rem; line-height: 1; }
+.badge i { flex: none; font-style: normal; display: inline-grid; place-items: center; width: 1.15rem; height: 1.15rem; border: 2px solid; border-radius: 50%; font-size: .72rem; line-height: 1; }
 .seed { color: var(--soft); font-size: .82rem; font-variant-numeric: tabular-nums; margin-right: .6rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1.2rem 1.4rem 1.4rem; margin: 0 0 1.4rem; scroll-margin-top: 1rem; }
 section > .head { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: space-between; gap: .2rem 1rem; }
