@@ -2,10 +2,11 @@
 /**
  * Two runs against each other, figure by figure, and which differences are noise. The rules:
  *
- * - Counts that do not depend on time (states, leaks, frames lost) are the same, or they changed.
- * - With two trials or more in each run a difference is noise if the ranges of the trials overlap.
- * - With a single measurement in one of them it is noise below SINGLE_PERCENT: so much two runs of one program differ on a
- *   host with other work.
+ * - Counts that do not depend on time (states, leaks, frames lost) are the same, or they changed; but where one was cut short,
+ *   or is of more than the other, a difference says nothing.
+ * - With two trials or more of each run a difference is noise if the ranges of the trials overlap.
+ * - With a single figure of one of them, measured once or the median of trials, it is noise below SINGLE_PERCENT: so much two
+ *   runs of one program differ on a host with other work.
  * - What a run calls disturbed is noise, however large.
  */
 import type { RunDocument, Verdict } from './document.js';
@@ -72,9 +73,7 @@ export function compareRuns(a: RunDocument, b: RunDocument): Comparison {
 
 function collect(run: RunDocument): Map<string, { readonly part: string; readonly figure: Figure }> {
   const all = run.parts.flatMap((p) =>
-    figuresOf(p.result, p.others_share).map(
-      (figure) => [`${p.id}: ${figure.name}`, { part: p.id, figure }] as const,
-    ),
+    figuresOf(p.result, p).map((figure) => [`${p.id}: ${figure.name}`, { part: p.id, figure }] as const),
   );
   return new Map(all);
 }
@@ -94,7 +93,7 @@ function readOf(
   change: number | null,
 ): { read: Read; why: string } {
   if (va === vb) return { read: 'same', why: 'equal' };
-  if (a.better === 'exact') return { read: 'changed', why: 'a count that does not depend on time' };
+  if (a.better === 'exact') return countRead(a, b);
   const direction: Read = vb > va === (a.better === 'higher') ? 'better' : 'worse';
   if (a.disturbed || b.disturbed) return { read: 'noise', why: 'the host disturbed it' };
   if (a.trials.length > 1 && b.trials.length > 1) {
@@ -104,9 +103,25 @@ function readOf(
       ? { read: 'noise', why: 'the trials overlap' }
       : { read: direction, why: 'no trial of one reaches those of the other' };
   }
+  const how = measuredHow(a, b);
+  if (Math.abs(vb - va) < Math.max(a.least, b.least)) {
+    return { read: 'noise', why: `less than ${a.least} ${a.unit} apart, ${how}` };
+  }
   return change === null || Math.abs(change) < SINGLE_PERCENT
-    ? { read: 'noise', why: `below ${SINGLE_PERCENT} %, measured once` }
-    : { read: direction, why: `${SINGLE_PERCENT} % or more, measured once` };
+    ? { read: 'noise', why: `below ${SINGLE_PERCENT} %, ${how}` }
+    : { read: direction, why: `${SINGLE_PERCENT} % or more, ${how}` };
+}
+
+function countRead(a: Figure, b: Figure): { read: Read; why: string } {
+  if (a.short || b.short) return { read: 'noise', why: 'cut short: not all was counted' };
+  if (a.of !== b.of) return { read: 'noise', why: `of ${a.of} and of ${b.of}` };
+  return { read: 'changed', why: 'a count that does not depend on time' };
+}
+
+function measuredHow(a: Figure, b: Figure): string {
+  const of = (f: Figure): number => Math.max(f.behind, f.trials.length);
+  if (of(a) === 1 && of(b) === 1) return 'measured once';
+  return of(a) === of(b) ? `one figure of ${of(a)} trials` : `of ${of(a)} and of ${of(b)} trials`;
 }
 
 function median(values: readonly number[]): number {

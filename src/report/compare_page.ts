@@ -2,7 +2,7 @@
 /** The report of two runs: what changed and what is noise. */
 import { At } from './at.js';
 import { type Comparison, type Difference, type Read, SINGLE_PERCENT } from './compare.js';
-import { details, esc, figure, table } from './html.js';
+import { type As, details, esc, figure, table } from './html.js';
 import { badge, htmlPage } from './page.js';
 
 const READS: readonly Read[] = ['better', 'worse', 'changed', 'noise', 'same'];
@@ -25,7 +25,7 @@ export function compareHtml(comparison: Comparison, a: string, b: string): strin
     'softnet report: two runs',
     `<header><h1>Two runs compared</h1><dl><dt>A</dt><dd>${esc(a)}</dd><dt>B</dt><dd>${esc(b)}</dd></dl>
 <ul class="tally">${READS.map(count).join('')}</ul></header><main>
-<section id="rules"><h2>How to read it</h2><p>Counts that do not depend on time are the same, or they changed. Figures with several trials differ when no trial of one run reaches those of the other; otherwise the difference is noise. What was measured once has to differ by ${SINGLE_PERCENT} % or more. What the host disturbed is noise.</p>
+<section id="rules"><h2>How to read it</h2><p>Counts that do not depend on time are the same, or they changed; where one was cut short, or counts more, nothing can be told. Figures with several trials differ when no trial of one run reaches those of the other; otherwise the difference is noise. What was measured once, or is known by its median only, has to differ by ${SINGLE_PERCENT} % or more. What the host disturbed is noise.</p>
 ${warningList(comparison.warnings)}${verdictTable(verdicts)}</section>
 ${parts.map((p) => partSection(p, comparison, root)).join('')}
 ${missing(comparison)}</main>`,
@@ -43,6 +43,7 @@ function verdictTable(verdicts: Comparison['verdicts']): string {
     'Verdicts',
     ['part', 'A', 'B'],
     verdicts.map((v) => [esc(v.title), badge(v.a), badge(v.b)]),
+    { words: 3, wrap: true },
   );
 }
 
@@ -52,8 +53,8 @@ function partSection(part: string, { figures: all, titles }: Comparison, root: A
   const row = ({ f, at }: { f: Difference; at: At }): string[] => [
     esc(f.name),
     `<span class="badge ${SIGNS[f.read][0]}"><i aria-hidden="true">${SIGNS[f.read][1]}</i>${f.read}</span>`,
-    `${figure(at.at('a'), 'sig')}`,
-    `${figure(at.at('b'), 'sig')}`,
+    figure(at.at('a'), as(f)),
+    figure(at.at('b'), as(f)),
     figure(at.at('change_pct'), 'delta'),
     esc(f.unit),
     `<span class="why">${esc(f.why)}</span>`,
@@ -74,6 +75,11 @@ function partSection(part: string, { figures: all, titles }: Comparison, root: A
         )) +
     '</section>'
   );
+}
+
+/** Counts have no digits behind the point. */
+function as({ unit, a, b }: Difference): As {
+  return unit === '' && Number.isInteger(a) && Number.isInteger(b) ? 'int' : 'sig';
 }
 
 function missing({ only_a, only_b }: Comparison): string {

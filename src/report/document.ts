@@ -59,7 +59,7 @@ export interface Host {
   readonly memory_bytes: number;
   readonly os: string;
   readonly node: string;
-  /** Load of the last minute when the run began; above the cores others were at work. */
+  /** Load of the last minute when the run began, of one that was resumed the highest of all; above the cores others were at work. */
   readonly load: number;
 }
 
@@ -70,10 +70,14 @@ export interface RunDocument {
   /** `quick`, `full`, or the name of the one command whose document this is. */
   readonly profile: string;
   readonly host: Host | null;
+  /** The first time, where it was resumed. */
   readonly started: string | null;
+  /** Of all processes that had a part in it. */
   readonly seconds: number;
   readonly interrupted: boolean;
   /** Parts that did not begin. */
   readonly not_run: readonly string[];
+  /** The command that runs what was interrupted or did not begin; missing where nothing is left. */
+  readonly resume?: string;
   readonly parts: readonly PartResult[];
 }

@@ -83,17 +83,21 @@ export function quote(at: At): string {
  * @param caption text
  * @param head text of the columns
  * @param rows HTML of the cells
+ * @param words columns from the left that hold words
+ * @param wrap the heads of the rows may take several lines: what stands beside them is seen on a phone
  */
 export function table(
   caption: string,
   head: readonly string[],
   rows: readonly (readonly string[])[],
-  { words = 1 }: { words?: number } = {},
+  { words = 1, wrap = false }: { words?: number; wrap?: boolean } = {},
 ): string {
   const cells = (row: readonly string[]): string =>
     row
       .map((cell, i) =>
-        i === 0 ? `<th scope="row">${cell}</th>` : `<td${i < words ? ' class="word"' : ''}>${cell}</td>`,
+        i === 0
+          ? `<th scope="row"${wrap ? ' class="wrap"' : ''}>${cell}</th>`
+          : `<td${i < words ? ' class="word"' : ''}>${cell}</td>`,
       )
       .join('');
   return (

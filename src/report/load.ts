@@ -2,8 +2,9 @@
 /** Reads results of a run; the JSON document of one command becomes a run with one part. */
 import { readFileSync } from 'node:fs';
 import { At } from './at.js';
-import { FORMAT, type RunDocument } from './document.js';
+import { FORMAT, type PartState, type RunDocument } from './document.js';
 import { type Kind, kindOf } from './sections.js';
+import { damageOf } from './validate.js';
 
 /** A file that holds no results; `message` says which, why and what to do. */
 export class ResultsError extends Error {
@@ -63,6 +64,8 @@ function ofReproduce(file: string, document: At): RunDocument {
       `has format ${format ?? 'unknown'}, this softnet reads ${FORMAT}: run it again`,
     );
   }
+  const damage = damageOf(document.value);
+  if (damage !== null) throw new ResultsError(file, `is damaged: ${damage}; run it again`);
   return document.value as RunDocument;
 }
 
@@ -86,7 +89,7 @@ function ofCommand(kind: Kind, result: unknown): RunDocument {
         scope: '',
         argv: [],
         command: '',
-        state: 'done',
+        state: stateOf(new At(result)),
         exit_code: null,
         seconds: 0,
         others_share: null,
@@ -98,4 +101,10 @@ function ofCommand(kind: Kind, result: unknown): RunDocument {
       },
     ],
   };
+}
+
+/** A command that was interrupted says so itself, or each of its runs does. */
+function stateOf(result: At): PartState {
+  const whole = [result, ...result.at('runs').items()].every((at) => at.at('interrupted').value !== true);
+  return whole && result.at('not_run').items().length === 0 ? 'done' : 'interrupted';
 }

@@ -129,10 +129,12 @@ function repeat(p: PartResult, at: At): string {
   return `<h3>To repeat it</h3><pre tabindex="0">${esc(p.command)}</pre>${took}`;
 }
 
+/** What is left to do of an interrupted run. */
 function notRun(run: RunDocument): string {
-  if (run.not_run.length === 0) return '';
-  const how = `softnet reproduce --${run.profile} --resume`;
-  return `<section><h2>Not run</h2><p>${esc(run.not_run.join(', '))}</p><pre tabindex="0">${esc(how)}</pre></section>`;
+  if (run.not_run.length === 0 && run.resume === undefined) return '';
+  const names = run.not_run.length === 0 ? '' : `<p>Not run: ${esc(run.not_run.join(', '))}</p>`;
+  const how = run.resume === undefined ? '' : `<pre tabindex="0">${esc(run.resume)}</pre>`;
+  return `<section><h2>To go on</h2>${names}${how}</section>`;
 }
 
 function host(root: At): string {
@@ -153,7 +155,7 @@ function host(root: At): string {
       : '';
   const whole =
     run.profile === 'quick' || run.profile === 'full'
-      ? `<h3>To repeat everything</h3><pre tabindex="0">softnet reproduce --${esc(run.profile)}</pre>`
+      ? `<h3>To repeat everything</h3><pre tabindex="0">npx softnet reproduce --${esc(run.profile)}</pre>`
       : '';
   return `<section id="host"><h2>This host</h2><dl>${facts.map(([k, v]) => `<dt>${k}</dt><dd>${v}</dd>`).join('')}</dl>${busy}${whole}</section>`;
 }

@@ -71,6 +71,36 @@ export function log(values: readonly number[], range: Range, label: (v: number) 
   return scale('log', [from, to], range, Math.log10, ticks);
 }
 
+/** Labels of 1, 2 and 5 times powers of ten that have room beside each other. */
+const MOST_LABELS = 10;
+
+/** As `log`, but from and to 1, 2 or 5 times a power of ten: nothing of the plot is empty, and a peak as wide as it can be. */
+export function logClose(
+  values: readonly number[],
+  range: Range,
+  label: (v: number) => string = plain,
+): Scale {
+  const positive = values.filter((v) => v > 0);
+  const low = Math.min(...(positive.length > 0 ? positive : [1]));
+  const high = Math.max(...(positive.length > 0 ? positive : [10]));
+  const all: number[] = [];
+  for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)) + 1; e++) {
+    for (const n of [1, 2, 5]) all.push(Number(`${n}e${e}`));
+  }
+  const from = all.findLast((v) => v <= low * (1 + 1e-9)) ?? low;
+  const to = all.find((v) => v >= high * (1 - 1e-9) && v > from) ?? high;
+  const inside = all.filter((v) => v >= from && v <= to);
+  const shown =
+    inside.length <= MOST_LABELS ? inside : inside.filter((v) => Number.isInteger(round(Math.log10(v))));
+  return scale(
+    'log',
+    [from, to],
+    range,
+    Math.log10,
+    shown.map((v) => ({ v, label: label(v) })),
+  );
+}
+
 const NINES: readonly number[] = [0, 50, 90, 99, 99.9, 99.99, 99.999];
 
 /** Percentiles by their nines: 90, 99 and 99.9 lie equally far apart. */

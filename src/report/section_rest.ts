@@ -16,7 +16,9 @@ export function reconfigSection(id: string, result: At): string {
   if (runs.length === 0) return '';
   const name = (r: At): string => PERSISTS[r.at('persist').text] ?? r.at('persist').text;
   const way = (r: At): string => r.at('personality').text.replace('config=', '').replace(',reconfig=', ', ');
-  const times = numbers(runs.flatMap((r) => [r.at('cycle_us', 'p50'), r.at('cycle_us', 'p99')]));
+  // A run that was ended before its first cycle has times of 0, and threads of which nothing is known.
+  const ran = runs.filter((r) => r.at('cycles').number !== 0);
+  const times = numbers(ran.flatMap((r) => [r.at('cycle_us', 'p50'), r.at('cycle_us', 'p99')]));
   const rows = table(
     'What became of the threads',
     [
@@ -34,17 +36,22 @@ export function reconfigSection(id: string, result: At): string {
     runs.map((r) => [
       esc(way(r)),
       esc(name(r)),
-      figure(r.at('cycles'), 'int'),
-      figure(r.at('threads_created'), 'int'),
-      figure(r.at('threads_leaked'), 'int'),
-      yesNo(r.at('pids_stable')),
-      yesNo(r.at('affinity_kept')),
-      figure(r.at('lost'), 'int'),
-      figure(r.at('cycle_us', 'p50'), 'sig'),
-      figure(r.at('cycle_us', 'p99'), 'sig'),
+      ...(ran.includes(r)
+        ? [
+            figure(r.at('cycles'), 'int'),
+            figure(r.at('threads_created'), 'int'),
+            figure(r.at('threads_leaked'), 'int'),
+            yesNo(r.at('pids_stable')),
+            yesNo(r.at('affinity_kept')),
+            figure(r.at('lost'), 'int'),
+            figure(r.at('cycle_us', 'p50'), 'sig'),
+            figure(r.at('cycle_us', 'p99'), 'sig'),
+          ]
+        : ['none ran', ...Array<string>(7).fill('<span class="none">–</span>')]),
     ]),
     { words: 2 },
   );
+  if (ran.length === 0) return rows;
   const plot = dotPlot(`${id}-cycles`, {
     title: 'Time of a cycle under traffic, p50 to p99',
     description:
@@ -55,7 +62,7 @@ export function reconfigSection(id: string, result: At): string {
       (us) => timeLabel(us * 1e3),
     ),
     xLabel: 'time',
-    rows: runs.map((r) => ({
+    rows: ran.map((r) => ({
       label: `${way(r).replace('persistent, ', '')}, ${name(r)}`,
       joined: true,
       dots: [

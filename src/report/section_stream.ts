@@ -5,7 +5,7 @@ import { details, esc, figure, table } from './html.js';
 import type { SeriesStyle } from './plot.js';
 import { shares } from './plot_bars.js';
 import { linePlot, X_RANGE, Y_RANGE } from './plot_lines.js';
-import { band, linear, log, type Scale } from './scale.js';
+import { band, linear, logClose } from './scale.js';
 
 const SETTINGS = [
   { key: 'vanilla', name: 'vanilla' },
@@ -80,7 +80,11 @@ function curve(id: string, points: readonly At[]): string {
   return linePlot(`${id}-curve`, {
     title: 'Receive livelock: goodput against offered load',
     description: 'A line for each setting. In livelock goodput falls while more is offered.',
-    x: loadScale(points.map((p) => p.at('offered_kpps').number ?? 0)),
+    // On a linear axis up to many times the peak's load its rise and fall would be a few pixels wide.
+    x: logClose(
+      points.map((p) => p.at('offered_kpps').number ?? 0),
+      X_RANGE,
+    ),
     y: linear(Math.max(0, ...goodput), Y_RANGE),
     xLabel: 'offered, kpps',
     yLabel: 'read by applications, kpps',
@@ -92,13 +96,6 @@ function curve(id: string, points: readonly At[]): string {
     say: (x, y) => `${y.toFixed(1)} kpps of ${x.toFixed(0)} offered`,
     after: details('The numbers', numbers),
   });
-}
-
-/** Linear, unless most loads would lie on top of each other then. */
-function loadScale(loads: readonly number[]): Scale {
-  const sorted = [...loads].sort((a, b) => a - b);
-  const crowded = (sorted.at(-1) ?? 0) > 8 * (sorted[sorted.length >> 1] ?? 0);
-  return crowded ? log(sorted, X_RANGE) : linear(sorted.at(-1) ?? 0, X_RANGE);
 }
 
 /** A plot for each size that was run with several numbers of flows. */

@@ -37,7 +37,7 @@ a { color: var(--c0); }
 .cards small { color: var(--soft); display: block; line-height: 1.4; overflow-wrap: anywhere; }
 .badge { display: inline-flex; align-items: center; gap: .35rem; font-size: .82rem; font-weight: 650; white-space: nowrap; }
 .badge.agrees { color: var(--good); } .badge.differs, .badge.failed { color: var(--bad); } .badge.open { color: var(--open); }
-.badge i { font-style: normal; display: inline-grid; place-items: center; width: 1.15rem; height: 1.15rem; border: 2px solid; border-radius: 50%; font-size: .72rem; line-height: 1; }
+.badge i { flex: none; font-style: normal; display: inline-grid; place-items: center; width: 1.15rem; height: 1.15rem; border: 2px solid; border-radius: 50%; font-size: .72rem; line-height: 1; }
 .seed { color: var(--soft); font-size: .82rem; font-variant-numeric: tabular-nums; margin-right: .6rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1.2rem 1.4rem 1.4rem; margin: 0 0 1.4rem; scroll-margin-top: 1rem; }
 section > .head { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: space-between; gap: .2rem 1rem; }
@@ -73,7 +73,7 @@ table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabu
 caption { text-align: left; font-weight: 600; font-size: .95rem; padding-bottom: .3rem; } caption span { display: inline-block; position: sticky; left: 0; max-width: calc(100vw - 4rem); }
 th, td { padding: .22rem .7rem .22rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
-th[scope=row], .word { text-align: left; font-weight: 400; }
+th.wrap { white-space: normal; } th[scope=row], .word { text-align: left; font-weight: 400; }
 thead th { white-space: normal; } td.word { white-space: normal; min-width: 7rem; } td .badge { white-space: normal; text-align: left; } .why { color: var(--soft); } .none { color: var(--soft); }
 tr.real td, tr.real th { font-weight: 600; }
 details { margin: .9rem 0; } summary { cursor: pointer; color: var(--c0); font-size: .92rem; }

@@ -18,15 +18,26 @@ export interface ReportOptions {
 export function report(a: string, b: string | undefined, o: ReportOptions): number {
   const out = resolve(o.out);
   try {
+    if ([a, b].some((file) => file !== undefined && resolve(file) === out)) {
+      throw new OptionError('out', o.out, 'another file than the results, which it would replace');
+    }
     const first = loadRun(a);
     if (b === undefined) {
       if (o.json) throw new OptionError('json', true, 'two runs to compare, or look into the file itself');
-      write(out, o.out, reportHtml(first));
+      makeOutput([out], o.out);
+      save(out, reportHtml(first));
       process.stdout.write(`Report: ${out}\n`);
       return EXIT_OK;
     }
     const comparison = compareRuns(first, loadRun(b));
-    write(out, o.out, compareHtml(comparison, a, b));
+    if (comparison.figures.length + comparison.verdicts.length === 0) {
+      throw new ResultsError(
+        `${a} and ${b}`,
+        'have nothing in common to compare: give two runs of the same command',
+      );
+    }
+    makeOutput([out], o.out);
+    save(out, compareHtml(comparison, a, b));
     if (o.json) {
       process.stdout.write(
         `${JSON.stringify({ command: 'softnet report', a, b, ...comparison }, null, 2)}\n`,
@@ -44,9 +55,4 @@ export function report(a: string, b: string | undefined, o: ReportOptions): numb
     process.stderr.write(`softnet report: ${error.message}\n`);
     return EXIT_USAGE;
   }
-}
-
-function write(out: string, given: string, html: string): void {
-  makeOutput({ report: out, results: out }, given);
-  save(out, html);
 }

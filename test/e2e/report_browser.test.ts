@@ -202,4 +202,18 @@ describe.skipIf(!able)('a report in Chromium', () => {
     expect(read.figures.map((f) => wrongFigure(comparison, f)).filter((w) => w !== null)).toEqual([]);
     expect(read.wide).toBeLessThanOrEqual(read.view);
   });
+
+  it('shows the verdicts of two runs beside each other on a phone', async () => {
+    const long = 'A title of a part that takes more than one line on a phone';
+    const parts = madeUpRun().parts.map((part) => ({ ...part, title: long }));
+    const file = join(dir, 'verdicts.html');
+    writeFileSync(file, compareHtml(compareRuns(madeUpRun({ parts }), madeUpRun({ parts })), 'a', 'b'));
+    const { page: p } = await open(file, 390);
+    const ends = await p.evaluate<number[]>(
+      `[...document.querySelectorAll('#rules td .badge')].map((el) => el.getBoundingClientRect().right)`,
+    );
+    await p.close();
+    expect(ends).toHaveLength(2 * parts.length);
+    expect(Math.max(...ends)).toBeLessThan(390);
+  });
 });

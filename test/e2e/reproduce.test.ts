@@ -18,6 +18,16 @@ function results(out: string): RunDocument {
   return JSON.parse(readFileSync(join(out, 'results.json'), 'utf8')) as RunDocument;
 }
 
+function childrenOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .split(' ')
+      .filter((s) => s !== '');
+  } catch {
+    return [];
+  }
+}
+
 /** Parts are given up to three minutes on hosts with other work, too. */
 const LIMIT_MS = 300_000;
 
@@ -74,7 +84,10 @@ describe('softnet reproduce', () => {
       expect(first.parts[1]?.state ?? 'interrupted').toBe('interrupted');
       expect(results(out)).toEqual(first);
       expect(existsSync(join(out, 'report.html'))).toBe(true);
-      expect(stderr).toContain('--resume');
+      expect(stderr).toContain(
+        `to go on: npx softnet reproduce --quick --parts mutants,replay --resume --out ${out}\n`,
+      );
+      expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain(`--resume --out ${out}</pre>`);
 
       const resumed = await runCli([...args, '--resume']);
       expect(resumed.stderr).toContain('1 parts are there already, 1 are to run');
@@ -87,6 +100,27 @@ describe('softnet reproduce', () => {
       const less = await runCli(['reproduce', '--parts', 'replay', '--out', out, '--resume']);
       expect(less.code).toBe(0);
       expect(results(out).parts).toEqual(second.parts);
+    },
+    LIMIT_MS,
+  );
+
+  it.runIf(existsSync(`/proc/self/task/${process.pid}/children`)).each([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)(
+    'ends its command, and keeps what there is, upon %s',
+    async (signal, expected) => {
+      const out = join(dir, signal);
+      const run = startCli(['reproduce', '--full', '--parts', 'litmus', '--out', out]);
+      const children = () => childrenOf(run.child.pid!);
+      while (children().length === 0 && run.child.exitCode === null) await nextTurn();
+      const [child] = children();
+      run.child.kill(signal);
+      const { code, stdout } = await run.done;
+      expect(stdout).toContain('interrupted');
+      expect(code).toBe(expected);
+      expect(existsSync(`/proc/${child}`)).toBe(false);
+      expect(results(out)).toMatchObject({ interrupted: true, parts: [{ id: 'litmus' }] });
     },
     LIMIT_MS,
   );
@@ -105,6 +139,19 @@ describe('softnet reproduce', () => {
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/another host|version/);
     expect(refused.stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it.each([
+    ['where nothing can be written', ['reproduce', '--parts', 'replay', '--out', '/proc']],
+    ['nowhere', ['reproduce', '--parts', 'replay', '--out', '']],
+    ['a report onto a directory', ['report', 'RUN', '--out', dir]],
+    ['a report nowhere', ['report', 'RUN', '--out', '']],
+    ['a report onto its results', ['report', 'RUN', '--out', 'RUN']],
+  ])('refuses to write %s, at once and in one line', async (_where, args) => {
+    const path = writeRun('refused.json');
+    const { code, stdout, stderr } = await runCli(args.map((a) => (a === 'RUN' ? path : a)));
+    expect(stderr).toMatch(/^softnet: out: .*\n$/);
+    expect([code, stdout]).toEqual([2, '']);
   });
 
   it('refuses parts that there are not', async () => {
@@ -161,6 +208,16 @@ describe('softnet report', () => {
     const document = JSON.parse(json.stdout) as { figures: unknown[]; only_a: string[] };
     expect(document.figures.length).toBeGreaterThan(50);
     expect(document.only_a.some((name) => name.startsWith('stream: '))).toBe(true);
+  });
+
+  it('refuses two that have nothing in common', async () => {
+    const [a, b] = ['replay', 'litmus'].map((id) =>
+      writeRun(`only-${id}.json`, { parts: madeUpRun().parts.filter((p) => p.id === id) }),
+    );
+    const out = join(dir, 'nothing.html');
+    const { code, stdout, stderr } = await runCli(['report', a, b, '--out', out]);
+    expect([code, stdout, existsSync(out)]).toEqual([2, '', false]);
+    expect(stderr).toMatch(/^softnet report: .* have nothing in common to compare: .*\n$/);
   });
 
   it('refuses what is no result, in one line', async () => {

@@ -5,7 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { compareRuns } from '../../dist/report/compare.js';
 import { compareHtml } from '../../dist/report/compare_page.js';
 import { reportHtml } from '../../dist/report/page.js';
-import { madeUpPart, madeUpRun, replayDocument, streamDocument } from '../helpers/made_up_runs.js';
+import {
+  madeUpPart,
+  madeUpRun,
+  reconfigDocument,
+  replayDocument,
+  streamDocument,
+} from '../helpers/made_up_runs.js';
 import {
   numberPaths,
   placed,
@@ -152,7 +158,8 @@ describe('a report', () => {
   it('shows what there is of interrupted and foreign results', () => {
     const half = madeUpRun({
       interrupted: true,
-      not_run: ['rr'],
+      not_run: ['boot-threads'],
+      resume: "npx softnet reproduce --quick --resume --out 'a dir'",
       parts: [
         madeUpPart('stream', { rows: [{ size: 64, flows: 25, settings: { vanilla: { kpps: 3 } } }] }),
         madeUpPart('rr', { command: 'softnet rr', rows: [] }),
@@ -163,13 +170,36 @@ describe('a report', () => {
     });
     const page = reportHtml(half);
     expect(page).toContain('interrupted');
-    expect(page).toContain('softnet reproduce --quick --resume');
+    expect(page).toContain('Not run: boot-threads');
+    expect(page).toContain('>npx softnet reproduce --quick --resume --out &#39;a dir&#39;</pre>');
     expect(
       figuresIn(page)
         .map((f) => wrongFigure(half, f))
         .filter((w) => w !== null),
     ).toEqual([]);
     expect(page).not.toContain('NaN');
+  });
+
+  it('draws nothing of a reconfig run that ended before its first cycle, and says so', () => {
+    const document = reconfigDocument();
+    const cutOff = { cycles: 0, cycle_us: { p50: 0, p99: 0 }, pids_stable: true, threads_created: 0 };
+    const cutRun = (from: number) =>
+      madeUpRun({
+        parts: [
+          madeUpPart('reconfig', {
+            ...document,
+            runs: document.runs.map((r, i) => (i < from ? r : { ...r, ...cutOff })),
+          }),
+        ],
+      });
+    const page = reportHtml(cutRun(11));
+    expect(page.match(/none ran/g)).toHaveLength(1);
+    const drawn = marksIn(page).map((m) => m.x ?? '');
+    expect(drawn.some((x) => x.includes('/runs/10/'))).toBe(true);
+    expect(drawn.some((x) => x.includes('/runs/11/'))).toBe(false);
+    // Neither of its threads.
+    expect(page).not.toContain('data-at="/parts/0/result/runs/11/pids_stable"');
+    expect(reportHtml(cutRun(0))).not.toContain('<svg viewBox="0 0 420');
   });
 });
 
@@ -187,6 +217,13 @@ describe('a report of two runs', () => {
     const shown = figuresIn(page);
     expect(shown.length).toBeGreaterThan(200);
     expect(shown.map((f) => wrongFigure(comparison, f)).filter((w) => w !== null)).toEqual([]);
+  });
+
+  it('shows counts without digits behind the point', () => {
+    const leaky = madeUpRun({ parts: [madeUpPart('reconfig', reconfigDocument({ fixedLeaks: 15 }))] });
+    const counts = figuresIn(compareHtml(compareRuns(run, leaky), 'a', 'b'));
+    expect(counts.filter((f) => f.value === '15').map((f) => f.text)).toEqual(['15']);
+    expect(counts.filter((f) => f.value === '34').map((f) => f.text)).toEqual(['34', '34']);
   });
 
   it('says which are noise, and in plain words why', () => {

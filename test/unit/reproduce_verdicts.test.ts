@@ -279,12 +279,31 @@ describe('003 rr', () => {
   it('cannot tell from disturbed trials, or with too few cores', () => {
     const disturbed = verdictOf(judgeRr(rrDocument({}, { marked: ['threaded'] })));
     expect(disturbed.verdict).toBe('this host cannot tell');
-    expect(disturbed.reason).toContain('disturbed 2 of 2 rows');
+    expect(disturbed.reason).toMatch(/: busy threads waited for a core in 2 of 2 rows$/);
     const short = verdictOf(
       judgeRr(rrDocument({}, { short: 'too few cores: threaded need 2, this host has 1' })),
     );
     expect(short.verdict).toBe('this host cannot tell');
     expect(short.reason).toContain('this host has 1');
+  });
+
+  it('says who disturbed it, and what was not run at all', () => {
+    const steal = judgeRr(rrDocument({}, { marked: ['threaded'], by: 'the hypervisor took 9,000 µs' }));
+    expect(steal[0].measured).toBe('the hypervisor took time in 2 of 2 rows');
+    const document = rrDocument({}, { marked: ['busypoll'], rows: 3 });
+    const { threaded: _, ...before } = document.rows[2].modes;
+    const cut = judgeRr({
+      ...document,
+      rows: [...document.rows.slice(0, 2), { ...document.rows[2], modes: before }],
+    });
+    expect(cut.map((c) => c.measured)).toEqual([
+      'busy threads waited for a core in 3 of 3 rows, a mode was not run in 1 of 3 rows',
+      'in 2 of 2 rows; a mode was not run in 1 of 3 rows',
+      'busy threads waited for a core in 2 of 2 rows, a mode was not run in 1 of 2 rows',
+      'in 2 of 2 rows; a mode was not run in 1 of 3 rows',
+      'in 2 of 2 rows; a mode was not run in 1 of 3 rows',
+    ]);
+    expect(cut[0].agrees).toBeNull();
   });
 
   it('judges by what was not disturbed', () => {
@@ -360,7 +379,7 @@ describe('a part by how its command ended', () => {
   it('is judged by its figures, and has the command that repeats it', () => {
     const result = of({});
     expect(result).toMatchObject({ state: 'done', verdict: 'agrees' });
-    expect(result.command).toMatch(/^softnet stream --quick .*--rows 64\/1,/);
+    expect(result.command).toMatch(/^npx softnet stream --quick .*--rows 64\/1,/);
     expect(result.command).not.toContain('--json');
   });
 
@@ -429,6 +448,23 @@ describe('a quick run', () => {
   it('ends within three minutes whatever its commands do', () => {
     const limits = PARTS.map((p) => p.plans.quick.limitS ?? Number.POSITIVE_INFINITY);
     expect(limits.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(174);
+  });
+
+  it('has time for each part, and some to spare on a slower host', () => {
+    for (const { id, plans } of PARTS) {
+      const { seconds, limitS } = plans.quick;
+      expect([id, limitS! / seconds > 1.1]).toEqual([id, true]);
+    }
+    const planned = PARTS.reduce((s, p) => s + p.plans.quick.seconds, 0);
+    expect(planned).toBeLessThanOrEqual(140);
+  });
+
+  it('runs what each statement of a part speaks of, whatever is left out', () => {
+    const argv = (id: string) => PARTS.find((p) => p.id === id)!.plans.quick.argv.join(' ');
+    // What stands in the way first, so that it is there when time is up.
+    expect(argv('reconfig')).toMatch(/safe-switch .*delta .*--persist v1,fixed,off/);
+    expect(argv('run-time-threads')).toContain('few');
+    expect(argv('rr')).not.toContain('--modes');
   });
 
   it('says of each part what is left out, or runs it whole', () => {

@@ -34,8 +34,8 @@ export const addReproduce: AddCommand = (cli, done) => {
     .option('--json', 'print the results as one JSON document', false)
     .addHelpText(
       'after',
-      '\nCtrl-C ends it and keeps what there is. Exit code 0: what can be told on this host agrees; 1: something differs' +
-        '\nor failed; 7: nothing can be told here; 130: interrupted.' +
+      '\nCtrl-C (or SIGTERM, SIGHUP) ends it and keeps what there is. Exit code 0: what can be told on this host agrees;' +
+        '\n1: something differs or failed; 7: nothing can be told here; 128 and the signal: interrupted (130 by Ctrl-C).' +
         '\n\nExample:\n  softnet reproduce --quick --out report.html',
     )
     .action(async (o: { full: boolean; parts: string[]; resume: boolean; out: string; json: boolean }) => {

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet reproduce`: every seed's experiment on this machine, with a verdict each, and a report. */
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
-import { FORMAT, type Host, type PartResult, type RunDocument } from '../../report/document.js';
+import type { Host, PartResult, RunDocument } from '../../report/document.js';
 import { reportHtml } from '../../report/page.js';
-import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED } from '../exit_codes.js';
+import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_UNTRUSTED } from '../exit_codes.js';
 import { packageVersion } from '../package_version.js';
 import { runChild } from './child.js';
 import { cpuTimes, othersShare } from './others.js';
 import { PARTS, type Profile } from './parts.js';
 import { progressOf, type Step } from './progress.js';
-import { makeOutput, outputAt, resumable, save } from './results.js';
+import { makeOutput, NOTHING_EARLIER, outputAt, resumable, save } from './results.js';
+import { documentOf } from './run_document.js';
 import { partResult } from './run_part.js';
+import { endOnSignals, endWithoutTerminal } from './signals.js';
 import { summaryText } from './summary.js';
 
 export interface ReproduceOptions {
@@ -26,30 +28,29 @@ export interface ReproduceOptions {
 export async function reproduce(o: ReproduceOptions): Promise<number> {
   const selected = PARTS.filter((p) => o.parts.length === 0 || o.parts.includes(p.id));
   const output = outputAt(o.out);
-  makeOutput(output, o.out);
+  makeOutput([output.report, output.results], o.out);
   const identity = { version: packageVersion(), profile: o.profile, host: hostNow() };
   // Of parts that were not asked for this time, too: a report loses nothing by being added to.
   const argvs = new Map(PARTS.map((p) => [p.id, p.plans[o.profile].argv]));
-  const had = o.resume ? resumable(output.results, identity, argvs) : new Map<string, PartResult>();
-  const steps = selected.filter((p) => !had.has(p.id)).map((part) => ({ part, plan: part.plans[o.profile] }));
-  const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort();
-  process.on('SIGINT', onSignal);
+  const earlier = o.resume ? resumable(output.results, identity, argvs) : NOTHING_EARLIER;
+  const steps = selected
+    .filter((p) => !earlier.done.has(p.id))
+    .map((part) => ({ part, plan: part.plans[o.profile] }));
+  const { signal, caught, release } = endOnSignals();
   const begin = performance.now();
   const started = new Date().toISOString();
-  const results = new Map(had);
-  const snapshot = (): RunDocument => ({
-    command: 'softnet reproduce',
-    format: FORMAT,
-    ...identity,
-    started,
-    seconds: Math.round(performance.now() - begin) / 1e3,
-    interrupted: interrupt.signal.aborted,
-    not_run: selected.filter((p) => !results.has(p.id)).map((p) => p.id),
-    parts: PARTS.flatMap((p) => results.get(p.id) ?? []),
-  });
+  const results = new Map([...earlier.open, ...earlier.done]);
   const keep = (): RunDocument => {
-    const run = snapshot();
+    const run = documentOf({
+      identity,
+      earlier,
+      selected: selected.map((p) => p.id),
+      results,
+      started,
+      seconds: (performance.now() - begin) / 1e3,
+      interrupted: signal.aborted,
+      out: o.out,
+    });
     save(output.results, `${JSON.stringify(run, null, 1)}\n`);
     save(output.report, reportHtml(run));
     return run;
@@ -60,28 +61,25 @@ export async function reproduce(o: ReproduceOptions): Promise<number> {
       `softnet reproduce: warning: the host is busy (load ${load.toFixed(1)}, ${cores} cores): what depends on time may not be told\n`,
     );
   }
-  if (had.size > 0) {
+  if (earlier.done.size > 0) {
     process.stderr.write(
-      `softnet reproduce: ${had.size} parts are there already, ${steps.length} are to run\n`,
+      `softnet reproduce: ${earlier.done.size} parts are there already, ${steps.length} are to run\n`,
     );
   }
   try {
     const allS = sum(PARTS.map((p) => p.plans[o.profile].limitS ?? Infinity));
-    await runSteps(steps, allS, identity.host, interrupt.signal, begin, (result) => {
+    await runSteps(steps, allS, identity.host, signal, begin, (result) => {
       results.set(result.id, result);
       keep();
     });
   } finally {
-    process.removeListener('SIGINT', onSignal);
+    release();
   }
   const run = keep();
   process.stdout.write(o.json ? `${JSON.stringify(run, null, 2)}\n` : summaryText(run, output.report));
-  if (run.interrupted) {
-    process.stderr.write(
-      `softnet reproduce: to go on: softnet reproduce --${o.profile} --resume --out ${o.out}\n`,
-    );
-  }
-  return exitCode(run);
+  if (run.resume !== undefined) process.stderr.write(`softnet reproduce: to go on: ${run.resume}\n`);
+  endWithoutTerminal(caught());
+  return exitCode(run, caught());
 }
 
 /**
@@ -128,10 +126,10 @@ function hostNow(): Host {
   };
 }
 
-/** 0 what can be told here agrees; 1 something differs or failed; 7 nothing can be told; 130 interrupted. */
-function exitCode(run: RunDocument): number {
+/** 0 what can be told here agrees; 1 something differs or failed; 7 nothing can be told; 128 and the signal that ended it. */
+function exitCode(run: RunDocument, signalCode: number | null): number {
   const has = (verdict: PartResult['verdict']): boolean => run.parts.some((p) => p.verdict === verdict);
   if (has('differs') || has(null)) return EXIT_CHECK_FAILED;
-  if (run.interrupted) return EXIT_INTERRUPTED;
+  if (signalCode !== null) return signalCode;
   return has('agrees') ? EXIT_OK : EXIT_UNTRUSTED;
 }

@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Where the results of a run lie, and what of an earlier run may be used again. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import { OptionError } from '../../errors.js';
+import { At } from '../../report/at.js';
 import { FORMAT, type Host, type PartResult, type RunDocument } from '../../report/document.js';
+import { damageOf } from '../../report/validate.js';
 
 /** The two files of a run. */
 export interface Output {
@@ -20,20 +31,63 @@ export function outputAt(out: string): Output {
   return { report: join(path, 'report.html'), results: join(path, 'results.json') };
 }
 
-/** Makes the directory. @throws OptionError if that is not possible */
-export function makeOutput(output: Output, given: string): void {
+/** What an `--out` that cannot be used is told to be. */
+const WANTED = 'a directory, or a file, that can be written';
+
+/**
+ * Makes the directory and tries what is done to the files in the end: who finds out after the work has lost it.
+ * @param files what is going to be written; what is there already stays as it is
+ * @throws OptionError if that is not possible
+ */
+export function makeOutput(files: readonly string[], given: string): void {
+  if (given === '') throw new OptionError('out', "''", WANTED);
   try {
-    mkdirSync(dirname(output.report), { recursive: true });
+    makeDirectory(dirname(files[0]));
+    for (const file of files) tryFile(file);
   } catch (error) {
-    throw new OptionError('out', given, `a directory that can be made (${(error as Error).message})`);
+    throw new OptionError('out', given, `${WANTED} (${(error as Error).message})`);
   }
+}
+
+/** Directory by directory: where one cannot be made (/proc) Node tries for ever to make all at once. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Somebody else was faster.
+    if (!existsSync(path)) throw error;
+  }
+}
+
+/** Does what `save` does, with what is there, or with a file that is gone afterwards. */
+function tryFile(file: string): void {
+  const there = lstatSync(file, { throwIfNoEntry: false });
+  if (there !== undefined && !there.isFile()) {
+    // A rename would put a file in the place of a link or a device.
+    throw new Error(`${file} is ${there.isDirectory() ? 'a directory' : 'no ordinary file'}`);
+  }
+  const [half, end] = [halfOf(file), there === undefined ? `${file}.try` : file];
+  try {
+    if (there === undefined) writeFileSync(half, '');
+    else copyFileSync(file, half);
+    renameSync(half, end);
+  } catch (error) {
+    rmSync(half, { force: true });
+    throw error;
+  }
+  if (there === undefined) rmSync(end);
 }
 
 /** Writes a file so that nobody ever reads half of it. */
 export function save(file: string, text: string): void {
-  const half = `${file}.part`;
-  writeFileSync(half, text);
-  renameSync(half, file);
+  writeFileSync(halfOf(file), text);
+  renameSync(halfOf(file), file);
+}
+
+function halfOf(file: string): string {
+  return `${file}.part`;
 }
 
 /** What must be the same for results to go together. */
@@ -43,26 +97,38 @@ export interface Identity {
   readonly host: Host;
 }
 
+/** What an earlier run left. */
+export interface Earlier {
+  /** null: there was none. */
+  readonly run: RunDocument | null;
+  /** Parts that need not be run again, by their ids: those that were done, with the same arguments. */
+  readonly done: ReadonlyMap<string, PartResult>;
+  /** Parts that were not: what there is of them stays until they are run again. */
+  readonly open: ReadonlyMap<string, PartResult>;
+}
+
+export const NOTHING_EARLIER: Earlier = { run: null, done: new Map(), open: new Map() };
+
 /**
- * The parts of an earlier run that need not be run again: those that were done, with the same arguments.
  * @param wanted arguments of each part by its id
+ * @returns what there is of an earlier run
  * @throws OptionError if the results are of another version, profile or host, or none at all
  */
 export function resumable(
   file: string,
   identity: Identity,
   wanted: ReadonlyMap<string, readonly string[]>,
-): Map<string, PartResult> {
-  const before = readRun(file);
-  if (before === null) return new Map();
-  const other = difference(before, identity);
+): Earlier {
+  const run = readRun(file);
+  if (run === null) return NOTHING_EARLIER;
+  const other = difference(run, identity);
   if (other !== null) {
     throw new OptionError('resume', file, `no --resume, or another --out: these results are of ${other}`);
   }
-  const same = before.parts.filter(
-    (p) => p.state === 'done' && JSON.stringify(wanted.get(p.id)) === JSON.stringify(p.argv),
-  );
-  return new Map(same.map((p) => [p.id, p]));
+  const same = run.parts.filter((p) => JSON.stringify(wanted.get(p.id)) === JSON.stringify(p.argv));
+  const those = (done: boolean): Map<string, PartResult> =>
+    new Map(same.filter((p) => (p.state === 'done') === done).map((p) => [p.id, p]));
+  return { run, done: those(true), open: those(false) };
 }
 
 /** @returns the run there, null if there is no file */
@@ -73,13 +139,24 @@ function readRun(file: string): RunDocument | null {
   } catch {
     return null;
   }
-  try {
-    const run = JSON.parse(text) as RunDocument;
-    if (run.command === 'softnet reproduce' && Array.isArray(run.parts)) return run;
-  } catch {
-    // Told below.
+  const run = new At(parsed(text));
+  if (run.at('command').text !== 'softnet reproduce') {
+    throw new OptionError('resume', file, 'no --resume: this file is none of softnet reproduce');
   }
-  throw new OptionError('resume', file, 'no --resume: this file is none of softnet reproduce');
+  // Another format has another shape: that it is of another version is told by who asked.
+  const damage = run.at('format').number === FORMAT ? damageOf(run.value) : null;
+  if (damage !== null) {
+    throw new OptionError('resume', file, `no --resume, or another --out: it is damaged: ${damage}`);
+  }
+  return run.value as RunDocument;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function difference(run: RunDocument, { version, profile, host }: Identity): string | null {

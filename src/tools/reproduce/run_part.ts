@@ -6,6 +6,7 @@ import type { ChildResult } from './child.js';
 import { untold, verdictOf } from './judge.js';
 import { OTHERS_LIMIT } from './others.js';
 import type { Part, Plan } from './parts.js';
+import { typed } from './typed.js';
 
 /** Codes of commands that did what they are for. */
 const MEASURED: readonly (number | null)[] = [
@@ -33,7 +34,7 @@ export function partResult(
     claim: part.claim,
     scope: plan.scope,
     argv: plan.argv,
-    command: `softnet ${plan.argv.filter((a) => a !== '--json').join(' ')}`,
+    command: typed(plan.argv.filter((a) => a !== '--json')),
     exit_code: child.code,
     seconds: Math.round(child.seconds * 1e3) / 1e3,
     others_share: othersShare,
