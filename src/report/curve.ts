@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What two curves of goodput by offered load can be compared by: their loads are others in every run, so no point is. */
 import type { At } from './at.js';
+import { plateau, summit } from './curve_figures.js';
 
 /** So much of the peak, in percent, two curves differ in what they keep without a reason. */
 export const LEAST_KEPT = 5;
 
-/** How far beyond the load of the peak: what the seed asks for, and what a curve must have for it. */
-const BEYOND = 4;
+/** How far beyond the load of its peak a curve must go to say what is kept of it. */
 const ENOUGH = 2;
-/** Loads that were reckoned are a little beside what they should be. */
-const ROUNDING = 1.001;
 /** Part of the points that must not have been disturbed. */
 const QUIET = 0.8;
 
@@ -44,17 +42,14 @@ export function curveKept(points: readonly At[]): CurveKept[] {
       const [offered, kpps] = [p.at('offered_kpps').number, cell.at('kpps').number];
       return offered === null || kpps === null ? [] : [{ offered, kpps, quiet: !lostCore(cell) }];
     });
-    if (all.length === 0) return [];
+    all.sort((a, b) => a.offered - b.offered);
     const quiet = all.filter((p) => p.quiet);
     const disturbed = quiet.length < QUIET * all.length;
     const used = disturbed ? all : quiet;
-    const peak = used.reduce((best, p) => (p.kpps > best.kpps ? p : best));
-    const beyond = used.filter(
-      (p) => p.offered > peak.offered && p.offered <= BEYOND * peak.offered * ROUNDING,
-    );
-    const far = Math.max(0, ...beyond.map((p) => p.offered)) >= ENOUGH * peak.offered;
-    const least = Math.min(...beyond.map((p) => p.kpps));
-    const keptPercent = far && peak.kpps > 0 ? (100 * least) / peak.kpps : null;
-    return [{ setting, peakKpps: peak.kpps, keptPercent, disturbed }];
+    const figures = setting === 'vanilla' ? summit(used) : plateau(used);
+    if (figures === null) return [];
+    const { peakKpps, kept, peakOfferedKpps, uptoKpps } = figures;
+    const keptPercent = peakKpps > 0 && uptoKpps >= ENOUGH * peakOfferedKpps ? 100 * kept : null;
+    return [{ setting, peakKpps, keptPercent, disturbed }];
   });
 }

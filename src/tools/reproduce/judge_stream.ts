@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Seed 004 against what `softnet stream` measured. */
+
+import { type LoadPoint, plateau, summit } from '../../report/curve_figures.js';
 import type { Check } from '../../report/document.js';
-import { type LoadPoint, plateau, summit } from '../stream/curve_figures.js';
 import { SEED_ROWS } from '../stream/plan.js';
 import { type Json, number, object, objects, present } from './json.js';
 import { median, untold } from './judge.js';

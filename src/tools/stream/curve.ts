@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The receive-livelock curve: goodput by offered load, for every setting. */
+
+import { BEYOND, type CurveFigures, plateau, summit } from '../../report/curve_figures.js';
 import { type CellReport, runCell } from './cell.js';
-import { BEYOND, type CurveFigures, plateau, summit } from './curve_figures.js';
 import { isDisturbed, pickTrial } from './host.js';
 import { type Row, SETTINGS, type Setting } from './plan.js';
 import type { Stand } from './stand.js';
