@@ -342,7 +342,14 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'poll-stays-if-all-taken',
     'poll-shuns-offline',
   ],
-  rings: ['ring-consumer-hand-over', 'ring-length', 'ring-single-producer', 'kmalloc-kfree'],
+  rings: [
+    'ring-consumer-hand-over',
+    'ring-length',
+    'ring-producer-again',
+    'ring-single-producer',
+    'kmalloc-kfree',
+    'kmalloc-guard',
+  ],
   rps_choice: ['rfs-choice', 'rfs-two-readers', 'rps-map-choice'],
   rps_settings: [
     'rfs-entries-gone',

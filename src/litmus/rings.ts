@@ -128,6 +128,53 @@ export const ringLengthSeen: Litmus = litmus({
   why: 'the producer’s index counts only between two looks at the consumer’s that agree',
 });
 
+/** Takes the producer's role twice, with one view, and puts an entry in each time. */
+function produceAgain(m: Int32Array, value: number): void {
+  const ring = new RingProducer(m, 0, CAPACITY, 1);
+  for (let sent = 0; sent < 2; ) {
+    if (Atomics.compareExchange(m, DONE, 0, 1) !== 0) continue;
+    ring.beginAgain();
+    if (ring.reserve(1) > 0) {
+      must(ring.length() < CAPACITY, 'there seems to be room where there is none');
+      m[ring.slot(0)] = value;
+      ring.publish(1);
+      sent++;
+    }
+    Atomics.store(m, DONE, 0);
+  }
+}
+
+export const ringProducerAgain: Litmus = litmus({
+  name: 'ring-producer-again',
+  memory: () => new Int32Array(new SharedArrayBuffer((DONE + 2) * 4)),
+  setup(m, label) {
+    label(m, 0, RING);
+    label(m, RING.SIZE, ['slot[0]', 'slot[1]']);
+    label(m, DONE, ['owner', 'sum']);
+  },
+  threads: {
+    producerA: (m) => produceAgain(m, 1),
+    producerB: (m) => produceAgain(m, 10),
+    consumer(m) {
+      const ring = new RingConsumer(m, 0, CAPACITY, 1);
+      ring.begin();
+      for (let got = 0; got < 4; ) {
+        if (ring.empty()) continue;
+        must(ring.available(1) === 1, 'a ring with something in it seems empty');
+        const v = m[ring.slot(0)];
+        m[DONE + 1] += v;
+        ring.release(1);
+        got++;
+      }
+    },
+  },
+  final(m) {
+    must(m[DONE + 1] === 22, 'an entry was written over, or taken twice');
+  },
+  forbids: 'an entry written over by one who had the producer’s role before and has it again',
+  why: 'who takes the role again looks whether the index is where it left it',
+});
+
 function allocateFree(m: Int32Array): void {
   const a = kmalloc(m, 16);
   must(a !== 0, 'no memory');
@@ -152,4 +199,40 @@ export const slab: Litmus = litmus({
   threads: { a: allocateFree, b: allocateFree },
   forbids: 'a block with two owners',
   why: 'free lists are only ever taken whole, so no head is recycled under a concurrent pop',
+});
+
+const GUARDED = 20;
+/** The block for it is larger than what is left. */
+const TOO_MUCH = ARENA_WORDS / 2;
+
+export const slabGuard: Litmus = litmus({
+  name: 'kmalloc-guard',
+  memory: () => new Int32Array(new SharedArrayBuffer(ARENA_WORDS * 4)),
+  setup(m, label) {
+    mmInit(m);
+    m[MM_AT + MM_STRUCT.guardWords] = 1;
+    label(m, MM_AT, MM_STRUCT);
+  },
+  threads: {
+    owner(m) {
+      const a = kmalloc(m, GUARDED);
+      for (let i = 0; i < GUARDED; i++) m[a + i] = i + 1;
+      kfree(m, a, GUARDED);
+      // The same block, for less: what is behind it now is guarded, too.
+      const b = kmalloc(m, GUARDED - 1);
+      must(b === a && m[b] === 0, 'a block is not zeroed');
+      m[b + GUARDED - 1] = 7;
+      let told = false;
+      try {
+        kfree(m, b, GUARDED - 1);
+      } catch {
+        told = true;
+      }
+      must(told, 'a write behind an object is not noticed');
+      must(kmalloc(m, TOO_MUCH) === 0, 'more memory than there is');
+      must(m[TOO_MUCH] === 0, 'memory that could not be had was written to');
+    },
+  },
+  forbids: 'a write behind an object that nobody notices, or one inside that is taken for it',
+  why: 'what its block has left holds a pattern from kmalloc to kfree',
 });
