@@ -10,9 +10,10 @@ import { parseArgs } from 'node:util';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE } from '../dist/tools/exit_codes.js';
 import { runCampaign } from './fuzz/campaign.mjs';
 import { captures } from './fuzz/captures.mjs';
+import { control } from './fuzz/control.mjs';
 import { frames } from './fuzz/frames.mjs';
 
-const CAMPAIGNS = [frames, captures];
+const CAMPAIGNS = [frames, captures, control];
 const MAX = 0x7fffffff;
 
 function options() {
