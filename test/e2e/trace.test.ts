@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Tracing: what is recorded of a machine at work, the file for Perfetto, histograms, and the commands. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -213,6 +213,9 @@ describe('softnet trace and softnet stat', () => {
     expect((await runCli(['trace', '-o', path, 'pahole'])).code).toBe(4);
     expect((await runCli(['trace', '-o', path, 'replay', '/nonexistent'])).code).not.toBe(0);
     expect(() => readFileSync(path)).toThrow(/ENOENT/);
+    writeFileSync(path, 'an older trace');
+    expect((await runCli(['trace', '-o', path, 'replay', '/nonexistent'])).code).not.toBe(0);
+    expect(readFileSync(path, 'utf8')).toBe('an older trace');
     expect((await runCli(['trace', '-o', '/nonexistent/t.json'])).code).toBe(2);
     expect((await runCli(['trace', '-o', path, '--seconds', '51'])).code).toBe(2);
     expect((await runCli(['trace'])).code).toBe(2);
