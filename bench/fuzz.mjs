@@ -12,8 +12,9 @@ import { runCampaign } from './fuzz/campaign.mjs';
 import { captures } from './fuzz/captures.mjs';
 import { control } from './fuzz/control.mjs';
 import { frames } from './fuzz/frames.mjs';
+import { kill } from './fuzz/kill.mjs';
 
-const CAMPAIGNS = [frames, captures, control];
+const CAMPAIGNS = [frames, captures, control, kill];
 const MAX = 0x7fffffff;
 
 function options() {

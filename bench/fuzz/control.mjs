@@ -30,6 +30,8 @@ const RESET = [
     ['PUT', `/sys/class/net/${dev}/threaded`, '0'],
   ]),
   ['PUT', '/sys/devices/system/cpu/cpu1/online', '1'],
+  // Threads of backlogs stay once they were made.
+  ['PUT', '/sysctl/net.core.backlog_threaded', '1'],
   ['PUT', '/sysctl/net.core.backlog_threaded', '0'],
 ];
 
