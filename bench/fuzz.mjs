@@ -10,11 +10,12 @@ import { parseArgs } from 'node:util';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE } from '../dist/tools/exit_codes.js';
 import { runCampaign } from './fuzz/campaign.mjs';
 import { captures } from './fuzz/captures.mjs';
+import { cli } from './fuzz/cli.mjs';
 import { control } from './fuzz/control.mjs';
 import { frames } from './fuzz/frames.mjs';
 import { kill } from './fuzz/kill.mjs';
 
-const CAMPAIGNS = [frames, captures, control, kill];
+const CAMPAIGNS = [frames, captures, control, cli, kill];
 const MAX = 0x7fffffff;
 
 function options() {

@@ -40,7 +40,8 @@ const COMMANDS: readonly AddCommand[] = [
   addTrace((args) => runCommandLine(['node', 'softnet', ...args])),
 ];
 
-function program(done: Done): Command {
+/** @returns the table, as the parser has it; the exit code of what it runs goes to `done` */
+export function commandTable(done: Done): Command {
   const cli = new Command('softnet')
     .description('Linux’s threaded packet receive as real concurrency on worker threads')
     .version(packageVersion())
@@ -55,7 +56,7 @@ function program(done: Done): Command {
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   let code = EXIT_OK;
   try {
-    await program((c) => {
+    await commandTable((c) => {
       code = c;
     }).parseAsync(argv);
   } catch (error) {
