@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { CaptureError } from '../drivers/net/capture/capture_error.js';
 import { OptionError } from '../errors.js';
+import { SocketPathError } from '../uapi/server/socket_path.js';
 import { addBacklog } from './commands/backlog.js';
 import { addCheck } from './commands/check.js';
 import { addClients } from './commands/clients.js';
@@ -20,6 +21,9 @@ import { addTrace } from './commands/trace.js';
 import { addUp } from './commands/up.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_USAGE } from './exit_codes.js';
 import { packageVersion } from './package_version.js';
+
+/** Errors that speak of what was given. */
+const BAD_INPUT = [CaptureError, OptionError, SocketPathError] as const;
 
 /** In the order in which the help shows them. */
 const COMMANDS: readonly AddCommand[] = [
@@ -63,7 +67,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
     const message = error instanceof Error ? error.message : String(error);
     process.stderr.write(`softnet: ${message}\n`);
-    return error instanceof CaptureError || error instanceof OptionError ? EXIT_USAGE : EXIT_CHECK_FAILED;
+    return BAD_INPUT.some((kind) => error instanceof kind) ? EXIT_USAGE : EXIT_CHECK_FAILED;
   }
   return code;
 }

@@ -218,6 +218,16 @@ describe('softnet trace and softnet stat', () => {
     expect(readFileSync(path, 'utf8')).toBe('an older trace');
     expect((await runCli(['trace', '-o', '/nonexistent/t.json'])).code).toBe(2);
     expect((await runCli(['trace', '-o', path, '--seconds', '51'])).code).toBe(2);
+    for (const command of [['trace', '-o', join(dir, 'long.json')], ['stat']]) {
+      const long = await runCli([...command, '--socket', 'p'.repeat(300)]);
+      expect([long.code, long.stderr]).toEqual([
+        2,
+        expect.stringMatching(
+          /^softnet (trace|stat): \S+: a socket's path has \d+ bytes at most, this has \d+\n$/,
+        ),
+      ]);
+    }
+    expect(() => readFileSync(join(dir, 'long.json'))).toThrow(/ENOENT/);
     expect((await runCli(['trace'])).code).toBe(2);
     expect((await runCli(['stat', '--seconds', '0'])).code).toBe(2);
   });

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Where the results of a run lie, and what of an earlier run may be used again. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import { OptionError } from '../../errors.js';
 import { FORMAT, type Host, type PartResult, type RunDocument } from '../../report/document.js';
+import { makeFolder } from '../make_folder.js';
 
 /** The two files of a run. */
 export interface Output {
@@ -23,14 +24,18 @@ export function outputAt(out: string): Output {
 /** Makes the directory. @throws OptionError if that is not possible */
 export function makeOutput(output: Output, given: string): void {
   try {
-    mkdirSync(dirname(output.report), { recursive: true });
+    makeFolder(dirname(output.report));
   } catch (error) {
     throw new OptionError('out', given, `a directory that can be made (${(error as Error).message})`);
   }
 }
 
-/** Writes a file so that nobody ever reads half of it. */
+/** Writes a file so that nobody ever reads half of it; into a device or a pipe as it is: nothing may be put in its place. */
 export function save(file: string, text: string): void {
+  if (existsSync(file) && !statSync(file).isFile()) {
+    writeFileSync(file, text);
+    return;
+  }
   const half = `${file}.part`;
   writeFileSync(half, text);
   renameSync(half, file);

@@ -4,8 +4,9 @@ import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, unlinkSync, 
 import { OptionError } from '../../errors.js';
 import { traceBoots } from '../../machine.js';
 import { type Trace, unpackTrace } from '../../trace.js';
+import { SocketPathError } from '../../uapi/server/socket_path.js';
 import { Client, NoMachineError } from '../client.js';
-import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_SKIPPED } from '../exit_codes.js';
+import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_SKIPPED, EXIT_USAGE } from '../exit_codes.js';
 import { perfettoEvents } from './perfetto.js';
 import { traceStat, traceStatText } from './stat.js';
 
@@ -155,7 +156,7 @@ export async function stat(napi: string, o: StatOptions): Promise<number> {
 }
 
 function noMachine(command: string, error: unknown): number {
-  if (!(error instanceof NoMachineError)) throw error;
+  if (!(error instanceof NoMachineError) && !(error instanceof SocketPathError)) throw error;
   process.stderr.write(`softnet ${command}: ${error.message}\n`);
-  return EXIT_CHECK_FAILED;
+  return error instanceof SocketPathError ? EXIT_USAGE : EXIT_CHECK_FAILED;
 }
