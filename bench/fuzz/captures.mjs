@@ -10,7 +10,7 @@ import { boot, CaptureError } from '../../dist/index.js';
 import { FuzzFailure, inTime } from './campaign.mjs';
 import { damagedCapture } from './capture_cases.mjs';
 import { readFile } from './capture_outcome.mjs';
-import { runWatched } from './watched_worker.mjs';
+import { runWatched } from './watched.mjs';
 
 const WORKER = new URL('./capture_worker.mjs', import.meta.url);
 const SINK = new URL('../../dist/threads/sink.js', import.meta.url);

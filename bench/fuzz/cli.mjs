@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * Random command lines. All of them through the table of commands in a thread of this process, with stand-ins for the work
- * that a command does once it has understood its arguments; one of so many through a process of its own, as a user does.
+ * Random command lines. All of them through the table of commands in one process, with stand-ins for the work that
+ * a command does once it has understood its arguments; one of so many through a process of its own, as a user does.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,14 +11,14 @@ import { fileURLToPath } from 'node:url';
 import { FuzzFailure, inTime } from './campaign.mjs';
 import { cliCase, FILES, FOLDERS } from './cli_cases.mjs';
 import { cliWrong } from './cli_verdict.mjs';
-import { runWatched } from './watched_worker.mjs';
+import { runWatched } from './watched.mjs';
 
 const WORKER = new URL('./cli_worker.mjs', import.meta.url);
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 /** One of so many runs in a process. */
-const PROCESS_EVERY = 500;
+const PROCESS_EVERY = 1000;
 /** A command that is still at work is interrupted, and has so long to end. */
-const WORK_MS = 3000;
+const WORK_MS = 2000;
 const END_MS = 60_000;
 
 /** The environment of the command lines: nothing in it leads out of the folder. */
@@ -34,15 +34,11 @@ function fill(folder) {
 
 async function run(job, tally) {
   const folder = mkdtempSync(join(tmpdir(), 'softnet-fuzz-'));
-  const home = process.cwd();
   try {
     fill(folder);
-    // Threads have no folder of their own.
-    process.chdir(folder);
-    await runWatched(WORKER, job, tally, { env: environment(folder) });
+    await runWatched(WORKER, job, tally, { cwd: folder, env: environment(folder) });
     await processes(job, tally, folder);
   } finally {
-    process.chdir(home);
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -118,7 +118,7 @@ const GOOD = [
   'on',
   'inline',
   'napi_struct',
-  'ring-spsc',
+  'backlog-ways',
   'napi_kthread_persist=v1',
   'quiet splash',
   'net.core.netdev_budget=1',

@@ -22,7 +22,8 @@ export function cliWrong(argv, { code, stderr, stdout }) {
   if (!CODES.includes(code) && !(OF_CLIENTS[command] ?? []).includes(code) && !many)
     return `exit code ${code}`;
   // What was given may hold such words.
-  const said = argv.reduce((text, word) => (word.length > 3 ? text.replaceAll(word, '…') : text), stderr);
+  const given = argv.flatMap((word) => [word, word.slice(word.indexOf('=') + 1)]);
+  const said = given.reduce((text, word) => (word.length > 3 ? text.replaceAll(word, '…') : text), stderr);
   if (INTERNAL.test(said))
     return `an error that nobody has thought of: ${JSON.stringify(stderr.slice(0, 400))}`;
   if (code === 1 && /^softnet: /m.test(stderr) && !stderr.includes(STAND_IN))

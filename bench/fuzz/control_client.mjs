@@ -10,10 +10,11 @@ const CLOSED_MS = 45_000;
 
 /**
  * Does a case.
+ * @param limits how long to wait, for tests
  * @returns `{ outcome, statuses }` with outcome answered, refused, closed, cut
  * @throws BadReply for an answer that must not be, silence, or a connection that cannot be had
  */
-export function doCase(path, { pieces, end }) {
+export function doCase(path, { pieces, end }, { quietMs = QUIET_MS, closedMs = CLOSED_MS } = {}) {
   return new Promise((resolve, reject) => {
     const socket = connect({ path, allowHalfOpen: true });
     const mayBeHead = Buffer.concat(pieces).includes('HEAD');
@@ -22,8 +23,8 @@ export function doCase(path, { pieces, end }) {
     let quiet;
     let connected = false;
     const late = setTimeout(
-      () => finish(new BadReply(`silence: neither answered nor closed in ${CLOSED_MS / 1e3} s`)),
-      CLOSED_MS,
+      () => finish(new BadReply(`silence: neither answered nor closed in ${closedMs / 1e3} s`)),
+      closedMs,
     );
     const finish = (error, outcome) => {
       clearTimeout(late);
@@ -46,7 +47,7 @@ export function doCase(path, { pieces, end }) {
       for (const piece of pieces) if (piece.length > 0) socket.write(piece);
       if (end === 'cut') socket.end(() => finish(null, 'cut'));
       else if (end === 'half') socket.end();
-      else if (end === 'wait') quiet = setTimeout(() => socket.end(), QUIET_MS);
+      else if (end === 'wait') quiet = setTimeout(() => socket.end(), quietMs);
     });
     socket.on('data', (chunk) => {
       chunks.push(chunk);

@@ -124,5 +124,10 @@ export const COMMANDS = [
     ['torture', '--duration', '1s', '--seed', '1', '--threads', '2', '--devices', '1', '--record', 'rec'],
     checkRecords('torture-1.json'),
   ),
-  new Once('check', 6, ['check', 'ring-spsc', '--record', 'rec'], checkRecords('check-ring-spsc.json')),
+  new Once(
+    'check',
+    6,
+    ['check', 'backlog-flush-order', '--record', 'rec'],
+    checkRecords('check-backlog-flush-order.json'),
+  ),
 ];
