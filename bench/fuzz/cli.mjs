@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EXIT_INTERRUPTED } from '../../dist/tools/exit_codes.js';
 import { FuzzFailure, inTime } from './campaign.mjs';
 import { cliCase, FILES, FOLDERS } from './cli_cases.mjs';
 import { cliWrong } from './cli_verdict.mjs';
@@ -70,7 +71,10 @@ async function ended(argv, folder, hang) {
   }
   const interrupt = setTimeout(() => child.kill('SIGINT'), WORK_MS);
   try {
-    const done = new Promise((resolve) => child.on('close', (code) => resolve(code)));
+    // One that is interrupted before it listens to that ends by the signal; a shell says 130.
+    const done = new Promise((resolve) =>
+      child.on('close', (code, sig) => resolve(sig === 'SIGINT' ? EXIT_INTERRUPTED : code)),
+    );
     return { code: await inTime(done, END_MS, hang), ...said };
   } finally {
     clearTimeout(interrupt);
