@@ -39,12 +39,12 @@ export class PacketBatch {
     return skbData(this.skbs[i]);
   }
 
-  /** Offset of the transport payload from the frame's start, bytes. */
+  /** Offset of the transport payload from the frame's start, bytes; 0 for a frame whose headers cannot be read. */
   payloadOffset(i: number): number {
     return this.m[this.skbs[i] + SKB.payload] & 0xffff;
   }
 
-  /** Length of the transport payload, bytes, padding excluded. */
+  /** Length of the transport payload, bytes, padding excluded; at most 65535, which a longer one has, too. */
   payloadLength(i: number): number {
     return this.m[this.skbs[i] + SKB.payload] >>> 16;
   }

@@ -69,9 +69,12 @@ async function run(task: ThreadTask): Promise<Ran> {
   }
 }
 
-// Everything is loaded: from here on the worker may be ended (kthreadd.ts).
-if (workerData instanceof SharedArrayBuffer) {
+// Everything is loaded: from here on the worker may be ended (kthreadd.ts). Not before whoever loads this module is done with
+// it: Node 20 still works on a module that was required when its last line has run, and does not survive the end of the
+// thread just then.
+queueMicrotask(() => {
+  if (!(workerData instanceof SharedArrayBuffer)) return;
   const loaded = new Int32Array(workerData);
   Atomics.add(loaded, 0, 1);
   Atomics.notify(loaded, 0);
-}
+});

@@ -83,7 +83,7 @@ class Refused extends Error {}
 /** Runs the command. @returns its exit code */
 export async function ethtool(all: readonly string[]): Promise<number> {
   const { client, args } = clientArgs(all);
-  const words = args.map((a) => LONG[a] ?? a);
+  const words = args.map((a) => (Object.hasOwn(LONG, a) ? LONG[a] : a));
   const json = words[0] === '-j';
   const [option, dev, ...rest] = json ? words.slice(1) : words;
   if (option === '-h') {
@@ -141,7 +141,7 @@ function parse(option: string, names: { readonly [word: string]: string }, rest:
     if (!Object.hasOwn(names, word)) throw new Refused(`unknown parameter '${word}'`);
     if (text === undefined) throw new Refused(`no value for parameter '${word}'`);
     const isFlag = option === '-C' && word.startsWith('adaptive');
-    const n = isFlag ? ({ on: 1, off: 0 }[text] ?? Number.NaN) : number(text);
+    const n = isFlag ? (text === 'on' ? 1 : text === 'off' ? 0 : Number.NaN) : number(text);
     if (!(n <= 0xffffffff)) throw new Refused(`invalid value '${text}' for parameter '${word}'`);
     values[names[word]] = n;
   }

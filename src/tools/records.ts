@@ -28,7 +28,6 @@ export interface CampaignRecord {
 /** Makes sure that records can be written. @throws OptionError */
 export function prepareRecords(dir: string): void {
   try {
-    // Not with its parents: below /proc Node goes on trying for ever.
     if (!existsSync(dir)) mkdirSync(dir);
     const probe = join(dir, `.probe-${process.pid}`);
     writeFileSync(probe, '');

@@ -403,6 +403,7 @@ describe('ethtool', () => {
     [['-S', 'nodev'], 96, 'Cannot get stats strings information: No such device\n'],
     [['-L', 'eth0', 'rx', 'x'], 1, "ethtool (-L): invalid value 'x' for parameter 'rx'\n"],
     [['-L', 'eth0', 'foo', '3'], 1, "ethtool (-L): unknown parameter 'foo'\n"],
+    [['-L', 'eth0', '__proto__', '3'], 1, "ethtool (-L): unknown parameter '__proto__'\n"],
     [['-G', 'eth0', 'rx'], 1, "ethtool (-G): no value for parameter 'rx'\n"],
     [['-l'], 1, 'ethtool: bad command line argument(s)\nFor more information run ethtool -h\n'],
     [['-z', 'eth0'], 1, 'ethtool: bad command line argument(s)\nFor more information run ethtool -h\n'],

@@ -78,6 +78,19 @@ describe('requests that are none', () => {
     expect(await raw(served.path, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n').closed).toBe('');
   });
 
+  it('without a Host header, or with an expectation there is not, get one line as all errors do', async () => {
+    served = await serve(backend());
+    const hostless = await raw(served.path, 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n').closed;
+    expect(hostless).toMatch(
+      /^HTTP\/1.1 400 [\s\S]*\{"error":\{"message":"a request of HTTP\/1.1 has a Host header"\}\}\n$/,
+    );
+    const head = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: rain\r\n\r\n';
+    expect(await raw(served.path, head).closed).toMatch(
+      /^HTTP\/1.1 417 [\s\S]*\{"error":\{"message":"there is no expectation rain; there is 100-continue"\}\}\n$/,
+    );
+    expect(await raw(served.path, 'GET / HTTP/1.0\r\n\r\n').closed).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   it('a body above 64 KiB is not read, however it is announced', async () => {
     served = await serve(backend());
     const big = 'x'.repeat((64 << 10) + 1);

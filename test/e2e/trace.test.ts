@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Tracing: what is recorded of a machine at work, the file for Perfetto, histograms, and the commands. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -216,8 +216,21 @@ describe('softnet trace and softnet stat', () => {
     expect((await runCli(['trace', '-o', path, 'pahole'])).code).toBe(4);
     expect((await runCli(['trace', '-o', path, 'replay', '/nonexistent'])).code).not.toBe(0);
     expect(() => readFileSync(path)).toThrow(/ENOENT/);
+    writeFileSync(path, 'an older trace');
+    expect((await runCli(['trace', '-o', path, 'replay', '/nonexistent'])).code).not.toBe(0);
+    expect(readFileSync(path, 'utf8')).toBe('an older trace');
     expect((await runCli(['trace', '-o', '/nonexistent/t.json'])).code).toBe(2);
     expect((await runCli(['trace', '-o', path, '--seconds', '51'])).code).toBe(2);
+    for (const command of [['trace', '-o', join(dir, 'long.json')], ['stat']]) {
+      const long = await runCli([...command, '--socket', 'p'.repeat(300)]);
+      expect([long.code, long.stderr]).toEqual([
+        2,
+        expect.stringMatching(
+          /^softnet (trace|stat): \S+: a socket's path has \d+ bytes at most, this has \d+\n$/,
+        ),
+      ]);
+    }
+    expect(() => readFileSync(join(dir, 'long.json'))).toThrow(/ENOENT/);
     expect((await runCli(['trace'])).code).toBe(2);
     expect((await runCli(['stat', '--seconds', '0'])).code).toBe(2);
   });

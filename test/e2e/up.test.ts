@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet up` and the clients as processes: starting, refusing, ending, and what is left behind. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CLI, runCli, SMALL_FIXTURE } from '../helpers/cli.js';
@@ -130,6 +131,19 @@ describe('softnet up', () => {
     expect([lost.code, lost.stderr.startsWith('softnet up: a machine is running at ')]).toEqual([2, true]);
     const { pid } = JSON.parse((await http(dir.path, 'GET', '/threads')).body) as { pid: number };
     expect(pid).toBe(won.child.pid);
+  });
+
+  it('clears away what one left that was killed before its socket had its name', async () => {
+    // Killed just then, a server leaves the socket that it had bound: under the path and its own pid.
+    const bound = `process.umask(0); require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+    const name = `${dir.path}.4194305`;
+    spawnSync(process.execPath, ['-e', bound, name]);
+    writeFileSync(`${dir.path}.7`, 'mine');
+    expect(existsSync(name)).toBe(true);
+    const u = up();
+    await u.ready;
+    expect(readdirSync(dirname(dir.path)).sort()).toEqual(['s', 's.7']);
+    expect((await u.end()).code).toBe(0);
   });
 
   it('leaves alone what is no socket', async () => {

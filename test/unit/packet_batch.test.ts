@@ -106,6 +106,35 @@ describe('frames longer than a buffer', () => {
   });
 });
 
+describe('a payload that nobody can tell', () => {
+  it('is none where the headers cannot be read', () => {
+    const app = new BareApp(bm, [nic.packetSocket()]);
+    const frame = built((b) => writeUdp6(b, 0, { ...FROM_6, srcPort: 7, dstPort: 9, payload: counting(20) }));
+    frame[18] = 0xff; // longer than the frame
+    nic.send(wire, frame);
+    nic.send(wire, frame.subarray(0, 13));
+    wire.flush();
+    nic.settle();
+    const batch = app.app.tryRecv(2)!;
+    for (const i of [0, 1]) {
+      expect([batch.payloadOffset(i), batch.payloadLength(i)]).toEqual([0, 0]);
+      expect(batch.payload(i)).toHaveLength(0);
+    }
+  });
+
+  it('is 65535 bytes where it is longer', () => {
+    boot({ ringSize: 128, poolSize: 512 });
+    const app = new BareApp(bm, [nic.packetSocket()]);
+    const frame = new Uint8Array(70_000);
+    frame.set([0x88, 0xb5], 12); // an experimental EtherType
+    nic.send(wire, frame);
+    wire.flush();
+    nic.settle();
+    const batch = app.app.tryRecv(1)!;
+    expect([batch.payloadOffset(0), batch.payloadLength(0)]).toEqual([14, 65_535]);
+  });
+});
+
 describe('what the application sees', () => {
   it.each([2.5, 0, -1, 1e9, Number.NaN])(
     'every frame once, however many it asks for at a time: %d',

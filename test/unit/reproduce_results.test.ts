@@ -3,6 +3,7 @@
 
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -21,7 +22,13 @@ import { damageOf } from '../../dist/report/validate.js';
 import { PART_IDS } from '../../dist/tools/reproduce/part_ids.js';
 import { PARTS } from '../../dist/tools/reproduce/parts.js';
 import { clipped, progressLine, progressOf } from '../../dist/tools/reproduce/progress.js';
-import { makeOutput, NOTHING_EARLIER, outputAt, resumable } from '../../dist/tools/reproduce/results.js';
+import {
+  makeOutput,
+  NOTHING_EARLIER,
+  outputAt,
+  resumable,
+  save,
+} from '../../dist/tools/reproduce/results.js';
 import { documentOf } from '../../dist/tools/reproduce/run_document.js';
 import { summaryText } from '../../dist/tools/reproduce/summary.js';
 import {
@@ -188,15 +195,23 @@ describe('a place for results', () => {
     expect(readdirSync(dir).filter((n) => n.startsWith('kept'))).toEqual(['kept.json']);
   });
 
+  it('stays where a link leads', () => {
+    const there = file('linked.html', 'dear');
+    symlinkSync(there, at('link.html'));
+    makeOutput([at('link.html')], 'link.html');
+    expect(readFileSync(there, 'utf8')).toBe('dear');
+    save(at('link.html'), 'new');
+    expect(readFileSync(there, 'utf8')).toBe('new');
+    expect(lstatSync(at('link.html')).isSymbolicLink()).toBe(true);
+  });
+
   it.each([
     ['a directory of this name', 'taken.html', /taken\.html is a directory/],
     ['a file on the way', 'plain/run', /ENOTDIR|EEXIST/],
-    ['a link', 'link.html', /link\.html is no ordinary file/],
     ['nothing', '', /^out: '' is not possible/],
   ])('is refused before the work: %s', (_what, name, message) => {
     mkdirSync(at('taken.html'), { recursive: true });
     file('plain', '');
-    if (!existsSync(at('link.html'))) symlinkSync(at('plain'), at('link.html'));
     const { report, results } = outputAt(at(name));
     const make = () => makeOutput([report, results], name);
     expect(make).toThrow(message);

@@ -171,7 +171,9 @@ export function readFrame(net: NetContext, skb: number, len: number, hash: numbe
   m[skb + SKB.len] = len;
   m[skb + SKB.hash] = hash;
   m[skb + SKB.headers] = ((keys.l4Off - off) << 16) | ((keys.l3Off - off) & 0xffff);
-  m[skb + SKB.payload] = (keys.payloadLen << 16) | ((keys.payloadOff - off) & 0xffff);
+  // A frame whose headers cannot be read has none, and one of 64 KiB and more has more than the word can say.
+  m[skb + SKB.payload] =
+    keys.payloadOff === 0 ? 0 : (Math.min(keys.payloadLen, 0xffff) << 16) | (keys.payloadOff - off);
   m[skb + SKB.ports] = (keys.srcPort << 16) | keys.dstPort;
   m[skb + SKB.proto] = (flags << 24) | (keys.ipProto << 16) | (keys.ethType & 0xffff);
   m[skb + SKB.vlan] = keys.vlanTci;

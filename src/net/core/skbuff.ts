@@ -20,7 +20,9 @@ export const SKB = struct(
     pool: word('page pool the buffer belongs to'),
     tstampNs: f64('when the wire put it into the ring (CLOCK_MONOTONIC)'),
     headers: word('offsets of network and transport header from the frame start, 16 bits each'),
-    payload: word('offset of the transport payload from the frame start and its length, 16 bits each'),
+    payload: word(
+      'offset of the transport payload from the frame start and its length, at most 65535, 16 bits each; 0: not known',
+    ),
     ports: word('source and destination port, 16 bits each'),
     proto: word('EtherType 16 bits, IP protocol 8 bits, SKB_F_* 8 bits'),
     vlan: word('tag control word, 0: untagged'),

@@ -2,12 +2,11 @@
 /** Where the results of a run lie, and what of an earlier run may be used again. */
 import {
   copyFileSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
@@ -15,6 +14,7 @@ import { OptionError } from '../../errors.js';
 import { At } from '../../report/at.js';
 import { FORMAT, type Host, type PartResult, type RunDocument } from '../../report/document.js';
 import { damageOf } from '../../report/validate.js';
+import { makeFolder } from '../make_folder.js';
 
 /** The two files of a run. */
 export interface Output {
@@ -42,36 +42,23 @@ const WANTED = 'a directory, or a file, that can be written';
 export function makeOutput(files: readonly string[], given: string): void {
   if (given === '') throw new OptionError('out', "''", WANTED);
   try {
-    makeDirectory(dirname(files[0]));
+    makeFolder(dirname(files[0]));
     for (const file of files) tryFile(file);
   } catch (error) {
     throw new OptionError('out', given, `${WANTED} (${(error as Error).message})`);
   }
 }
 
-/** Directory by directory: where one cannot be made (/proc) Node tries for ever to make all at once. */
-function makeDirectory(path: string): void {
-  if (existsSync(path)) return;
-  makeDirectory(dirname(path));
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    // Somebody else was faster.
-    if (!existsSync(path)) throw error;
-  }
-}
-
 /** Does what `save` does, with what is there, or with a file that is gone afterwards. */
 function tryFile(file: string): void {
-  const there = lstatSync(file, { throwIfNoEntry: false });
-  if (there !== undefined && !there.isFile()) {
-    // A rename would put a file in the place of a link or a device.
-    throw new Error(`${file} is ${there.isDirectory() ? 'a directory' : 'no ordinary file'}`);
-  }
-  const [half, end] = [halfOf(file), there === undefined ? `${file}.try` : file];
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there?.isDirectory() === true) throw new Error(`${file} is a directory`);
+  if (there !== undefined && !there.isFile()) return;
+  const target = there === undefined ? file : realpathSync(file);
+  const [half, end] = [halfOf(target), there === undefined ? `${target}.try` : target];
   try {
     if (there === undefined) writeFileSync(half, '');
-    else copyFileSync(file, half);
+    else copyFileSync(target, half);
     renameSync(half, end);
   } catch (error) {
     rmSync(half, { force: true });
@@ -80,10 +67,19 @@ function tryFile(file: string): void {
   if (there === undefined) rmSync(end);
 }
 
-/** Writes a file so that nobody ever reads half of it. */
+/**
+ * Writes a file so that nobody ever reads half of it; where a link leads; into a device or a pipe as it is, as nothing may be
+ * put in its place.
+ */
 export function save(file: string, text: string): void {
-  writeFileSync(halfOf(file), text);
-  renameSync(halfOf(file), file);
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there !== undefined && !there.isFile()) {
+    writeFileSync(file, text);
+    return;
+  }
+  const target = there === undefined ? file : realpathSync(file);
+  writeFileSync(halfOf(target), text);
+  renameSync(halfOf(target), target);
 }
 
 function halfOf(file: string): string {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet rr`: latency of AF_XDP sockets under a packet every so often, by the way in which the queue is polled. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus as hostCpus } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { OptionError } from '../../errors.js';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SKIPPED, EXIT_UNTRUSTED } from '../exit_codes.js';
+import { makeFolder } from '../make_folder.js';
 import { hgrmText } from './hgrm.js';
 import { intervalsOf, intervalText } from './intervals.js';
 import type { RrOptions } from './options.js';
@@ -154,7 +155,7 @@ function isMarked(row: RowReport): boolean {
 
 function makeDirectory(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true });
+    makeFolder(dir);
   } catch (error) {
     throw new OptionError('hgrm', dir, `a directory that can be made (${(error as Error).message})`);
   }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet trace`: records tracepoints, of a machine that runs or of a command's machines, into a file for Perfetto. */
-import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { OptionError } from '../../errors.js';
 import { traceBoots } from '../../machine.js';
 import { type Trace, unpackTrace } from '../../trace.js';
+import { SocketPathError } from '../../uapi/server/socket_path.js';
 import { Client, NoMachineError } from '../client.js';
-import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_SKIPPED } from '../exit_codes.js';
+import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_SKIPPED, EXIT_USAGE } from '../exit_codes.js';
 import { perfettoEvents } from './perfetto.js';
 import { traceStat, traceStatText } from './stat.js';
 
@@ -24,17 +25,27 @@ export interface StatOptions {
 /** Text is written in pieces of about this length. */
 const PIECE = 1 << 20;
 
-/** Opens the file before anything is recorded. @throws OptionError if that cannot be */
-function create(path: string): number {
+/** Where a trace goes. */
+interface Output {
+  readonly path: string;
+  readonly fd: number;
+  /** It was not there before. */
+  readonly made: boolean;
+}
+
+/** Opens the file before anything is recorded; what is in it stays for now. @throws OptionError if that cannot be */
+function create(path: string): Output {
   try {
-    return openSync(path, 'w');
+    const made = !existsSync(path);
+    return { path, fd: openSync(path, 'a'), made };
   } catch (error) {
     throw new OptionError('--output', path, `a file that can be written (${(error as Error).message})`);
   }
 }
 
 /** Writes traces into one file; those of several machines one after the other, each from its own beginning. */
-function writeTraces(fd: number, traces: readonly Trace[]): void {
+function writeTraces({ fd }: Output, traces: readonly Trace[]): void {
+  if (fstatSync(fd).isFile()) ftruncateSync(fd);
   let text = '{"displayTimeUnit":"ns","traceEvents":[';
   let separator = '\n';
   for (const t of traces) {
@@ -50,10 +61,10 @@ function writeTraces(fd: number, traces: readonly Trace[]): void {
   closeSync(fd);
 }
 
-/** There is nothing to write. @returns `code` */
-function discard(fd: number, path: string, code: number): number {
+/** There is nothing to write: what was there before stays as it was. @returns `code` */
+function discard({ path, fd, made }: Output, code: number): number {
   closeSync(fd);
-  unlinkSync(path);
+  if (made) unlinkSync(path);
   return code;
 }
 
@@ -84,15 +95,15 @@ async function ask(
 
 /** Traces a machine that runs. @returns the exit code */
 export async function traceMachine(o: TraceOptions): Promise<number> {
-  const fd = create(o.output);
+  const output = create(o.output);
   try {
     const t = await ask('trace', o);
-    if (t === null) return discard(fd, o.output, EXIT_CHECK_FAILED);
-    writeTraces(fd, [t]);
+    if (t === null) return discard(output, EXIT_CHECK_FAILED);
+    writeTraces(output, [t]);
     report(o.output, [t]);
     return EXIT_OK;
   } catch (error) {
-    return discard(fd, o.output, noMachine('trace', error));
+    return discard(output, noMachine('trace', error));
   }
 }
 
@@ -102,7 +113,7 @@ export async function traceCommand(
   run: (args: readonly string[]) => Promise<number>,
   args: readonly string[],
 ): Promise<number> {
-  const fd = create(o.output);
+  const output = create(o.output);
   const traces: Trace[] = [];
   traceBoots((t) => traces.push(t));
   try {
@@ -110,9 +121,9 @@ export async function traceCommand(
     if (traces.length === 0) {
       if (code === EXIT_OK)
         process.stderr.write(`softnet trace: softnet ${args[0]} boots no machine in this process\n`);
-      return discard(fd, o.output, code === EXIT_OK ? EXIT_SKIPPED : code);
+      return discard(output, code === EXIT_OK ? EXIT_SKIPPED : code);
     }
-    writeTraces(fd, traces);
+    writeTraces(output, traces);
     report(o.output, traces);
     return code;
   } finally {
@@ -145,7 +156,7 @@ export async function stat(napi: string, o: StatOptions): Promise<number> {
 }
 
 function noMachine(command: string, error: unknown): number {
-  if (!(error instanceof NoMachineError)) throw error;
+  if (!(error instanceof NoMachineError) && !(error instanceof SocketPathError)) throw error;
   process.stderr.write(`softnet ${command}: ${error.message}\n`);
-  return EXIT_CHECK_FAILED;
+  return error instanceof SocketPathError ? EXIT_USAGE : EXIT_CHECK_FAILED;
 }

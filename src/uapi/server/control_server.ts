@@ -30,12 +30,15 @@ export class ControlServer {
         requestTimeout: limits.requestMs,
         keepAliveTimeout: limits.headersMs,
         connectionsCheckingInterval: Math.min(CHECK_MS, limits.headersMs),
+        // Refused by `serve`, with a body as all errors have: Node's own answer has none.
+        requireHostHeader: false,
       },
       (req, res) => void this.serve(req, res),
     );
     this.http.maxConnections = limits.connections;
     this.http.setTimeout(limits.idleMs, (socket: Socket) => socket.destroy());
     this.http.on('checkContinue', (req, res) => void this.serve(req, res));
+    this.http.on('checkExpectation', (req, res) => void this.serve(req, res));
     this.http.on('clientError', refuseConnection);
     // What the system refuses us (connections, for want of descriptors) passes.
     this.http.on('error', () => {});
@@ -62,6 +65,7 @@ export class ControlServer {
     req.on('error', () => {});
     res.on('error', () => {});
     try {
+      refuseHead(req);
       const path = pathOf(req.url ?? '');
       const body = await readBody(req, res, this.limits.bodyBytes);
       send(res, await this.answer({ method: req.method ?? '', path, body }));
@@ -88,6 +92,15 @@ export class ControlServer {
 
 /** The client went away while it sent. */
 class Gone extends Error {}
+
+/** @throws HttpError for what HTTP itself forbids: 400, 417 */
+function refuseHead(req: IncomingMessage): void {
+  if (req.headers.host === undefined && req.httpVersion === '1.1')
+    throw new HttpError(400, 'a request of HTTP/1.1 has a Host header');
+  const { expect } = req.headers;
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue')
+    throw new HttpError(417, `there is no expectation ${oneLine(expect)}; there is 100-continue`);
+}
 
 /** @returns the path, decoded @throws HttpError 400 */
 function pathOf(url: string): string {

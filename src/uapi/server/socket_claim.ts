@@ -12,6 +12,7 @@ import {
   chmodSync,
   existsSync,
   lstatSync,
+  readdirSync,
   readFileSync,
   renameSync,
   unlinkSync,
@@ -19,7 +20,7 @@ import {
 } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
 import { connect, createServer, type Server } from 'node:net';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_PATH_BYTES, prepareDirectory, SocketPathError } from './socket_path.js';
 
@@ -46,6 +47,7 @@ export async function claimSocket(server: HttpServer, path: string): Promise<Cla
   const unlock = await lock(path);
   try {
     await clearPath(path);
+    await clearUnmoved(path);
     return await listen(server, path);
   } finally {
     await unlock();
@@ -67,6 +69,24 @@ async function clearPath(path: string): Promise<void> {
         ? `a machine is running at ${path}; end it, or give another path with --socket`
         : `${path}: ${code}; remove it, or give another with --socket`,
     );
+  }
+}
+
+/** Removes what servers left that were killed between binding a name of their own and moving it to the path. */
+async function clearUnmoved(path: string): Promise<void> {
+  const dir = dirname(path);
+  const prefix = `${basename(path)}.`;
+  let names: string[];
+  try {
+    names = readdirSync(dir);
+  } catch {
+    return; // a directory whose names are not for us: nothing of that is in anybody's way
+  }
+  for (const name of names) {
+    if (!name.startsWith(prefix) || !/^\d+$/.test(name.slice(prefix.length))) continue;
+    const own = join(dir, name);
+    // Whoever answers is at it right now, by another name of the directory and so under another lock.
+    if (kindOf(own) === 'socket' && (await tryConnect(own)) === 'ECONNREFUSED') unlinkSync(own);
   }
 }
 

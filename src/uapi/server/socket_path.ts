@@ -37,7 +37,14 @@ function ownDirectory(): string {
 export function prepareDirectory(path: string): void {
   const dir = dirname(path);
   if (dir !== ownDirectory()) return;
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(dir, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') {
+      throw new SocketPathError(`${dir} cannot be made (${code}); set TMPDIR, or give --socket PATH`);
+    }
+  }
   const s = lstatSync(dir);
   if (!s.isDirectory() || s.uid !== process.getuid?.() || (s.mode & 0o077) !== 0) {
     throw new SocketPathError(`${dir} is not a directory of yours alone; remove it, or give --socket PATH`);
