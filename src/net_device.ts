@@ -5,7 +5,7 @@ import type { Cable } from './cable.js';
 import { CaptureError } from './drivers/net/capture/capture_error.js';
 import { NIC_QUEUE, NIC_STOP, nicQueueAt, POLL_SIZES, SIM_NIC } from './drivers/net/sim_nic.js';
 import type { TimedParams } from './drivers/net/sim_nic_timed_make.js';
-import { checkGivenInt, checkInt, OptionError, SoftnetError } from './errors.js';
+import { checkChoice, checkGivenInt, checkInt, OptionError, SoftnetError } from './errors.js';
 import { EBUSY, ENOMEM } from './kernel/errno.js';
 import { IRQ_DESC } from './kernel/irq.js';
 import { putTaskStruct } from './kernel/kthread.js';
@@ -21,7 +21,7 @@ import {
   netdevName,
 } from './net/core/net_device.js';
 import { pagePoolInside } from './net/core/page_pool.js';
-import type { NapiInfo, NetdevParams } from './threads/control_ops.js';
+import { type NapiInfo, type NetdevParams, RING_FAULTS, type RingFault } from './threads/control_ops.js';
 import {
   type CaptureFeed,
   type GeneratorFeed,
@@ -56,6 +56,13 @@ export interface QueueStats {
   readonly buffersFree: number;
   /** Polls that took 0, 1, 2 to 3, 4 to 7, 8 to 15, 16 to 31, 32 to 63, 64 and more frames (each wraps at 2^32). */
   readonly pollSizes: readonly number[];
+  /** Descriptors dropped because they reported what the device cannot have received (wraps); drops() has them as rx_bad_desc. */
+  readonly badDescs: number;
+  /** Looks at a ring whose index the device had set wrong (wraps). */
+  readonly badIndices: number;
+  /** Interrupts and descriptors that injected faults swallowed and made up (wrap). */
+  readonly lostInterrupts: number;
+  readonly madeUpDescs: number;
 }
 
 /** What a device sent. */
@@ -257,17 +264,33 @@ export class NetDevice {
 
   /**
    * Fault injection: queue `index`'s interrupt is held back for `holdUs`, then raised `raises` times though nothing may be
-   * behind it.
+   * behind it. With `lose` the first one that is raised meanwhile ends that, and is never delivered: the next one makes it good.
    */
-  async faultIrq(index: number, holdUs: number, raises: number): Promise<void> {
+  async faultIrq(index: number, holdUs: number, raises: number, lose = false): Promise<void> {
     const op = {
       name: 'irq-fault',
       dev: this.at,
       index: checkGivenInt('index', index, 0, this.maxQueues - 1),
       holdUs: checkGivenInt('holdUs', holdUs, 0, 1_000_000),
       raises: checkGivenInt('raises', raises, 0, 1_000_000),
+      lose,
     } as const;
     await this.machine.change(op, `injecting faults into interrupt ${index} of ${this.name}`);
+  }
+
+  /**
+   * Fault injection: the device reports up to `count` times on the rings of queue `index` what is not so. The driver counts
+   * what it does not believe (QueueStats.badDescs, badIndices).
+   */
+  async faultRing(index: number, what: RingFault, count: number): Promise<void> {
+    const op = {
+      name: 'ring-fault',
+      dev: this.at,
+      index: checkGivenInt('index', index, 0, this.maxQueues - 1),
+      what: checkChoice('what', what, RING_FAULTS, 'id'),
+      count: checkGivenInt('count', count, 1, 1 << 16),
+    } as const;
+    await this.machine.change(op, `injecting faults into the rings of queue ${index} of ${this.name}`);
   }
 
   /** Steers what queue `index` receives to these CPUs by the frames' hash (rps_cpus); none: no steering. */
@@ -522,6 +545,10 @@ export class NetDevice {
         frames: m[q + NIC_QUEUE.rxFramesTotal] >>> 0,
         buffersFree: pagePoolInside(m, m[q + NIC_QUEUE.pool]) + ringLength(m, fill),
         pollSizes: Array.from({ length: POLL_SIZES }, (_, k) => m[q + NIC_QUEUE.pollSizes + k] >>> 0),
+        badDescs: m[q + NIC_QUEUE.badDescs] >>> 0,
+        badIndices: m[q + NIC_QUEUE.badIndices] >>> 0,
+        lostInterrupts: m[q + NIC_QUEUE.lostIrqs] >>> 0,
+        madeUpDescs: m[q + NIC_QUEUE.madeUp] >>> 0,
       };
     });
   }

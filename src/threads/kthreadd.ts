@@ -62,6 +62,7 @@ export class Kthreadd {
 
   /**
    * @param controlWorkers control operations that run at a time: so many workers stay free for them
+   * @param heapMib most MiB of heap that a worker may have, 0: Node's own limit
    * @param failAt the how manieth request for a kernel thread is refused (fault injection), 0: none
    */
   constructor(
@@ -70,6 +71,7 @@ export class Kthreadd {
     maxThreads: number,
     controlWorkers: number,
     failAt: number,
+    heapMib: number,
     onPanic: PanicFn,
   ) {
     this.sab = sab;
@@ -88,6 +90,7 @@ export class Kthreadd {
       trackUnmanagedFds: false,
       recordTiming: false,
       workerData: this.loaded.buffer,
+      ...(heapMib === 0 ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMib } }),
     });
     this.pool.on('error', (error: unknown) => this.onPanic(asError(error)));
     this.pool.on('message', (message: Partial<TraceHello>) => {
@@ -129,6 +132,14 @@ export class Kthreadd {
     const worker = this.pool.threads.find((w) => w.threadId === this.m[taskAt + TASK.worker]);
     void worker?.terminate();
     return worker !== undefined;
+  }
+
+  /** @returns the number of the worker that runs a thread, or null if it does not run */
+  workerOf(serial: number): number | null {
+    const record = this.threads.find((r) => r.serial === serial);
+    if (record === undefined || record.taskAt === 0) return null;
+    if (Atomics.load(this.m, record.taskAt + TASK.started) === 0) return null;
+    return this.m[record.taskAt + TASK.worker];
   }
 
   /** @returns workers that exist */

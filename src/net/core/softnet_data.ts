@@ -113,6 +113,8 @@ export const DROP_DUP_FRAG = 11;
 export const DROP_IP_REASM_OVERLAP = 12;
 export const DROP_IP_REASM_INVALID = 13;
 export const DROP_IP_REASM_NOMEM = 14;
+/** A NIC reported what it cannot have received. */
+export const DROP_RX_BAD_DESC = 15;
 /** Names of the reasons, as the JSON shows them. */
 export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'rx_missed',
@@ -130,6 +132,7 @@ export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'ip_reasm_overlap',
   'ip_reasm_invalid',
   'ip_reasm_nomem',
+  'rx_bad_desc',
 ]);
 
 /** Most network devices of a machine. */
