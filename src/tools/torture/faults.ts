@@ -91,7 +91,10 @@ const FAULTS: { readonly [name in FaultName]: Fault } = {
     const count = random.between(1, what.endsWith('index') ? 4 : 64);
     const before = queueOf(slot, device, index);
     const text = `queue ${index} reports wrong: ${what}, ${count} times`;
-    await world.device(name, slot, 'ring-fault', text, (d) => d.faultRing(index, what, count));
+    await slot.makingUp;
+    if (slot.device !== device) return false;
+    slot.makingUp = world.device(name, slot, 'ring-fault', text, (d) => d.faultRing(index, what, count));
+    await slot.makingUp;
     const after = queueOf(slot, device, index);
     if (before === null || after === null) return false;
     return before.madeUpDescs !== after.madeUpDescs || before.badIndices !== after.badIndices;

@@ -28,6 +28,8 @@ export interface Slot {
   label: string;
   /** Destination ports that its wire has now. */
   ports: number[];
+  /** Its device makes frames up: it is not taken away before that has ended, so that they are accounted for. */
+  makingUp: Promise<unknown> | null;
 }
 
 /** Frames, wrapping at 2^32 as the counters do. */
