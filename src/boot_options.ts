@@ -55,7 +55,7 @@ export interface BootOptions {
   readonly failKthread?: number;
   /** Fault injection: clocks can be made to jump (Machine.jumpClocks); every look at them takes a little longer. */
   readonly clockFaults?: boolean;
-  /** Most MiB of JavaScript heap that a thread may have: one that wants more dies, and the machine says so; Node's own limit. */
+  /** Most MiB of JavaScript heap that a thread may have: one that wants more dies, and the machine says so (unless it wants 16 more in one piece); Node's own limit. */
   readonly workerHeapMib?: number;
 }
 

@@ -130,11 +130,14 @@ export function exits(app: AppContext): void {
 /** Objects between two looks at the clock of one that dies for want of memory. */
 const HOARD = 2000;
 
-/** Dies for want of memory. */
+/**
+ * Dies for want of memory: of many small objects. Node ends a worker that comes to its limit, and lets it have 16 MiB more
+ * until it has; one object that is larger than that, as a long array that grows, brings the whole process down.
+ */
 export function hoards(app: AppContext): never {
-  const hoard: object[] = [];
+  let hoard: object | null = null;
   for (;;) {
-    for (let i = 0; i < HOARD; i++) hoard.push({ i, next: hoard[i >> 1] });
+    for (let i = 0; i < HOARD; i++) hoard = { i, before: hoard };
     stamp(app);
   }
 }
