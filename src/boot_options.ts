@@ -53,6 +53,10 @@ export interface BootOptions {
   readonly guardWords?: number;
   /** Fault injection: this request for a kernel thread is refused, counted from 1. */
   readonly failKthread?: number;
+  /** Fault injection: clocks can be made to jump (Machine.jumpClocks); every look at them takes a little longer. */
+  readonly clockFaults?: boolean;
+  /** Most MiB of JavaScript heap that a thread may have: one that wants more dies, and the machine says so (unless it wants 16 more in one piece); Node's own limit. */
+  readonly workerHeapMib?: number;
 }
 
 const PERSIST = Object.freeze({
@@ -90,6 +94,9 @@ export interface BootParams {
   readonly busyPollStop: number;
   readonly softirqInline: number;
   readonly ipDefrag: boolean;
+  readonly clockFaults: boolean;
+  /** 0: Node's own limit. */
+  readonly workerHeapMib: number;
 }
 
 /** Checks the options. @throws OptionError for one that is out of range */
@@ -113,6 +120,9 @@ export function bootParams(o: BootOptions): BootParams {
       SOFTIRQ_AT_EXIT[checkChoice('softirqAtExit', o.softirqAtExit, SOFTIRQ_AT_EXIT_NAMES, 'inline')],
     busyPollStop: BUSY_POLL_STOP[checkChoice('busyPollStop', o.busyPollStop, BUSY_POLL_STOP_NAMES, 'linux')],
     ipDefrag: o.ipDefrag === true,
+    clockFaults: o.clockFaults === true,
+    workerHeapMib:
+      o.workerHeapMib === undefined ? 0 : checkInt('workerHeapMib', o.workerHeapMib, 0, 16, 1 << 16),
   };
 }
 

@@ -16,6 +16,13 @@ export interface QueueStats {
   readonly buffersFree: number;
   /** Polls that took 0, 1, 2 to 3, 4 to 7, 8 to 15, 16 to 31, 32 to 63, 64 and more frames (each wraps at 2^32). */
   readonly pollSizes: readonly number[];
+  /** Descriptors dropped because they reported what the device cannot have received (wraps); drops() has them as rx_bad_desc. */
+  readonly badDescs: number;
+  /** Looks at a ring whose index the device had set wrong (wraps). */
+  readonly badIndices: number;
+  /** Interrupts and descriptors that injected faults swallowed and made up (wrap). */
+  readonly lostInterrupts: number;
+  readonly madeUpDescs: number;
 }
 
 /** @returns the counters of each queue of a device, those not in use too */
@@ -30,6 +37,10 @@ export function queueStats(m: Int32Array, dev: number): QueueStats[] {
       frames: m[q + NIC_QUEUE.rxFramesTotal] >>> 0,
       buffersFree: pagePoolInside(m, m[q + NIC_QUEUE.pool]) + ringLength(m, fill),
       pollSizes: Array.from({ length: POLL_SIZES }, (_, k) => m[q + NIC_QUEUE.pollSizes + k] >>> 0),
+      badDescs: m[q + NIC_QUEUE.badDescs] >>> 0,
+      badIndices: m[q + NIC_QUEUE.badIndices] >>> 0,
+      lostInterrupts: m[q + NIC_QUEUE.lostIrqs] >>> 0,
+      madeUpDescs: m[q + NIC_QUEUE.madeUp] >>> 0,
     };
   });
 }

@@ -24,6 +24,7 @@ import {
   SOFTNET_DATA,
 } from './net/core/softnet_data.js';
 import { fqdirInit } from './net/ipv4/inet_fragment.js';
+import { CLOCK_SLOTS } from './threads/jumping_clock.js';
 
 /**
  * Lays a machine's roots out in an empty arena. Before any thread starts.
@@ -45,6 +46,7 @@ export function layOut(m: Int32Array, boot: BootParams): number {
     throw new SoftnetError('laying out the machine', ENOMEM, 'boot with more memory (memoryBytes)');
   }
   m[KERNEL_AT + KERNEL.net] = net;
+  if (boot.clockFaults) m[KERNEL_AT + KERNEL.clockJumps] = kmalloc(m, 2 * CLOCK_SLOTS);
   m[net + NET.softnetData] = softnetData;
   m[net + NET.udpTable] = udpTable;
   m[net + NET.netdevBudget] = boot.netdevBudget;

@@ -8,6 +8,7 @@ import { type BootOptions, bootParams, threadsOfBoot } from './boot_options.js';
 import { Cable } from './cable.js';
 import { checkGivenInt, checkInt, checkPowerOfTwo, OptionError, SoftnetError } from './errors.js';
 import { Failure } from './failure.js';
+import { KERNEL, KERNEL_AT } from './kernel/current.js';
 import { ENOMEM } from './kernel/errno.js';
 import { allocTask, putTaskStruct } from './kernel/kthread.js';
 import { layOut } from './lay_out.js';
@@ -23,6 +24,7 @@ import { Socket, type SocketOptions, socketParams } from './socket.js';
 import { type CpuStat, type ReassemblyStats, Statistics, type ThreadStats } from './statistics.js';
 import type { ControlOp, ControlResult } from './threads/control_ops.js';
 import { ControlQueue } from './threads/control_queue.js';
+import { jumpClocks } from './threads/jumping_clock.js';
 import { Kthreadd, newRecord, type ThreadRecord, threadDied } from './threads/kthreadd.js';
 import type { Trace } from './trace.js';
 import { Tracing } from './tracing.js';
@@ -77,6 +79,7 @@ export class Machine {
       params.maxThreads,
       params.controlWorkers,
       params.failKthread,
+      params.workerHeapMib,
       (error) => {
         if (this.failure.is(error)) void this.kthreadd.stop();
       },
@@ -282,6 +285,22 @@ export class Machine {
     return this.kthreadd.endWorker(serial);
   }
 
+  /**
+   * Fault injection: clocks jump forwards by `ns`, as after a suspend; the machine was booted with `clockFaults`.
+   * @param serial ThreadStats.serial of the thread whose clock jumps; without it all clocks do, and those that were behind
+   *   are where the foremost one is
+   * @returns false if no such thread runs
+   */
+  jumpClocks(ns: number, serial?: number): boolean {
+    const table = this.arena.m[KERNEL_AT + KERNEL.clockJumps];
+    if (table === 0) throw new OptionError('clockFaults', false, 'true, at boot, for clocks that jump');
+    checkGivenInt('ns', ns, 0, 60e9);
+    const worker = serial === undefined ? null : this.kthreadd.workerOf(serial);
+    if (serial !== undefined && worker === null) return false;
+    jumpClocks(this.arena.f, table, ns, worker);
+    return true;
+  }
+
   /** Workers of its pool; 0 once it has ended. */
   get workers(): number {
     return this.kthreadd.workers;
@@ -481,6 +500,19 @@ export class Machine {
   /** @returns what was recorded since `traceStart` */
   traceStop(): Trace {
     return this.tracing.stop();
+  }
+
+  /**
+   * Has all threads record their tracepoints from now on, of which only the latest are kept (`latestEvents`): for who may
+   * want to know what came before something went wrong.
+   */
+  recordLatest(): void {
+    this.tracing.recordLatest();
+  }
+
+  /** @returns the latest `count` events of all threads since `recordLatest`; threads record on */
+  latestEvents(count: number): Trace {
+    return this.tracing.latest(count);
   }
 
   /** Both, with so many seconds in between. @throws Error if the machine is being traced */

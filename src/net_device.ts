@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Cable } from './cable.js';
 import { DEVICE_REMOVED, Inlet, type WireResult } from './device_inlet.js';
 import { DeviceRest, type QueueStats, queueStats } from './device_rest.js';
-import { checkGivenInt, checkInt, OptionError } from './errors.js';
+import { checkChoice, checkGivenInt, checkInt, OptionError } from './errors.js';
 import type { Machine } from './machine.js';
 import {
   NET_DEVICE,
@@ -13,7 +13,7 @@ import {
   NETDEV_NAPI_THREADED_ENABLED,
   netdevName,
 } from './net/core/net_device.js';
-import type { NapiInfo, NetdevParams } from './threads/control_ops.js';
+import { type NapiInfo, type NetdevParams, RING_FAULTS, type RingFault } from './threads/control_ops.js';
 import { type CaptureFeed, type GeneratorFeed, maxFlows, type Pace } from './threads/feeds.js';
 import { type TimedOptions, type TimedWire, timedParams } from './timed_wire.js';
 import { txCounters } from './uapi/devices.js';
@@ -214,17 +214,33 @@ export class NetDevice {
 
   /**
    * Fault injection: queue `index`'s interrupt is held back for `holdUs`, then raised `raises` times though nothing may be
-   * behind it.
+   * behind it. With `lose` the first one that is raised meanwhile ends that, and is never delivered: the next one makes it good.
    */
-  async faultIrq(index: number, holdUs: number, raises: number): Promise<void> {
+  async faultIrq(index: number, holdUs: number, raises: number, lose = false): Promise<void> {
     const op = {
       name: 'irq-fault',
       dev: this.at,
       index: checkGivenInt('index', index, 0, this.maxQueues - 1),
       holdUs: checkGivenInt('holdUs', holdUs, 0, 1_000_000),
       raises: checkGivenInt('raises', raises, 0, 1_000_000),
+      lose,
     } as const;
     await this.machine.change(op, `injecting faults into interrupt ${index} of ${this.name}`);
+  }
+
+  /**
+   * Fault injection: the device reports up to `count` times on the rings of queue `index` what is not so. The driver counts
+   * what it does not believe (QueueStats.badDescs, badIndices).
+   */
+  async faultRing(index: number, what: RingFault, count: number): Promise<void> {
+    const op = {
+      name: 'ring-fault',
+      dev: this.at,
+      index: checkGivenInt('index', index, 0, this.maxQueues - 1),
+      what: checkChoice('what', what, RING_FAULTS, 'id'),
+      count: checkGivenInt('count', count, 1, 1 << 16),
+    } as const;
+    await this.machine.change(op, `injecting faults into the rings of queue ${index} of ${this.name}`);
   }
 
   /** Steers what queue `index` receives to these CPUs by the frames' hash (rps_cpus); none: no steering. */

@@ -16,8 +16,16 @@ const COLLECT_MS = 5;
 export const MAX_TRACE_EVENTS = 4_000_000;
 const FIRST_ROOM = 1 << 16;
 
-interface Ring {
+/** From the `from`-th event of a ring on (wraps) it is that thread's. */
+interface Tenure {
+  readonly from: number;
   readonly thread: number;
+}
+
+interface Ring {
+  readonly ring: number;
+  /** Whose it was and is, oldest first. */
+  tenures: Tenure[];
   readonly words: Int32Array;
   readonly times: Float64Array;
   /** Events read so far (wraps). */
@@ -75,6 +83,13 @@ function inOrder(c: Columns): Pick<Trace, 'ns' | 'thread' | 'tp' | 'cpu' | 'a' |
   };
 }
 
+/** @returns whose the `n`-th event of a ring is */
+function threadAt({ tenures }: Ring, n: number): number {
+  let i = tenures.length - 1;
+  while (i > 0 && ((n - tenures[i].from) | 0) < 0) i--;
+  return tenures[i].thread;
+}
+
 /** The tracing of one machine. */
 export class Tracing {
   private readonly m: Int32Array;
@@ -100,9 +115,18 @@ export class Tracing {
   heard(hello: TraceHello): void {
     const words = new Int32Array(hello.softnetTrace);
     const times = new Float64Array(hello.softnetTrace);
-    const { name, tid, taskAt } = hello;
+    const { name, tid, taskAt, ring, from } = hello;
     this.threads.push({ name, tid, taskAt });
-    this.rings.push({ thread: this.threads.length - 1, words, times, tail: 0 });
+    const tenure = { from, thread: this.threads.length - 1 };
+    const known = this.rings.find((r) => r.ring === ring);
+    if (known === undefined) this.rings.push({ ring, tenures: [tenure], words, times, tail: from });
+    else {
+      // A tenure is of no use any more when all that the next one's predecessors wrote has been overwritten.
+      const kept = known.tenures.filter(
+        (_, i, all) => i === all.length - 1 || ((from - all[i + 1].from) | 0) < TRACE_SLOTS,
+      );
+      known.tenures = [...kept, tenure];
+    }
   }
 
   /** Has the threads record from now on. */
@@ -117,6 +141,39 @@ export class Tracing {
     Atomics.store(this.m, TRACING, 1);
     this.timer = setInterval(() => this.collect(), COLLECT_MS);
     this.timer.unref();
+  }
+
+  /** Has the threads record from now on, and collects nothing until it is asked for. */
+  recordLatest(): void {
+    if (this.timer !== null) throw new Error('the machine is being traced; wait until that ends');
+    this.beganNs = this.clock.nowNs();
+    Atomics.store(this.m, TRACING, 1);
+  }
+
+  /** @returns the latest `count` events that the rings hold, in order */
+  latest(count: number): Trace {
+    this.columns = new Columns();
+    this.names = new Map();
+    this.lost = 0;
+    for (const r of this.rings) r.tail = r.tenures[0].from;
+    this.collect();
+    const all = inOrder(this.columns);
+    const from = Math.max(0, this.columns.count - count);
+    return {
+      threads: this.threads.slice(),
+      names: this.names,
+      count: this.columns.count - from,
+      lost: this.lost,
+      beganNs: this.beganNs,
+      endedNs: this.clock.nowNs(),
+      ns: all.ns.subarray(from),
+      thread: all.thread.subarray(from),
+      tp: all.tp.subarray(from),
+      cpu: all.cpu.subarray(from),
+      a: all.a.subarray(from),
+      b: all.b.subarray(from),
+      c: all.c.subarray(from),
+    };
   }
 
   /** Ends it. @returns what was recorded */
@@ -157,7 +214,7 @@ export class Tracing {
       const at = TRACE_HEADER_WORDS + ((ring.tail + i) & (TRACE_SLOTS - 1)) * TRACE_SLOT_WORDS;
       const k = columns.count++;
       columns.ns[k] = times[at >> 1];
-      columns.thread[k] = ring.thread;
+      columns.thread[k] = threadAt(ring, (ring.tail + i) | 0);
       columns.tp[k] = words[at + 2];
       columns.a[k] = words[at + 3];
       columns.b[k] = words[at + 4];

@@ -20,6 +20,7 @@ export const KERNEL = struct(
     softirqInline: word(
       '1: softirqs run at the end of an interrupt and of a system call though ksoftirqd is at work',
     ),
+    clockJumps: word('a double for each worker: how far its clock has jumped, ns; 0: clocks are as they are'),
   }),
   line('any thread, compare-and-swap; kthreadd takes all by exchange', {
     createList: word('tasks that wait to be created'),

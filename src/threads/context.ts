@@ -3,6 +3,7 @@
  * Sets a thread up: views of the arena, `current`, network context, and the tables of functions that shared memory
  * refers to by number (src/net/core/ids.ts). Every thread of a machine fills them in the same way.
  */
+import { threadId } from 'node:worker_threads';
 import { LOOPBACK_OPS } from '../drivers/net/loopback.js';
 import { buffersFreed, SimNicDriver, simNicInterrupt, simNicPoll } from '../drivers/net/sim_nic_driver.js';
 import { simNicOps } from '../drivers/net/sim_nic_main.js';
@@ -10,8 +11,8 @@ import { simNicInterruptNetifRx } from '../drivers/net/sim_nic_netif_rx.js';
 import { timedTimer } from '../drivers/net/sim_nic_timed.js';
 import { xskPoll } from '../drivers/net/sim_nic_xsk.js';
 import { Toeplitz } from '../drivers/net/toeplitz.js';
-import { Current, cpuViews } from '../kernel/current.js';
-import { NodePlatform } from '../kernel/platform.js';
+import { Current, cpuViews, KERNEL, KERNEL_AT } from '../kernel/current.js';
+import { NodePlatform, type Platform } from '../kernel/platform.js';
 import { NET_RX_SOFTIRQ } from '../kernel/softirq.js';
 import { TASK, taskComm } from '../kernel/task.js';
 import { Arena } from '../mm/arena.js';
@@ -36,6 +37,7 @@ import { ipDefrag } from '../net/ipv4/ip_fragment.js';
 import { udpLookup } from '../net/ipv4/udp.js';
 import { poolWake } from '../net/ipv4/udp_send.js';
 import { packetLookup } from '../net/packet/af_packet.js';
+import { JumpingPlatform } from './jumping_clock.js';
 import { setComm } from './os_thread.js';
 import { ThreadTracer } from './trace_ring.js';
 
@@ -47,8 +49,13 @@ export interface ThreadContext {
   readonly driver: SimNicDriver;
 }
 
-/** The clock of this worker: made once, it measures its distance to the monotonic clock. */
-const platform = new NodePlatform(setComm);
+/** The clock of this worker: made once, it measures its distance to the monotonic clock. A worker serves one machine. */
+let platform: Platform | null = null;
+
+function platformFor({ m, f }: Arena): Platform {
+  const jumps = m[KERNEL_AT + KERNEL.clockJumps];
+  return jumps === 0 ? new NodePlatform(setComm) : new JumpingPlatform(setComm, f, jumps, threadId);
+}
 
 /** The hash function of this thread's transmitters; its tables are made when it is first called. */
 function receiveHash(): (b: Uint8Array, keys: FlowKeys) => number {
@@ -67,6 +74,7 @@ function receiveHash(): (b: Uint8Array, keys: FlowKeys) => number {
 export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadContext {
   const arena = new Arena(sab);
   const cpuId = arena.m[taskAt + TASK.boundCpu];
+  platform ??= platformFor(arena);
   const cur = new Current(arena.m, platform, taskAt, cpuViews(arena.m), cpuId);
   const tid = arena.m[taskAt + TASK.tid];
   cur.tracer = new ThreadTracer(arena.m, { taskAt, name: taskComm(arena.m, taskAt), tid });

@@ -49,6 +49,7 @@ import {
   type NapiInfo,
   type NetdevParams,
 } from './control_ops.js';
+import { ringFault } from './control_ring_fault.js';
 
 /** Sleep between two looks at a device's reference count, us. */
 const REFCNT_US = 50;
@@ -196,6 +197,8 @@ function changeLocked(ctx: ThreadContext, dev: number, op: ControlOp): number {
     }
     case 'irq-fault':
       return irqFault(ctx, dev, op);
+    case 'ring-fault':
+      return ringFault(ctx, dev, op);
     case 'rps-cpus':
       return rpsCpusSet(net, dev, op.index, op.cpus);
     case 'rps-flow-cnt':

@@ -34,6 +34,13 @@ export interface NetdevParams {
 /** Parameters of an AF_XDP socket. */
 export interface XskParams extends XskSizes, BusyPollOptions {}
 
+/**
+ * What a faulty device reports: frames of impossible length; buffers that it has not got; a buffer twice; a ring index that
+ * is wrong for a moment, of the receive ring or of the fill ring.
+ */
+export const RING_FAULTS = ['length', 'id', 'twice', 'rx-index', 'fill-index'] as const;
+export type RingFault = (typeof RING_FAULTS)[number];
+
 export type ControlOp =
   | { readonly name: 'boot' }
   | { readonly name: 'shutdown' }
@@ -53,12 +60,22 @@ export type ControlOp =
       readonly rxFrames: number;
     }
   | {
-      /** Fault injection: the interrupt is held back for a while, then raised so often though nothing may be behind it. */
+      /** Fault injection: the interrupt is held back, or lost, for a while, then raised so often though nothing may be behind it. */
       readonly name: 'irq-fault';
       readonly dev: number;
       readonly index: number;
       readonly holdUs: number;
+      /** What was raised while it was held back is not delivered at all. */
+      readonly lose: boolean;
       readonly raises: number;
+    }
+  | {
+      /** Fault injection: the device reports on its rings what is not so. */
+      readonly name: 'ring-fault';
+      readonly dev: number;
+      readonly index: number;
+      readonly what: RingFault;
+      readonly count: number;
     }
   | {
       readonly name: 'napi-set';

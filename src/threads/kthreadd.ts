@@ -9,11 +9,14 @@ import { KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { ENOMEM } from '../kernel/errno.js';
 import { getTaskStruct, kthreaddFail, kthreaddTakeRequests, putTaskStruct } from '../kernel/kthread.js';
 import { TASK, TASK_DEAD, taskComm } from '../kernel/task.js';
-import type { ThreadExit, ThreadTask } from './tasks.js';
+import { LOADED_SLOTS, loadedSlot, type ThreadExit, type ThreadTask } from './tasks.js';
 import type { TraceHello } from './trace_ring.js';
 
-/** Most time that the end waits for workers to load, ms. */
-const LOAD_MS = 10_000;
+/** Most time that the end waits for workers to load, ms: on a host with many times more to do than it has cores, too. */
+const LOAD_MS = 60_000;
+
+/** Most time between two looks at who still loads, ms. */
+const LOAD_LOOK_MS = 50;
 
 /** Threads remembered after they have ended: the latest ones. */
 const ENDED_THREADS = 1024;
@@ -45,8 +48,8 @@ export class Kthreadd {
   readonly madeByKind: number[] = [];
   private readonly m: Int32Array;
   private readonly sab: SharedArrayBuffer;
-  /** Workers that have loaded their modules, counted by them (worker.ts). */
-  private readonly loaded = new Int32Array(new SharedArrayBuffer(4));
+  /** Who has loaded its modules (worker.ts): how many in all, and by number, modulo, who did. */
+  private readonly loaded = new Int32Array(new SharedArrayBuffer((1 + LOADED_SLOTS) * 4));
   private readonly pool: Piscina;
   private readonly maxThreads: number;
   /** Workers that stay free for control operations. */
@@ -62,6 +65,7 @@ export class Kthreadd {
 
   /**
    * @param controlWorkers control operations that run at a time: so many workers stay free for them
+   * @param heapMib most MiB of heap that a worker may have, 0: Node's own limit
    * @param failAt the how manieth request for a kernel thread is refused (fault injection), 0: none
    */
   constructor(
@@ -70,6 +74,7 @@ export class Kthreadd {
     maxThreads: number,
     controlWorkers: number,
     failAt: number,
+    heapMib: number,
     onPanic: PanicFn,
   ) {
     this.sab = sab;
@@ -88,6 +93,7 @@ export class Kthreadd {
       trackUnmanagedFds: false,
       recordTiming: false,
       workerData: this.loaded.buffer,
+      ...(heapMib === 0 ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMib } }),
     });
     this.pool.on('error', (error: unknown) => this.onPanic(asError(error)));
     this.pool.on('message', (message: Partial<TraceHello>) => {
@@ -129,6 +135,14 @@ export class Kthreadd {
     const worker = this.pool.threads.find((w) => w.threadId === this.m[taskAt + TASK.worker]);
     void worker?.terminate();
     return worker !== undefined;
+  }
+
+  /** @returns the number of the worker that runs a thread, or null if it does not run */
+  workerOf(serial: number): number | null {
+    const record = this.threads.find((r) => r.serial === serial);
+    if (record === undefined || record.taskAt === 0) return null;
+    if (Atomics.load(this.m, record.taskAt + TASK.started) === 0) return null;
+    return this.m[record.taskAt + TASK.worker];
   }
 
   /** @returns workers that exist */
@@ -174,9 +188,9 @@ export class Kthreadd {
     this.stopped = true;
     Atomics.add(this.m, KERNEL_AT + KERNEL.createDoorbell, 1);
     Atomics.notify(this.m, KERNEL_AT + KERNEL.createDoorbell);
-    await this.workersLoaded();
-    // A worker that dies while the pool is being destroyed must not be replaced.
+    // A worker that dies from here on must not be replaced.
     (this.pool.options as { minThreads: number }).minThreads = 0;
+    await this.workersLoaded();
     await this.pool.destroy();
     // Those that reported too late to be heard have ended, too.
     for (const record of this.threads) {
@@ -191,8 +205,13 @@ export class Kthreadd {
     for (;;) {
       const seen = Atomics.load(this.loaded, 0);
       const leftMs = deadlineMs - performance.now();
-      if (seen >= this.pool.threads.length || leftMs <= 0) return;
-      const w = Atomics.waitAsync(this.loaded, 0, seen, leftMs);
+      // One that took the place of one that died may be loading yet, so they are looked for one by one. Below 0: it has ended.
+      const loading = this.pool.threads.some(
+        ({ threadId: id }) => id > 0 && Atomics.load(this.loaded, loadedSlot(id)) !== id,
+      );
+      if (!loading || leftMs <= 0) return;
+      // One that dies while it loads tells nobody.
+      const w = Atomics.waitAsync(this.loaded, 0, seen, Math.min(leftMs, LOAD_LOOK_MS));
       if (w.async) await w.value;
     }
   }

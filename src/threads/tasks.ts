@@ -54,3 +54,11 @@ export interface ThreadExit {
   /** Times it went to sleep in schedule(). */
   readonly sleeps: number;
 }
+
+/** Words in which workers say, by number modulo these, that they have loaded; behind one that counts them. */
+export const LOADED_SLOTS = 8192;
+
+/** @returns the word of a worker */
+export function loadedSlot(worker: number): number {
+  return 1 + (worker % LOADED_SLOTS);
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * What threads record of their tracepoints: a ring of the latest events each, in memory of its own that the thread makes
- * with its first event. A writer never waits: it overwrites the oldest, and the reader finds out.
+ * What threads record of their tracepoints: a ring of the latest events each, in memory that the thread's worker makes with
+ * its first event, and keeps for the threads that follow. A writer never waits: it overwrites the oldest, and the reader finds out.
  *
  * Owner: the thread writes slots, then `head`; whoever reads copies slots and then loads `head` again: a slot that the
  * writer may have come back to since is thrown away, and counted.
@@ -10,7 +10,7 @@
  *   T1 writer: stores of a slot (plain), then store of head                     pairs with  T2
  *   T2 reader: load of head, copy of slots, load of head again                  pairs with  T1
  */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, threadId } from 'node:worker_threads';
 import { type Current, KERNEL, KERNEL_AT } from '../kernel/current.js';
 import type { Tracer } from '../kernel/trace.js';
 
@@ -27,20 +27,30 @@ const MASK = TRACE_SLOTS - 1;
 /** What a thread tells the main thread when it makes its ring. */
 export interface TraceHello {
   readonly softnetTrace: SharedArrayBuffer;
+  /** Which of all rings it is: a worker keeps its ring for the threads that follow. */
+  readonly ring: number;
+  /** Events that earlier threads of the worker have written into it (wraps). */
+  readonly from: number;
   readonly taskAt: number;
   readonly name: string;
   readonly tid: number;
 }
 
+/** What a thread says of itself. */
+type Self = Omit<TraceHello, 'softnetTrace' | 'ring' | 'from'>;
+
+/** This worker's ring: that of the thread it runs. */
+let own: SharedArrayBuffer | null = null;
+
 /** Listens to one thread's tracepoints. */
 export class ThreadTracer implements Tracer {
   private readonly m: Int32Array;
-  private readonly hello: Omit<TraceHello, 'softnetTrace'>;
+  private readonly hello: Self;
   private ring: Int32Array | null = null;
   private times: Float64Array = new Float64Array(0);
   private head = 0;
 
-  constructor(m: Int32Array, hello: Omit<TraceHello, 'softnetTrace'>) {
+  constructor(m: Int32Array, hello: Self) {
     this.m = m;
     this.hello = hello;
   }
@@ -64,10 +74,11 @@ export class ThreadTracer implements Tracer {
   }
 
   private open(): Int32Array {
-    const sab = new SharedArrayBuffer((TRACE_HEADER_WORDS + TRACE_SLOTS * TRACE_SLOT_WORDS) * 4);
-    this.ring = new Int32Array(sab);
-    this.times = new Float64Array(sab);
-    const hello: TraceHello = { softnetTrace: sab, ...this.hello };
+    own ??= new SharedArrayBuffer((TRACE_HEADER_WORDS + TRACE_SLOTS * TRACE_SLOT_WORDS) * 4);
+    this.ring = new Int32Array(own);
+    this.times = new Float64Array(own);
+    this.head = this.ring[0];
+    const hello: TraceHello = { softnetTrace: own, ring: threadId, from: this.head, ...this.hello };
     parentPort?.postMessage(hello);
     return this.ring;
   }

@@ -11,7 +11,7 @@ import { runControlThread } from './control_thread.js';
 import { runKthread } from './kthread_thread.js';
 import { readSchedAttributes, restoreSchedAttributes } from './os_sched.js';
 import { readSchedStat, readTid, setComm } from './os_thread.js';
-import type { ThreadExit, ThreadTask } from './tasks.js';
+import { loadedSlot, type ThreadExit, type ThreadTask } from './tasks.js';
 
 /** What a worker is called between two threads. */
 const IDLE_COMM = 'softnet/idle';
@@ -69,12 +69,13 @@ async function run(task: ThreadTask): Promise<Ran> {
   }
 }
 
-// Everything is loaded: from here on the worker may be ended (kthreadd.ts). Not before whoever loads this module is done with
-// it: Node 20 still works on a module that was required when its last line has run, and does not survive the end of the
-// thread just then.
-queueMicrotask(() => {
-  if (!(workerData instanceof SharedArrayBuffer)) return;
+// Everything is loaded: from here on the worker may be ended (kthreadd.ts). Behind the end of whatever loads this module: to
+// end a worker while Node hands a module over that was required brings the process down, too.
+if (workerData instanceof SharedArrayBuffer) {
   const loaded = new Int32Array(workerData);
-  Atomics.add(loaded, 0, 1);
-  Atomics.notify(loaded, 0);
-});
+  queueMicrotask(() => {
+    Atomics.store(loaded, loadedSlot(threadId), threadId);
+    Atomics.add(loaded, 0, 1);
+    Atomics.notify(loaded, 0);
+  });
+}

@@ -8,6 +8,7 @@ import type { SinkResult } from '../../dist/threads/sink.js';
 import { SINK, until } from '../helpers/traffic.js';
 
 const APPS = new URL('../helpers/apps.mjs', import.meta.url);
+const LOST_WORKERS = fileURLToPath(new URL('../helpers/lost_workers.mjs', import.meta.url));
 const LOST_THREAD = fileURLToPath(new URL('../helpers/lost_thread.mjs', import.meta.url));
 
 /** Workers of a machine that still exist. */
@@ -161,9 +162,9 @@ describe.skipIf(process.platform !== 'linux')('a thread that dies in the middle 
     readonly stderr: string;
   }
 
-  /** Runs the scenario in a process of its own: it must come to an end by itself. */
-  function lose(mode: string, victim: string): Promise<Lost> {
-    const child = spawn(process.execPath, [LOST_THREAD, mode, victim], { stdio: ['ignore', 'pipe', 'pipe'] });
+  /** Runs a scenario in a process of its own: it must come to an end by itself. */
+  function runAlone(args: readonly string[]): Promise<Lost> {
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (d: Buffer) => {
@@ -173,6 +174,10 @@ describe.skipIf(process.platform !== 'linux')('a thread that dies in the middle 
       stderr += d.toString();
     });
     return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
+  }
+
+  function lose(mode: string, victim: string): Promise<Lost> {
+    return runAlone([LOST_THREAD, mode, victim]);
   }
 
   it.each([
@@ -198,6 +203,13 @@ describe.skipIf(process.platform !== 'linux')('a thread that dies in the middle 
       );
     },
   );
+
+  it('and all others with it: the process outlives workers that are ended while others take their place', async () => {
+    const { code, stdout, stderr } = await runAlone([LOST_WORKERS]);
+    expect(stderr).toBe('');
+    expect(stdout).toBe('survived\n');
+    expect(code).toBe(0);
+  });
 
   it('a program that looks at nothing ends with the reason', async () => {
     const { code, stderr } = await lose('unhandled', 'napi/');

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyEdits } from '../../dist/check/edits.js';
 import { MUTANTS } from '../../dist/litmus/mutants/index.js';
+import type { Counts } from '../../dist/tools/torture/counts.js';
 import { runCli, startCli } from '../helpers/cli.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -53,21 +54,37 @@ describe('softnet torture', () => {
   });
 
   it('survives faults, and goes on with another machine when one was ended', async () => {
-    const faults = 'kthread-fail=5,app-death=1,sigstop=1,gc=2,irq-late=5,irq-repeat=5,client-vanish=5';
+    const faults =
+      'kthread-fail=5,app-death=1,sigstop=1,gc=2,irq-late=5,irq-repeat=5,client-vanish=5,' +
+      'irq-lost=5,ring-corrupt=5,clock-jump=2,worker-oom=0.2';
     const r = await runCli([...SMALL, '--seed', '3', '--duration', '4s', '--faults', faults, '--json']);
     expect(r.stderr).toBe('');
     expect(r.code).toBe(0);
     const doc = JSON.parse(r.stdout) as {
       parameters: { faults: string };
-      runs: { verdict: string; counts: { machines: number; faults: { [name: string]: number } } }[];
+      runs: { verdict: string; counts: Counts }[];
     };
     expect(doc.parameters.faults).toContain('kthread-fail=5');
     const [{ verdict, counts }] = doc.runs;
     expect(verdict).toBe('SUCCESS');
-    expect(counts.faults['irq-repeat'] + counts.faults['irq-late']).toBeGreaterThan(0);
+    const hardware = ['irq-repeat', 'irq-late', 'irq-lost', 'ring-corrupt', 'clock-jump'];
+    expect(hardware.reduce((n, name) => n + (counts.faults[name] ?? 0), 0)).toBeGreaterThan(0);
     // The last of several machines lives to the end.
     expect(counts.machines).toBeGreaterThanOrEqual(1);
-    expect(counts.faults['app-death'] ?? 0).toBeGreaterThanOrEqual(counts.machines - 1);
+    const deaths = (counts.faults['app-death'] ?? 0) + (counts.faults['worker-oom'] ?? 0);
+    expect(deaths).toBeGreaterThanOrEqual(counts.machines - 1);
+  });
+
+  it('reports how long deaths took to be told, for want of memory too', async () => {
+    const faults = ['--faults', 'worker-oom=2,app-death=2,thread-death=2'];
+    const r = await runCli([...SMALL, '--seed', '5', '--duration', '6s', ...faults, '--json']);
+    expect(r.code).toBe(0);
+    const [{ counts }] = (JSON.parse(r.stdout) as { runs: { counts: Counts }[] }).runs;
+    const lethal = ['worker-oom', 'app-death', 'thread-death'];
+    const deaths = lethal.reduce((n, name) => n + (counts.faults[name] ?? 0), 0);
+    expect(deaths).toBeGreaterThan(0);
+    expect(counts.longest_death_ms).toBeGreaterThan(0);
+    expect(counts.machines).toBeGreaterThanOrEqual(deaths);
   });
 
   it.each([
@@ -136,6 +153,12 @@ describe('softnet torture', () => {
     expect(r.stdout).toMatch(/^!!! seed 1: \S/m);
     expect(r.stdout).toMatch(/^!!! .*napi \d+ id \d+: 0x[0-9a-f]+ = .*LISTED \(bit 4\)/m);
     expect(r.stdout).toMatch(/^!!! +#\d+ control\d: \S/m);
+    // What happened last, of all threads in one order.
+    const [, latest] = r.stdout.split(/^!!! +latest trace events: 200\n/m);
+    const events = (latest ?? '').split('\n').flatMap((l) => /^!!! +(-?\d+\.\d) us /.exec(l)?.[1] ?? []);
+    expect(events.length).toBe(200);
+    expect(events.map(Number)).toEqual(events.map(Number).sort((a, b) => a - b));
+    expect(latest).toMatch(/^!!! +-?\d+\.\d us {2}\S+ +CPU \d {2}(napi_state \S+|napi:napi_poll) /m);
     expect(r.stdout).toMatch(/^!!! repeat: softnet torture --duration 2m --seed 1 --profile modes /m);
     expect(r.stdout.trim().split('\n').at(-1)).toMatch(/: FAILURE$/);
   });

@@ -5,7 +5,7 @@ import { shard } from '../../dist/tools/commands/command.js';
 import { mergeRecords } from '../../dist/tools/merge.js';
 import type { CampaignRecord } from '../../dist/tools/records.js';
 import { stateBits } from '../../dist/tools/torture/diagnose.js';
-import { Register } from '../../dist/tools/torture/expected.js';
+import { DeviceModel, Register } from '../../dist/tools/torture/expected.js';
 import { Gate } from '../../dist/tools/torture/gate.js';
 import { durationText, parseDuration, seedsOf } from '../../dist/tools/torture/options.js';
 import { faultsText, parseFaults } from '../../dist/tools/torture/profiles.js';
@@ -35,6 +35,32 @@ describe('a value that operations write', () => {
     expect([true, false].every((v) => r.allows(v))).toBe(true);
     r.write(true, { asked: 1, answered: 2 });
     expect(r.allows(false)).toBe(false);
+  });
+});
+
+describe('a device whose queue gets an AF_XDP socket', () => {
+  const model = (persistent: boolean): DeviceModel =>
+    new DeviceModel({ persistent, queues: 2, maxQueues: 2, ringSize: 64, threaded: true });
+  const at = { value: null, code: 'OK', asked: 1, answered: 2 };
+
+  it('without napi_config forgets the mode of that queue, and its own if a thread may have been refused', () => {
+    const d = model(false);
+    d.rebound(0, false, at);
+    expect([d.queues[0].mode.allows('disabled'), d.queues[1].mode.allows('disabled')]).toEqual([true, false]);
+    expect([d.mayStrandThread(0), d.mayStrandThread(1), d.threaded.allows(false)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    d.rebound(0, true, { ...at, asked: 3, answered: 4 });
+    expect(d.threaded.allows(false)).toBe(true);
+  });
+
+  it('with napi_config has every mode as it was', () => {
+    const d = model(true);
+    d.rebound(0, true, at);
+    expect([d.queues[0].mode.allows('disabled'), d.threaded.allows(false)]).toEqual([false, false]);
+    expect(d.mayStrandThread(0)).toBe(false);
   });
 });
 

@@ -17,7 +17,7 @@
  * With a cable there is no NIC thread: who transmits at the other end does its part, under wireLock (sim_nic_tx.ts).
  *   rxActive, linkUp, away   holder of the device mutex, who then rings the doorbell; the NIC thread acts on them and says so
  *
- * Invariants: a buffer is in the pool, in the fill ring, with the NIC, in the receive ring, or further up. Buffers
+ * Invariants: what the device writes is believed only as far as sim_nic_claim.ts says. A buffer is in the pool, in the fill ring, with the NIC, in the receive ring, or further up. Buffers
  * posted and descriptors not yet read are at most ringSize together, so the NIC never overruns the receive ring. A queue that ran out of buffers is
  * polled again as soon as an eighth of its pool came
  * back.
@@ -72,6 +72,8 @@ export const NIC_QUEUE = struct(
     ),
     away: word('1: the NIC keeps off the rings until this is 0 again'),
     timed: word('struct timed_wire that feeds it (sim_nic_timed.ts), 0: none; read under RCU'),
+    lostIrqs: word('interrupts that an injected fault swallowed (wraps)'),
+    madeUp: word('descriptors that an injected fault made up (wraps)'),
   }),
   line('whoever runs the handler of a driver without NAPI', {
     place: words(RPS_PLACE.WORDS, 'struct rps_place: where its latest frame went that was not steered'),
@@ -97,6 +99,9 @@ export const NIC_QUEUE = struct(
       POLL_SIZES,
       'polls that took 0, 1, 2 to 3, 4 to 7, … frames, and POLL_SIZES - 1: 64 and more',
     ),
+    badDescs: word('descriptors that report what the device cannot have received (wraps)'),
+    badIndices: word('looks at a ring whose index the device had set wrong (wraps)'),
+    suspect: word('1: a descriptor was wrong, and the buffer behind it has not been looked for'),
   }),
 );
 
@@ -152,6 +157,10 @@ export class NicQueue {
   readonly ringSize: number;
   readonly pool: number;
   readonly dev: number;
+  /** What its posted buffers carry in their link word: no address of a buffer (sim_nic_claim.ts). */
+  readonly mark: number;
+  /** Buffers posted, as fillRoom saw it last. */
+  posted = 0;
   /** Index of the stamps in the Float64Array. */
   readonly stamps: number;
   /** This thread's view of the timed wire that fed the queue when it last looked. */
@@ -183,6 +192,7 @@ export class NicQueue {
     this.ringSize = w.ringSize;
     this.pool = w.pool;
     this.dev = w.dev;
+    this.mark = -at;
     this.stamps = w.rxStamps >> 1;
   }
 }

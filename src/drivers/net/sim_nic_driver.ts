@@ -17,6 +17,7 @@ import { PAGE_POOL } from '../../net/core/page_pool.js';
 import { SKB, SKB_DATA_BYTES, SKB_F_FRAGMENT, SKB_F_IP, skbData } from '../../net/core/skbuff.js';
 import type { XdpSock } from '../../net/xdp/xsk.js';
 import { NIC_QUEUE, type NicQueue, nicQueueView, POLL_SIZES, RX_DESC } from './sim_nic.js';
+import { claimFrame, countBadDesc, fillRoom, recoverLost, unreadDescs } from './sim_nic_claim.js';
 import { timedAdvance, timedUnmask } from './sim_nic_timed.js';
 import type { NicTx } from './sim_nic_tx.js';
 
@@ -99,14 +100,15 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
     rcuReadUnlock(net.cur);
     return taken;
   }
-  if (busy && q.rxConsumer.empty() && ringIsFull(m, q)) {
+  if (busy && q.rxConsumer.empty() && ringIsFull(m, q) && m[q.at + NIC_QUEUE.suspect] === 0) {
     m[n.at + NAPI.emptyPolls]++;
     rcuReadUnlock(net.cur);
     return 0;
   }
   const features = Atomics.load(m, q.dev + NET_DEVICE.features);
   rx.begin();
-  const work = rx.available(budget); // D2
+  const work = unreadDescs(m, q, budget); // D2
+  const { mark } = q;
   for (let done = 0; done < work; ) {
     const piece = rx.contiguous(work - done);
     const first = rx.slot(0);
@@ -115,15 +117,21 @@ export function simNicPoll(driver: SimNicDriver, net: NetContext, n: Napi, budge
     driver.touched ^= touched;
     let stamp = q.stamps + rx.index(0);
     for (let desc = first; desc < end; desc += RX_DESC.WORDS) {
+      const stampNs = f[stamp++];
+      if (!claimFrame(m, desc, mark)) {
+        countBadDesc(net, q.at);
+        continue;
+      }
       const skb = m[desc + RX_DESC.skb];
       m[skb + SKB.seq] = m[desc + RX_DESC.seq];
-      f[(skb + SKB.tstampNs) >> 1] = f[stamp++];
+      f[(skb + SKB.tstampNs) >> 1] = stampNs;
       readFrame(net, skb, m[desc + RX_DESC.len], m[desc + RX_DESC.hash]);
       napiGroReceive(net, n, skb, features);
     }
     rx.release(piece);
     done += piece;
   }
+  if (m[q.at + NIC_QUEUE.suspect] !== 0) recoverLost(net, q);
   refill(net, q);
   m[q.at + NIC_QUEUE.pollSizes + pollSize(work)]++;
   if (work < budget && napiCompleteDone(net, n, work)) timedUnmask(driver, q);
@@ -211,21 +219,22 @@ export function wakeNic(m: Int32Array, queueAt: number): void {
  */
 function post(net: NetContext, q: NicQueue, pending: number): number {
   const { m } = net;
-  const { fillProducer: fill, rxConsumer: rx, ringSize } = q;
+  const { fillProducer: fill, mark } = q;
   const pool = net.pool(q.pool);
-  fill.begin();
-  const free = fill.reserve(ringSize); // D6: first what the NIC took,
-  rx.begin();
-  const room = pending - (ringSize - free) - rx.available(ringSize); // then what it reported
+  const room = fillRoom(m, q, pending);
   let n = 0;
   while (n < room) {
     const got = pool.take(room - n);
     if (got === 0) break;
-    for (let i = 0; i < got; i++) m[fill.slot(n + i)] = m[pool.taken + i];
+    for (let i = 0; i < got; i++) {
+      const skb = m[pool.taken + i];
+      m[skb + SKB.next] = mark;
+      m[fill.slot(n + i)] = skb;
+    }
     n += got;
   }
   if (n > 0) fill.publish(n);
-  return ringSize - free + n;
+  return q.posted + n;
 }
 
 /**

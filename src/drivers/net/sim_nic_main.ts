@@ -36,6 +36,7 @@ import { countDrops } from '../../net/core/skb_free.js';
 import { SKB } from '../../net/core/skbuff.js';
 import { DROP_DEV_READY, NET } from '../../net/core/softnet_data.js';
 import { NIC_CHANGE, NIC_QUEUE, NIC_STOP, nicQueueAt, RX_DESC, SIM_NIC, simNicDestroy } from './sim_nic.js';
+import { claimFrame, countBadDesc, recoverLost } from './sim_nic_claim.js';
 import { refill, type SimNicDriver } from './sim_nic_driver.js';
 import { openNetifRx, stopNetifRx } from './sim_nic_netif_rx.js';
 import { TIMED_WIRE } from './sim_nic_timed.js';
@@ -280,11 +281,18 @@ export function tellNic(net: NetContext, nic: number): void {
 export function purge(driver: SimNicDriver, at: number): void {
   const { net } = driver;
   const { m } = net;
-  const { rxConsumer: rx, ringSize, pool } = driver.queue(at);
+  const q = driver.queue(at);
+  const { rxConsumer: rx, ringSize, pool, mark } = q;
   const one = new Int32Array(1);
   rx.begin();
   const left = rx.available(ringSize);
+  let dropped = 0;
   for (let i = 0; i < left; i++) {
+    if (!claimFrame(m, rx.slot(i), mark)) {
+      countBadDesc(net, at);
+      continue;
+    }
+    dropped++;
     for (let skb = m[rx.slot(i) + RX_DESC.skb]; skb !== 0; ) {
       const next = m[skb + SKB.frags];
       m[skb + SKB.frags] = 0;
@@ -295,7 +303,8 @@ export function purge(driver: SimNicDriver, at: number): void {
   }
   if (left === 0) return;
   rx.release(left);
-  countDrops(net, DROP_DEV_READY, left);
+  if (m[at + NIC_QUEUE.suspect] !== 0) recoverLost(net, q);
+  if (dropped > 0) countDrops(net, DROP_DEV_READY, dropped);
 }
 
 /** The device goes away: what is in its rings goes back to its pools, which stay until the rest is back, too. */
@@ -322,7 +331,10 @@ export function unpost(driver: SimNicDriver, at: number): void {
   const list = new Int32Array(ringSize);
   fill.begin();
   const left = fill.available(ringSize);
-  for (let i = 0; i < left; i++) list[i] = m[fill.slot(i)];
+  for (let i = 0; i < left; i++) {
+    list[i] = m[fill.slot(i)];
+    m[list[i] + SKB.next] = 0;
+  }
   if (left === 0) return;
   fill.release(left);
   net.pool(pool).recycle(list, 0, left);

@@ -11,6 +11,7 @@ import { NET_DEVICE, rxQueueAt } from '../../net/core/net_device.js';
 import { netifRx, netifRxBegin, netifRxEnd } from '../../net/core/netif_rx.js';
 import { SKB } from '../../net/core/skbuff.js';
 import { NIC_QUEUE, nicQueueAt, RX_DESC } from './sim_nic.js';
+import { claimFrame, countBadDesc, recoverLost, unreadDescs } from './sim_nic_claim.js';
 import { readFrame, refill, type SimNicDriver } from './sim_nic_driver.js';
 
 /** The interrupt's handler: takes what is in the ring, posts buffers again. */
@@ -22,11 +23,15 @@ export function simNicInterruptNetifRx(driver: SimNicDriver, queueAt: number): v
   const { ownPool } = net;
   net.ownPool = q.pool;
   netifRxBegin(net);
-  const { rxConsumer: rx, ringSize } = q;
+  const { rxConsumer: rx, ringSize, mark } = q;
   rx.begin();
-  const work = rx.available(ringSize);
+  const work = unreadDescs(m, q, ringSize);
   for (let i = 0; i < work; i++) {
     const desc = rx.slot(i);
+    if (!claimFrame(m, desc, mark)) {
+      countBadDesc(net, queueAt);
+      continue;
+    }
     const skb = m[desc + RX_DESC.skb];
     m[skb + SKB.seq] = m[desc + RX_DESC.seq];
     f[(skb + SKB.tstampNs) >> 1] = f[q.stamps + rx.index(i)];
@@ -35,6 +40,7 @@ export function simNicInterruptNetifRx(driver: SimNicDriver, queueAt: number): v
   }
   if (work > 0) rx.release(work);
   netifRxEnd(net);
+  if (m[queueAt + NIC_QUEUE.suspect] !== 0) recoverLost(net, q);
   refill(net, q);
   net.ownPool = ownPool;
 }

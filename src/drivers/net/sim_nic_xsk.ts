@@ -42,6 +42,7 @@ import {
 } from '../../net/xdp/xsk.js';
 import { type XskRings, xskWaitReadable } from '../../net/xdp/xsk_user.js';
 import { NIC_QUEUE, type NicQueue, RX_DESC } from './sim_nic.js';
+import { claimFrame, countBadDesc, fillRoom, lostBuffers, unreadDescs } from './sim_nic_claim.js';
 import { readFrame, ringIsFull, type SimNicDriver, wakeNic } from './sim_nic_driver.js';
 import { timedUnmask } from './sim_nic_timed.js';
 import { nicTransmitBatch } from './sim_nic_tx.js';
@@ -80,6 +81,10 @@ export function xskPoll(
   // What has come goes up before anything else is looked at.
   x.rx.beginAgain();
   const work = receive(net, n, q, x, budget);
+  if (m[q.at + NIC_QUEUE.suspect] !== 0) {
+    const lost = lostBuffers(m, q, x.umem, x.frames);
+    for (let i = 0; i < lost.length; i++) x.putSpare(lost[i]);
+  }
   const woken = work > 0 ? xskWake(m, x.at) : 0;
   if (woken !== 0) trace(net.cur, TP_SCHED_WAKEUP, woken);
   x.beginOthers();
@@ -110,22 +115,26 @@ export function xskPoll(
 
 /** @returns true if nothing has come, nothing is to be sent, and nothing can be posted, or need be */
 function xskPollsInVain(m: Int32Array, q: NicQueue, x: XdpSock): boolean {
-  if (!q.rxConsumer.empty() || !x.tx.empty()) return false;
+  if (!q.rxConsumer.empty() || !x.tx.empty() || m[q.at + NIC_QUEUE.suspect] !== 0) return false;
   return ringIsFull(m, q) || (x.fill.empty() && !x.hasSpare());
 }
 
 /** Takes frames from the NIC. @returns how many */
 function receive(net: NetContext, n: Napi, q: NicQueue, x: XdpSock, budget: number): number {
   const { m, f } = net;
-  const { rxConsumer: nic } = q;
+  const { rxConsumer: nic, mark } = q;
   const { rx, steerPort } = x;
   nic.begin();
-  const work = nic.available(budget); // D2
+  const work = unreadDescs(m, q, budget); // D2
   if (work === 0) return 0;
   const room = rx.reserve(work);
   let given = 0;
   for (let i = 0; i < work; i++) {
     const desc = nic.slot(i);
+    if (!claimFrame(m, desc, mark)) {
+      countBadDesc(net, q.at);
+      continue;
+    }
     const skb = m[desc + RX_DESC.skb];
     const len = m[desc + RX_DESC.len];
     if (steerPort !== 0 && !isFor(net, skb, len, steerPort)) {
@@ -238,15 +247,13 @@ function giveBack(net: NetContext, q: NicQueue, head: number): void {
  */
 export function xskRefill(net: NetContext, q: NicQueue, x: XdpSock, pending: number): number {
   const { m } = net;
-  const { fillProducer: post, rxConsumer: rx, ringSize } = q;
-  post.begin();
-  const free = post.reserve(ringSize); // D6: first what the NIC took,
-  rx.begin();
-  const room = pending - (ringSize - free) - rx.available(ringSize); // then what it reported
+  const { fillProducer: post, mark } = q;
+  const room = fillRoom(m, q, pending);
   let n = 0;
   while (n < room) {
     const skb = x.takeSpare();
     if (skb === 0) break;
+    m[skb + SKB.next] = mark;
     m[post.slot(n++)] = skb;
   }
   let taken = 0;
@@ -256,15 +263,19 @@ export function xskRefill(net: NetContext, q: NicQueue, x: XdpSock, pending: num
     if (there <= 0) break;
     for (let i = 0; i < there; i++) {
       const skb = x.claim(m[x.fill.slot(taken++)]);
-      if (skb === 0) bad++;
-      else m[post.slot(n++)] = skb;
+      if (skb === 0) {
+        bad++;
+        continue;
+      }
+      m[skb + SKB.next] = mark;
+      m[post.slot(n++)] = skb;
     }
   }
   if (taken > 0) x.fill.release(taken);
   if (bad > 0) m[x.at + XDP_SOCK.rxInvalidDescs] += bad;
   if (n < room) m[x.at + XDP_SOCK.rxFillRingEmptyDescs]++;
   if (n > 0) post.publish(n);
-  return ringSize - free + n;
+  return q.posted + n;
 }
 
 /** Sends what the tx ring has, as far as there is room for completions. @returns descriptors taken, TX_BATCH at most */
@@ -386,6 +397,7 @@ export function xskReclaim(driver: SimNicDriver, at: number, reason: number): vo
   fill.begin();
   const posted = fill.available(ringSize);
   if (posted > 0) fill.release(posted);
+  net.m[at + NIC_QUEUE.suspect] = 0;
 }
 
 /** The device goes away, and with it the binding of its queue's socket: nothing more comes. Nobody polls. */

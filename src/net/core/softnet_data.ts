@@ -114,6 +114,8 @@ export const DROP_IP_REASM_OVERLAP = 12;
 export const DROP_IP_REASM_INVALID = 13;
 export const DROP_IP_REASM_NOMEM = 14;
 export const DROP_FRAG_TOO_FAR = 15;
+/** A NIC reported what it cannot have received. */
+export const DROP_RX_BAD_DESC = 16;
 /** Names of the reasons, as the JSON shows them. */
 export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'rx_missed',
@@ -132,6 +134,7 @@ export const DROP_REASON_NAMES: readonly string[] = Object.freeze([
   'ip_reasm_invalid',
   'ip_reasm_nomem',
   'frag_too_far',
+  'rx_bad_desc',
 ]);
 
 /** Most network devices of a machine. */

@@ -23,6 +23,7 @@ interface Given {
   readonly stall: number;
   readonly stat_interval: number;
   readonly guard: boolean;
+  readonly trace: number;
   readonly record?: string;
   readonly json: boolean;
 }
@@ -83,6 +84,7 @@ export const addTorture: AddCommand = (cli, done) => {
     .option('--stall <s>', 'seconds without progress that are a hang', seconds(3600, 1), 20)
     .option('--stat_interval <s>', 'seconds between two status lines; 0: none', seconds(3600), 5)
     .option('--guard', 'guard words around every object in shared memory', false)
+    .option('--trace <n>', 'trace events that a failure shows; 0: no tracing', integer(0, 100_000), 200)
     .option('--record <dir>', 'keep the result of each seed in DIR, for softnet merge')
     .option('--json', 'print one JSON document', false)
     .addHelpText(
@@ -109,6 +111,7 @@ export const addTorture: AddCommand = (cli, done) => {
         stall: g.stall,
         statInterval: g.stat_interval,
         guard: g.guard,
+        trace: g.trace,
         record: g.record ?? null,
         json: g.json,
       };

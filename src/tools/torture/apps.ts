@@ -4,7 +4,7 @@ import { writeUdp4 } from '../../drivers/net/frame_builder.js';
 import type { AppContext } from '../../threads/app_context.js';
 import { FLOW_DST_IP, flowSrcIp, flowSrcPort } from '../../threads/generator_flow.js';
 import { collectGarbage, FrameCheck } from './frame_check.js';
-import { APP_WORD, type ReaderArgs, type SenderArgs, type XskArgs } from './reader_words.js';
+import { APP_WORD, type DyingArgs, type ReaderArgs, type SenderArgs, type XskArgs } from './reader_words.js';
 
 /** Longest wait of an epoll instance, ms: then it looks whether it is asked for something. */
 const EPOLL_MS = 20;
@@ -110,12 +110,34 @@ export function xskUser(app: AppContext): number {
   }
 }
 
+/** Notes when it dies: the clock of the host, which all threads share, ms. */
+function stamp(app: AppContext): void {
+  new Float64Array((app.args as DyingArgs).diedMs)[0] = performance.timeOrigin + performance.now();
+}
+
 /** Dies of an exception. */
-export function throws(): never {
+export function throws(app: AppContext): never {
+  stamp(app);
   throw new Error('an application that throws');
 }
 
 /** Dies by ending its worker. */
-export function exits(): void {
+export function exits(app: AppContext): void {
+  stamp(app);
   process.exit(3);
+}
+
+/** Objects between two looks at the clock of one that dies for want of memory. */
+const HOARD = 2000;
+
+/**
+ * Dies for want of memory: of many small objects. Node ends a worker that comes to its limit, and lets it have 16 MiB more
+ * until it has; one object that is larger than that, as a long array that grows, brings the whole process down.
+ */
+export function hoards(app: AppContext): never {
+  let hoard: object | null = null;
+  for (;;) {
+    for (let i = 0; i < HOARD; i++) hoard = { i, before: hoard };
+    stamp(app);
+  }
 }

@@ -68,7 +68,8 @@ async function deviceErrors(
     compare(`${what} defer-hard-irqs`, q.defer, n.deferHardIrqs);
     compare(`${what} gro-flush-timeout`, q.gro, n.groFlushTimeoutNs);
     compare(`${what} irq-suspend-timeout`, q.suspend, n.irqSuspendTimeoutNs);
-    if ((n.mode === 'disabled') !== (n.tid === null)) {
+    const stranded = n.mode === 'disabled' && model.mayStrandThread(n.index);
+    if ((n.mode === 'disabled') !== (n.tid === null) && !stranded) {
       errors.push(`${what} is ${n.mode} and has ${n.tid === null ? 'no thread' : `thread ${n.tid}`}`);
     }
   }

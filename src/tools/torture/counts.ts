@@ -12,6 +12,8 @@ export interface Counts {
   machines: number;
   threads_made: number;
   longest_operation_ms: number;
+  /** From a thread's death to the machine's error, and to the refusal of what is asked next: the longest time. */
+  longest_death_ms: number;
   faults: { [name: string]: number };
 }
 
@@ -26,6 +28,7 @@ export function noCounts(): Counts {
     machines: 0,
     threads_made: 0,
     longest_operation_ms: 0,
+    longest_death_ms: 0,
     faults: {},
   };
 }
@@ -41,6 +44,7 @@ export function addCounts(to: Counts, c: Counts): void {
   to.machines += c.machines;
   to.threads_made += c.threads_made;
   to.longest_operation_ms = Math.max(to.longest_operation_ms, c.longest_operation_ms);
+  to.longest_death_ms = Math.max(to.longest_death_ms, c.longest_death_ms);
   for (const [name, n] of Object.entries(c.faults)) to.faults[name] = (to.faults[name] ?? 0) + n;
 }
 
@@ -51,6 +55,7 @@ export function countsText(c: Counts): string {
   return (
     `${c.operations} operations (${c.refused} refused, longest ${c.longest_operation_ms} ms), ` +
     `${c.frames} frames = ${c.delivered} delivered + ${c.dropped} dropped, ${c.rests} rests, ${c.threads_made} threads made` +
-    `${c.machines > 1 ? `, ${c.machines} machines` : ''}${list === '' ? '' : `; faults: ${list}`}`
+    `${c.machines > 1 ? `, ${c.machines} machines` : ''}` +
+    `${c.longest_death_ms > 0 ? `, deaths told within ${c.longest_death_ms} ms` : ''}${list === '' ? '' : `; faults: ${list}`}`
   );
 }

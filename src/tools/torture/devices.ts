@@ -44,6 +44,7 @@ export function newSlot(index: number): Slot {
     ringMax: 8,
     label: `eth${index}`,
     ports: [],
+    makingUp: null,
   };
 }
 
@@ -82,6 +83,7 @@ export async function removeDevice({ world, name }: Context, slot: Slot): Promis
   const { device } = slot;
   if (device === null) return;
   slot.device = null;
+  await slot.makingUp;
   world.accounts.arrivedBefore = (world.accounts.arrivedBefore + accountableAt(world.machine, device)) >>> 0;
   await world.ops.run(name, 'remove', `remove ${slot.label}`, () => device.remove());
 }

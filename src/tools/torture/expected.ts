@@ -57,6 +57,8 @@ export class DeviceModel {
   readonly threaded: Register<boolean>;
   readonly queues: readonly QueueModel[];
   private readonly persistent: boolean;
+  /** Indices without a napi_config whose instance may be in softirq mode and have a thread all the same. */
+  private readonly stranded = new Set<number>();
 
   constructor(o: {
     persistent: boolean;
@@ -89,6 +91,24 @@ export class DeviceModel {
     if (!this.persistent) this.forget(a);
   }
 
+  /**
+   * An AF_XDP socket came to a queue, or left it: its instance was disabled and enabled again. One without a napi_config
+   * has its device's mode then, as in Linux, and a thread of its own that it had stays with it. If the device is threaded
+   * and the instance has none, it asks for one: refused, the device's own mode is off.
+   * @param hit requests for threads may have been refused meanwhile
+   */
+  rebound(index: number, hit: boolean, a: Answer<unknown>): void {
+    if (this.persistent) return;
+    this.queues[index].mode.write(UNKNOWN, a);
+    this.stranded.add(index);
+    if (hit) this.threaded.write(UNKNOWN, a);
+  }
+
+  /** @returns true if an instance in softirq mode may have a thread: it sleeps until the mode is set again */
+  mayStrandThread(index: number): boolean {
+    return this.stranded.has(index);
+  }
+
   /** What the queues are set to cannot be told any more. */
   forget(a: Answer<unknown>): void {
     for (const q of this.queues) {
@@ -99,6 +119,10 @@ export class DeviceModel {
   /** Threads could not be had: which mode the device went to cannot be told either. */
   forgetModes(a: Answer<unknown>): void {
     this.threaded.write(UNKNOWN, a);
-    for (const q of this.queues) q.mode.write(UNKNOWN, a);
+    for (const [i, q] of this.queues.entries()) {
+      q.mode.write(UNKNOWN, a);
+      // The first instances of a device got theirs, a later one did not: the device is not threaded then.
+      if (!this.persistent) this.stranded.add(i);
+    }
   }
 }

@@ -16,11 +16,14 @@ import { Random } from './random.js';
 import { Rest } from './rest.js';
 import { shuffleContext } from './shuffle.js';
 import { catchAll, type Reader, socketLives, xskLives } from './sockets.js';
+import { traceLines } from './trace_lines.js';
 import { Watchdog } from './watchdog.js';
 import { loopback, wires } from './wires.js';
 import { type Context, World } from './world.js';
 
 const MIB = 1 << 20;
+/** Heap of each thread where one is to die for want of it: what readers and collections need many times over. */
+const HEAP_MIB = 64;
 /** A cache line behind each object. */
 const GUARD_WORDS = 16;
 
@@ -51,7 +54,10 @@ export class Life {
   /** The server whose clients go away. */
   clients: ClientFaults | null = null;
   /** The thread that is being ended on purpose, and the machine with it. */
-  private dying: { readonly thread: string; readonly fault: FaultName } | null = null;
+  private dying: { thread: string; fault: FaultName; diedMs: Float64Array } | null = null;
+  /** Applications that were run to die. */
+  deaths = 0;
+  private deathMs = 0;
   private died: Error | null = null;
   private onDeath: () => void = () => {};
 
@@ -87,9 +93,12 @@ export class Life {
       threadBacklogNapi: random.pick(['off', 'off', 'on', 'no-bypass'] as const),
       busyPollStop: random.pick(['linux', 'counted'] as const),
       netdevBudget: random.pick([64, 300]),
+      clockFaults: (o.faults['clock-jump'] ?? 0) > 0,
+      ...((o.faults['worker-oom'] ?? 0) > 0 ? { workerHeapMib: HEAP_MIB } : {}),
     };
     const life = new Life(o, seed, await boot(options), persist);
     const { world } = life;
+    if (o.trace > 0) world.machine.recordLatest();
     world.machine.panic.catch((error: Error) => life.fault(error));
     return life;
   }
@@ -111,7 +120,11 @@ export class Life {
       return { failure: null, died: end === 'died' };
     } catch (error) {
       const e = error instanceof Error ? error : new Error(String(error));
-      const details = [...(e instanceof TortureFailure ? e.details : []), ...machineLines(this.world)];
+      const details = [
+        ...(e instanceof TortureFailure ? e.details : []),
+        ...machineLines(this.world),
+        ...traceLines(this.world.machine, this.o.trace),
+      ];
       this.gate.end();
       await this.world.machine.abandon(e);
       return { failure: { message: e.message, details }, died: false };
@@ -134,6 +147,7 @@ export class Life {
       machines: 1,
       threads_made: world.machine.threadsMade,
       longest_operation_ms: Math.round(ops.slowestMs),
+      longest_death_ms: Math.ceil(this.deathMs),
       faults: { ...this.faults },
     };
   }
@@ -141,18 +155,23 @@ export class Life {
   /**
    * Ends a thread on purpose. The machine must say so, with its name, at once; the life is over then.
    * @param kill ends it; false: it did not run any more
+   * @param diedMs a double: when it was last alive, on the clock of the host, ms
    */
-  async dieOf(thread: string, fault: FaultName, kill: () => boolean): Promise<boolean> {
+  async dieOf(thread: string, fault: FaultName, kill: () => boolean, diedMs: Float64Array): Promise<boolean> {
     if (this.dying !== null) return false;
-    this.dying = { thread, fault };
+    this.dying = { thread, fault, diedMs };
     const { world } = this;
-    const looks = this.watch.looksSo;
+    let alive = diedMs[0];
+    let since = this.watch.looksSo;
     if (!kill()) {
       this.dying = null;
       return false;
     }
     while (this.died === null && !this.gate.over) {
-      if (this.watch.looksSo - looks > DEATH_LOOKS) {
+      if (diedMs[0] !== alive) since = this.watch.looksSo;
+      alive = diedMs[0];
+      // One that has not begun to die yet may have to wait for a core.
+      if (this.watch.looksSo - since > (alive === 0 ? this.watch.limit : DEATH_LOOKS)) {
         // One that ended just then of its own accord is missed by nobody.
         if (!world.machine.threads().some((t) => t.running && t.name === thread)) break;
         throw new TortureFailure(`${thread} was ended, and the machine does not say so`);
@@ -165,7 +184,9 @@ export class Life {
 
   /** Something is wrong, unless it is what a thread's end on purpose must lead to. */
   private fault(error: Error): void {
-    if (this.dying !== null && tellsOf(error, this.dying.thread)) {
+    if (this.dying !== null && tellsOf(error, this.dying)) {
+      if (this.died === null)
+        this.deathMs = performance.timeOrigin + performance.now() - this.dying.diedMs[0];
       this.died ??= error;
       this.faults[this.dying.fault] = 1;
       this.onDeath();

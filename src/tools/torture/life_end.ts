@@ -2,10 +2,16 @@
 /** How a machine of a run ends before its time: what must hold behind the death of a thread. */
 import type { Machine } from '../../index.js';
 import { TortureFailure } from './operations.js';
+import type { FaultName } from './profiles.js';
 
 /** @returns true if it is the error of a machine that lost that thread; a NAPI thread's name changes with its instance */
-export function tellsOf(error: Error, thread: string): boolean {
-  const name = /^thread (\S+) died: /.exec(error.message)?.[1];
+export function tellsOf(
+  error: Error,
+  dying: { readonly thread: string; readonly fault: FaultName },
+): boolean {
+  const { thread, fault } = dying;
+  const [, name, why] = /^thread (\S+) died: ([^\n]*)$/.exec(error.message) ?? [];
+  if (fault === 'worker-oom' && !/out of memory/.test(why ?? '')) return false;
   return name !== undefined && (name === thread || (name.startsWith('napi/') && thread.startsWith('napi/')));
 }
 

@@ -27,6 +27,8 @@ export interface TortureOptions {
   /** Seconds between two status lines; 0: none. */
   readonly statInterval: number;
   readonly guard: boolean;
+  /** Latest events of all threads that a failure shows; 0: nothing is traced. */
+  readonly trace: number;
   readonly record: string | null;
   readonly json: boolean;
 }
@@ -68,6 +70,7 @@ export function parameters(o: TortureOptions): { [name: string]: string | number
     stutter: o.stutter,
     stall: o.stall,
     stat_interval: o.statInterval,
+    trace: o.trace,
     ...(o.guard ? { guard: 1 } : {}),
   };
 }

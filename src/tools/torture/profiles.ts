@@ -11,6 +11,10 @@ export const FAULTS = Object.freeze({
   gc: 'long garbage collections of readers and of the main thread, a second',
   'irq-repeat': 'interrupts that no frame is behind, bursts a second',
   'irq-late': 'interrupts held back for 1 to 20 ms, a second',
+  'irq-lost': 'interrupts that are never delivered, a second',
+  'ring-corrupt': 'rounds of lengths, buffers and indices that a device reports wrongly, a second',
+  'clock-jump': 'clocks of one thread or of all that jump forwards by up to 5 s, a second',
+  'worker-oom': 'applications that want more memory than they may have, a second; each ends a machine',
   'client-vanish': 'control clients that go away in the middle of a request, a second',
 });
 
@@ -26,6 +30,10 @@ const ALL: FaultRates = Object.freeze({
   gc: 1,
   'irq-repeat': 3,
   'irq-late': 2,
+  'irq-lost': 2,
+  'ring-corrupt': 2,
+  'clock-jump': 0.3,
+  'worker-oom': 0.01,
   'client-vanish': 3,
 });
 

@@ -57,6 +57,12 @@ export interface SenderArgs {
   readonly pauseMs: number;
 }
 
+/** What an application that dies is given. */
+export interface DyingArgs {
+  /** A double: when it was last alive, on the clock of the host, ms. */
+  readonly diedMs: SharedArrayBuffer;
+}
+
 /** What an application of an AF_XDP socket is given. */
 export interface XskArgs {
   readonly words: SharedArrayBuffer;

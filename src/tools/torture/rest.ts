@@ -66,6 +66,7 @@ export class Rest {
     const { world, watch } = this;
     // What waits in the rings of a link that is down would be missing.
     for (const slot of world.slots) {
+      const wasUp = slot.model.up.isSurely(true);
       await world.device(
         'rest',
         slot,
@@ -74,7 +75,7 @@ export class Rest {
         (d) => d.up(),
         (a) => {
           slot.model.up.write(true, a);
-          slot.model.readded(a);
+          if (!wasUp) slot.model.readded(a);
         },
       );
     }

@@ -112,8 +112,12 @@ export async function xskLives(c: Context): Promise<void> {
       ...busy,
     } as const;
     const what = `${slot.label} AF_XDP ${JSON.stringify(o)} open`;
-    const xsk = (await ops.run(name, 'xsk', what, () => machine.openXsk(device, o))).value;
+    const { model } = slot;
+    const opening = world.faulty();
+    const opened = await ops.run(name, 'xsk', what, () => machine.openXsk(device, o));
+    const xsk = opened.value;
     if (xsk === null) continue;
+    model.rebound(o.queue, opening.wasHit(), opened);
     accounts.xsks.add(xsk);
     const shared = world.newApp('xsk');
     const args: XskArgs = {
@@ -129,7 +133,9 @@ export async function xskLives(c: Context): Promise<void> {
       xsks: [xsk],
     });
     await gate.pause(random.between(10, 300));
-    await ops.run(name, 'xsk', `${slot.label} AF_XDP close`, () => xsk.close());
+    const closing = world.faulty();
+    const closed = await ops.run(name, 'xsk', `${slot.label} AF_XDP close`, () => xsk.close());
+    model.rebound(o.queue, closing.wasHit(), closed);
     await ops.run(name, 'app', `app/${shared.name} ends`, () => running.result);
     accounts.close(xsk, xsk.statistics.delivered);
     world.apps.delete(shared.name);

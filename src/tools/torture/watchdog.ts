@@ -16,7 +16,7 @@ const LOOK_MS = 100;
 export class Watchdog {
   private readonly world: World;
   /** Looks without progress that are a hang. */
-  private readonly limit: number;
+  readonly limit: number;
   private readonly onFailure: (error: Error) => void;
   private timer: NodeJS.Timeout | null = null;
   private looks = 0;

@@ -28,6 +28,8 @@ export interface Slot {
   label: string;
   /** Destination ports that its wire has now. */
   ports: number[];
+  /** Its device makes frames up: it is not taken away before that has ended, so that they are accounted for. */
+  makingUp: Promise<unknown> | null;
 }
 
 /** Frames, wrapping at 2^32 as the counters do. */
@@ -184,9 +186,10 @@ export class World {
   }
 }
 
-/** @returns the frames that a device has to account for: those that came, and those it could not send */
+/** @returns the frames that a device has to account for: those that came or were made up, and those it could not send */
 export function accountableAt(machine: Machine, device: NetDevice): number {
-  return arrivedAt(machine, device) + device.txStats().dropped;
+  const madeUp = device.queueStats().reduce((n, q) => n + q.madeUpDescs, 0);
+  return arrivedAt(machine, device) + madeUp + device.txStats().dropped;
 }
 
 /** @returns the frames that came to a device so far (wraps): put into rings, missed, or dropped at the wire */
