@@ -2,6 +2,7 @@
 /** Mutants of the simulated NIC's driver. */
 import type { Mutant } from './mutant.js';
 
+const CLAIM = 'drivers/net/sim_nic_claim.js';
 const DRIVER = 'drivers/net/sim_nic_driver.js';
 const MAIN = 'drivers/net/sim_nic_main.js';
 
@@ -46,21 +47,17 @@ export const NIC_MUTANTS: readonly Mutant[] = Object.freeze([
     why: 'the driver looks at frames reported before it looks at buffers taken (D6)',
     edits: [
       {
-        file: DRIVER,
+        file: CLAIM,
         find: [
-          'const free = fill.reserve(ringSize); // D6: first what the NIC took,',
+          'const free = fill.reserve(ringSize + 1); // D6: first what the NIC took,',
           '    rx.begin();',
+          '    const unread = rx.available(ringSize + 1); // then what it reported',
         ].join('\n'),
         replace: [
           'rx.begin();',
-          '    const early = rx.available(ringSize);',
-          '    const free = fill.reserve(ringSize);',
+          '    const unread = rx.available(ringSize + 1);',
+          '    const free = fill.reserve(ringSize + 1);',
         ].join('\n'),
-      },
-      {
-        file: DRIVER,
-        find: '(ringSize - free) - rx.available(ringSize);',
-        replace: '(ringSize - free) - early;',
       },
     ],
     test: 'nic-interrupts',
