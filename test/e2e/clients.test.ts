@@ -290,7 +290,9 @@ describe('sysctl', () => {
       'skb_defer_max = 64',
     ];
     const text = all.map((line) => `net.core.${line}\n`).join('');
-    const ipv4 = 'net.ipv4.ipfrag_high_thresh = 4194304\nnet.ipv4.ipfrag_time = 30\n';
+    const ipv4 = ['high_thresh = 4194304', 'max_dist = 64', 'time = 30']
+      .map((line) => `net.ipv4.ipfrag_${line}\n`)
+      .join('');
     expect((await run(sysctl, '-a')).stdout).toBe(`${text}${ipv4}`);
     expect((await run(sysctl, 'net.core')).stdout).toBe(text);
     expect(await run(sysctl, '-n', 'net/core/netdev_budget')).toEqual({
