@@ -88,6 +88,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: "The sleep is bounded by a tick or by the caller's time, and a time-out may come at any moment: fairness and speed only.",
     keys: [
+      'kernel/bh.js needResched plain: Atomics.load(cur.m, cur.cpu.at + CPU.bhYield)',
       'kernel/sched.js scheduleUntil drop: rcuIdleEnter(cur);',
       'kernel/sched.js scheduleUntil late-wait: Atomics.wait(m, task.state, state, leftUs / 1e3)',
       'kernel/sched.js scheduleUntil false: Atomics.load(m, task.state) !== state',
@@ -147,6 +148,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Order of two steps under one lock, or of steps of one thread that no other can tell apart.',
     keys: [
+      'net/core/napi_control.js restoreConfig swap: m[at + NAPI.groFlushTimeoutNs] = m[config + NAPI_CONFIG.groFlushTimeoutNs]; Atomics.store(m, at + NAPI.irqSuspendTimeoutNs, m[config + NAPI_CONFIG.irqSuspendTimeoutNs]);',
       'net/core/napi_poll.js napiThreadedPollLoop swap: netRpsAction(net, cur.cpu); skbDeferFreeFlush(net, net.softnet[cur.cpu.id]);',
       'net/core/napi_poll.js selectCpu swap: !cpuOnline(cpus[i]) || Atomics.load(m, cpus[i].bhLock) !== SPIN_FREE',
       'mm/ring.js begin swap: this.head = Atomics.load(this.m, this.prodAt); this.seenCons = Atomics.load(this.m, this.consAt);',
@@ -428,6 +430,9 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Statistics, names, messages, or numbers shown to the user.',
     keys: [
+      'kernel/sched.js tryToWakeUp false: woken',
+      'kernel/sched.js tryToWakeUp true: woken',
+      'kernel/sched.js scheduleUntil swap: const was = Atomics.compareExchange(m, task.state, state, TASK_RUNNING); trace(cur, TP_SCHED_SWITCH_IN);',
       'kernel/locking/mutex.js mutexUnlock false: owner === NO_TASK',
       'kernel/locking/mutex.js mutexUnlock true: owner === NO_TASK',
       'net/core/napi.js napiStateText mask: (state >>> bit) & 1',
@@ -585,6 +590,8 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'A busy loop polls once more, or gives way once more, than it would have to; what it owes to others is given within the BH lock or behind it.',
     keys: [
+      'kernel/rcu.js rcuWaitsFor false: Atomics.load(m, WAITING) === 0',
+      'kernel/rcu.js rcuWaitsFor plain: Atomics.load(m, GP)',
       'net/core/busy_poll.js napiBusyLoop swap: condResched(cur); if (loopEnd?.(startUs)) return;',
       'net/core/busy_poll.js napiBusyLoop false: loopEnd?.(startUs)',
       'net/core/busy_poll.js busyLoopOn swap: skbDeferFreeFlush(net, net.softnet[cur.cpu.id]); endRound(net);',
