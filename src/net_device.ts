@@ -32,7 +32,7 @@ import {
 } from './threads/feeds.js';
 import { newRecord } from './threads/kthreadd.js';
 import { type TimedOptions, TimedWire, timedParams } from './timed_wire.js';
-import { txCounters } from './uapi/devices.js';
+import { type TxCounters, txCounters } from './uapi/devices.js';
 import { Vhost, type VhostOptions } from './vhost.js';
 
 /** What feeding a device came to. */
@@ -85,6 +85,8 @@ export class NetDevice {
   private readonly where: number;
   private readonly napi: boolean;
   private removed = false;
+  /** What it had sent when it was removed. */
+  private lastSent: TxCounters | null = null;
   private removing: Promise<void> | null = null;
   private feeding: Promise<unknown> | null = null;
   private cable: Cable | null = null;
@@ -236,7 +238,7 @@ export class NetDevice {
     await this.machine.closeSenders(this.where);
     const gone = this.machine.change({ name: 'netdev-del', dev: this.at }, `removing ${name}`);
     this.removed = true;
-    await gone;
+    this.lastSent = (await gone) as TxCounters;
     this.machine.forgetDevice(this);
   }
 
@@ -483,9 +485,9 @@ export class NetDevice {
     return this.machine.backlogsIdle();
   }
 
-  /** What it sent. */
+  /** What it sent, once it is removed, too. */
   txStats(): TxStats {
-    const { packets, bytes, dropped } = txCounters(this.machine.arena.m, this.at);
+    const { packets, bytes, dropped } = this.lastSent ?? txCounters(this.machine.arena.m, this.at);
     return { frames: packets, bytes, dropped };
   }
 
