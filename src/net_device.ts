@@ -16,7 +16,7 @@ import {
 import { type NapiInfo, type NetdevParams, RING_FAULTS, type RingFault } from './threads/control_ops.js';
 import { type CaptureFeed, type GeneratorFeed, maxFlows, type Pace } from './threads/feeds.js';
 import { type TimedOptions, type TimedWire, timedParams } from './timed_wire.js';
-import { txCounters } from './uapi/devices.js';
+import { type TxCounters, txCounters } from './uapi/devices.js';
 import type { Vhost, VhostOptions } from './vhost.js';
 
 /** What a device sent. */
@@ -41,6 +41,8 @@ export class NetDevice {
   private readonly where: number;
   private readonly napi: boolean;
   private removed = false;
+  /** What it had sent when it was removed. */
+  private lastSent: TxCounters | null = null;
   private removing: Promise<void> | null = null;
   private readonly inlet: Inlet;
 
@@ -186,7 +188,7 @@ export class NetDevice {
     await this.machine.closeSenders(this.where);
     const gone = this.machine.change({ name: 'netdev-del', dev: this.at }, `removing ${name}`);
     this.removed = true;
-    await gone;
+    this.lastSent = (await gone) as TxCounters;
     this.machine.forgetDevice(this);
   }
 
@@ -370,9 +372,9 @@ export class NetDevice {
     }
   }
 
-  /** What it sent. */
+  /** What it sent, once it is removed, too. */
   txStats(): TxStats {
-    const { packets, bytes, dropped } = txCounters(this.machine.arena.m, this.at);
+    const { packets, bytes, dropped } = this.lastSent ?? txCounters(this.machine.arena.m, this.at);
     return { frames: packets, bytes, dropped };
   }
 

@@ -150,7 +150,10 @@ export class Tracing {
     Atomics.store(this.m, TRACING, 1);
   }
 
-  /** @returns the latest `count` events that the rings hold, in order */
+  /**
+   * @returns the latest `count` events that the rings hold, in order; of one thread at most an eighth of them, so that those
+   *   that have long been silent are heard beside one that polls on and on
+   */
   latest(count: number): Trace {
     this.columns = new Columns();
     this.names = new Map();
@@ -158,21 +161,30 @@ export class Tracing {
     for (const r of this.rings) r.tail = r.tenures[0].from;
     this.collect();
     const all = inOrder(this.columns);
-    const from = Math.max(0, this.columns.count - count);
+    const most = Math.ceil(count / 8);
+    const heard = new Map<number, number>();
+    const kept: number[] = [];
+    for (let i = this.columns.count - 1; i >= 0 && kept.length < count; i--) {
+      const n = (heard.get(all.thread[i]) ?? 0) + 1;
+      heard.set(all.thread[i], n);
+      if (n <= most) kept.push(i);
+    }
+    kept.reverse();
+    const { threads, names, lost, beganNs, clock } = this;
     return {
-      threads: this.threads.slice(),
-      names: this.names,
-      count: this.columns.count - from,
-      lost: this.lost,
-      beganNs: this.beganNs,
-      endedNs: this.clock.nowNs(),
-      ns: all.ns.subarray(from),
-      thread: all.thread.subarray(from),
-      tp: all.tp.subarray(from),
-      cpu: all.cpu.subarray(from),
-      a: all.a.subarray(from),
-      b: all.b.subarray(from),
-      c: all.c.subarray(from),
+      threads: threads.slice(),
+      names,
+      count: kept.length,
+      lost,
+      beganNs,
+      endedNs: clock.nowNs(),
+      ns: Float64Array.from(kept, (i) => all.ns[i]),
+      thread: Uint16Array.from(kept, (i) => all.thread[i]),
+      tp: Uint8Array.from(kept, (i) => all.tp[i]),
+      cpu: Uint8Array.from(kept, (i) => all.cpu[i]),
+      a: Int32Array.from(kept, (i) => all.a[i]),
+      b: Int32Array.from(kept, (i) => all.b[i]),
+      c: Int32Array.from(kept, (i) => all.c[i]),
     };
   }
 

@@ -40,6 +40,7 @@ import { pagePoolReap } from '../net/core/page_pool_retire.js';
 import { rpsCpusSet, rpsExit, rpsFlowCntSet } from '../net/core/rps_config.js';
 import { DROP_DEV_READY, NET } from '../net/core/softnet_data.js';
 import { fragFlush } from '../net/ipv4/inet_fragment.js';
+import { txCounters } from '../uapi/devices.js';
 import type { ThreadContext } from './context.js';
 import { irqFault } from './control_fault.js';
 import {
@@ -124,9 +125,10 @@ export function addLoopback(ctx: ThreadContext, name: string): ControlResult {
 
 /**
  * Takes the link down, the device out of the list, and frees it (Linux: unregister_netdevice). Its NIC thread must have
- * ended, and nobody sends by it any more; its frames may be on their way in backlogs, and wait in sockets.
+ * ended, and nobody sends by it any more; its frames may be on their way in backlogs, and wait in sockets. The value is
+ * what it had sent in the end (TxCounters).
  */
-export function delNetdev(ctx: ThreadContext, dev: number): number {
+export function delNetdev(ctx: ThreadContext, dev: number): ControlResult {
   const { net, cur } = ctx;
   const { m } = cur;
   sleepOnMutex(cur, dev + NET_DEVICE.lock);
@@ -142,12 +144,13 @@ export function delNetdev(ctx: ThreadContext, dev: number): number {
   fragFlush(net, dev, DROP_DEV_READY);
   // Whoever found it before and waits for its mutex finds no instances, and gives it back.
   while (Atomics.load(m, dev + NET_DEVICE.refcnt) !== 0) cur.platform.usleep(REFCNT_US);
+  const sent = txCounters(m, dev);
   sleepOnMutex(cur, net.at + NET.rtnl);
   net.netDevOps[m[dev + NET_DEVICE.driver]].uninit(net, dev);
   pagePoolReap(net);
   releaseMutex(cur, net.at + NET.rtnl);
   freeNetdev(m, dev);
-  return 0;
+  return { err: 0, value: sent };
 }
 
 /** The operations that change a device in place. @returns 0 or a negative errno */

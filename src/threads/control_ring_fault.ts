@@ -47,6 +47,7 @@ export function ringFault(
   synchronizeRcu(cur);
   if (op.what === 'rx-index') glitch(ctx, q, m[at + NIC_QUEUE.rxRing] + RING.prod, op.count);
   else if (op.what === 'fill-index') glitch(ctx, q, m[at + NIC_QUEUE.fillRing] + RING.cons, op.count);
+  else if (op.what === 'twice') reportTwice(ctx, q, op.count);
   else report(m, q, op.what, op.count);
   Atomics.store(m, at + NIC_QUEUE.away, 0);
   tellNic(net, nic); // D9
@@ -54,8 +55,24 @@ export function ringFault(
   return 0;
 }
 
-/** Uses up to `count` posted buffers up and reports as many descriptors, each of them wrong, or every other one. */
-function report(m: Int32Array, q: NicQueue, what: 'length' | 'id' | 'twice', count: number): void {
+/**
+ * Reports buffers twice, a pair at a time and only when the driver has taken the one before: one poll sees both. In a later
+ * poll the buffer may have been posted again, and nobody could tell.
+ */
+function reportTwice(ctx: ThreadContext, q: NicQueue, count: number): void {
+  const { cur } = ctx;
+  for (let i = 0; i < count; i += 2) {
+    for (let k = 0; k < LOOKS && !q.rxConsumer.empty(); k++) cur.platform.usleep(LOOK_US);
+    if (!q.rxConsumer.empty() || report(cur.m, q, 'twice', 2) === 0) return;
+    raiseIrq(cur, q.irq);
+  }
+}
+
+/**
+ * Uses up to `count` posted buffers up and reports as many descriptors, each of them wrong, or every other one.
+ * @returns how many
+ */
+function report(m: Int32Array, q: NicQueue, what: 'length' | 'id' | 'twice', count: number): number {
   const { fillConsumer: fill, rxProducer: rx } = q;
   fill.begin();
   rx.begin();
@@ -72,10 +89,11 @@ function report(m: Int32Array, q: NicQueue, what: 'length' | 'id' | 'twice', cou
     else if (what === 'id') m[desc + RX_DESC.skb] = wrongId(m, skb, i);
     else if (i % 2 === 1) m[desc + RX_DESC.skb] = m[rx.slot(i - 1) + RX_DESC.skb];
   }
-  if (n === 0) return;
+  if (n === 0) return 0;
   m[q.at + NIC_QUEUE.madeUp] += n;
   rx.publish(n); // D1, D5
   fill.release(n);
+  return n;
 }
 
 /** @returns no buffer, or none that this device has got */

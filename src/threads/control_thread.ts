@@ -36,7 +36,7 @@ export function runControlThread(task: ControlTask): ControlResult {
       result = addNetdev(ctx, op.params);
       break;
     case 'netdev-del':
-      result = { err: delNetdev(ctx, op.dev), value: null };
+      result = delNetdev(ctx, op.dev);
       break;
     case 'napi-get':
       result = { err: 0, value: napiGet(ctx, op.dev) };

@@ -154,9 +154,10 @@ describe('softnet torture', () => {
     expect(r.stdout).toMatch(/^!!! .*napi \d+ id \d+: 0x[0-9a-f]+ = .*LISTED \(bit 4\)/m);
     expect(r.stdout).toMatch(/^!!! +#\d+ control\d: \S/m);
     // What happened last, of all threads in one order.
-    const [, latest] = r.stdout.split(/^!!! +latest trace events: 200\n/m);
+    const [, latest] = r.stdout.split(/^!!! +latest trace events: \d+\n/m);
     const events = (latest ?? '').split('\n').flatMap((l) => /^!!! +(-?\d+\.\d) us /.exec(l)?.[1] ?? []);
-    expect(events.length).toBe(200);
+    expect(events.length).toBeGreaterThan(25);
+    expect(events.length).toBeLessThanOrEqual(200);
     expect(events.map(Number)).toEqual(events.map(Number).sort((a, b) => a - b));
     expect(latest).toMatch(/^!!! +-?\d+\.\d us {2}\S+ +CPU \d {2}(napi_state \S+|napi:napi_poll) /m);
     expect(r.stdout).toMatch(/^!!! repeat: softnet torture --duration 2m --seed 1 --profile modes /m);

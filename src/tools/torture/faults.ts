@@ -42,7 +42,8 @@ const FAULTS: { readonly [name in FaultName]: Fault } = {
 
   sigstop: ({ random }) => {
     const seconds = (random.between(10, 300) / 1000).toFixed(3);
-    const script = 'kill -STOP "$1"; sleep "$2"; kill -CONT "$1"';
+    // Twice: on a host with far more to do than cores a process was seen to stop for good after it had been told to go on.
+    const script = 'kill -STOP "$1"; sleep "$2"; kill -CONT "$1"; sleep 0.2; kill -CONT "$1"';
     // In a group of its own: Ctrl-C must not end it while this process is stopped.
     const child = spawn('sh', ['-c', script, 'sh', String(process.pid), seconds], {
       stdio: 'ignore',

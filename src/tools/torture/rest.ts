@@ -13,6 +13,7 @@ import {
   NAPIF_STATE_HAS_NOTIFIER,
   NAPIF_STATE_IN_BUSY_POLL,
   NAPIF_STATE_LISTED,
+  NAPIF_STATE_MISSED,
   NAPIF_STATE_NO_BUSY_POLL,
   NAPIF_STATE_PREFER_BUSY_POLL,
   NAPIF_STATE_SCHED,
@@ -45,7 +46,9 @@ const BUSY =
 /** @returns true if nobody owns an instance of that state, or its busy thread does */
 export function restful(state: number): boolean {
   const rest = state & ~NEUTRAL;
-  return rest === 0 || rest === NAPIF_STATE_THREADED || rest === BUSY_IDLE || rest === BUSY;
+  if (rest === 0 || rest === NAPIF_STATE_THREADED || rest === BUSY_IDLE) return true;
+  // An event that came while a busy thread has it stays noted until that completes, which it does not: it polls again anyway.
+  return (rest & ~NAPIF_STATE_MISSED) === BUSY;
 }
 
 export class Rest {
