@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
+import { LOADED_SLOTS } from '../../dist/threads/tasks.js';
 
 const WORKER = fileURLToPath(new URL('../../dist/threads/worker.js', import.meta.url));
 
@@ -13,7 +14,10 @@ it('is when whoever loads its module is done with it: Node 20 does not survive t
     require(${JSON.stringify(WORKER)});
     const atOnce = Atomics.load(loaded, 0);
     queueMicrotask(() => parentPort.postMessage([atOnce, Atomics.load(loaded, 0)]));`;
-  const worker = new Worker(code, { eval: true, workerData: new SharedArrayBuffer(4) });
+  const worker = new Worker(code, {
+    eval: true,
+    workerData: new SharedArrayBuffer(4 * (1 + LOADED_SLOTS)),
+  });
   const seen = await new Promise((resolve, reject) => {
     worker.on('message', resolve);
     worker.on('error', reject);
