@@ -16,7 +16,7 @@ import type { ThreadContext } from './context.js';
 import type { ControlOp } from './control_ops.js';
 
 /** Lengths that no frame of one buffer has. */
-const LENGTHS = [0, -1, -0x80000000, 0x7fffffff, SKB_DATA_BYTES + 1, 70_000];
+const LENGTHS = [-SKB_DATA_BYTES, -1, -0x80000000, 0x7fffffff, SKB_DATA_BYTES + 1, 70_000];
 /** How far an index jumps: beyond any ring. One that is wrong and within the ring nobody could tell from a right one. */
 const JUMPS = [1 << 20, -(1 << 20), -0x80000000, 0x7fffffff];
 /** Bytes of a frame that is whole, and nobody's: all of them 0. */

@@ -24,7 +24,8 @@ export function claimFrame(m: Int32Array, desc: number, mark: number): boolean {
   const skb = m[desc + RX_DESC.skb];
   if (m[skb + SKB.next] !== mark) return false;
   const len = m[desc + RX_DESC.len];
-  if (len <= 0 || len > SKB_DATA_BYTES || m[skb + SKB.frags] !== 0) return claimChain(m, skb, len, mark);
+  // Captures have empty frames, so a device may receive one.
+  if (len < 0 || len > SKB_DATA_BYTES || m[skb + SKB.frags] !== 0) return claimChain(m, skb, len, mark);
   m[skb + SKB.next] = 0;
   return true;
 }
