@@ -2,7 +2,8 @@
 /** The client's side of the control surface: one request over the Unix socket. */
 import { request as httpRequest } from 'node:http';
 import type { UapiReply } from '../uapi/request.js';
-import { socketPath } from '../uapi/server/socket_path.js';
+import { SocketPathError, socketPath } from '../uapi/server/socket_path.js';
+import { EXIT_USAGE } from './exit_codes.js';
 
 /** No machine answers, or what answers is none: one line, nothing more can be done. */
 export class NoMachineError extends Error {}
@@ -85,6 +86,16 @@ export class Client {
       req.end(body);
     });
   }
+}
+
+/**
+ * What keeps a command from reaching a machine, as one line; throws what is something else.
+ * @returns the command's exit code: the user named no machine that there is
+ */
+export function noMachine(command: string, error: unknown): number {
+  if (!(error instanceof NoMachineError) && !(error instanceof SocketPathError)) throw error;
+  process.stderr.write(`softnet ${command}: ${error.message}\n`);
+  return EXIT_USAGE;
 }
 
 function reason(code: string, path: string): string {

@@ -44,7 +44,7 @@ describe('softnet top', () => {
 
   it('says that there is no machine, and what is wrong with an option', async () => {
     const none = await runCli(['top', '--socket', `${served.path}.none`]);
-    expect([none.code, none.stderr]).toEqual([1, expect.stringMatching(/^softnet top: no machine runs at/)]);
+    expect([none.code, none.stderr]).toEqual([2, expect.stringMatching(/^softnet top: no machine runs at/)]);
     expect((await top('--seconds', '0')).code).toBe(2);
   });
 

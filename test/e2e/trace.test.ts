@@ -210,7 +210,7 @@ describe('softnet trace and softnet stat', () => {
     const path = join(dir, 'none.json');
     const none = await runCli(['trace', '-o', path, '--socket', join(dir, 'no.sock')]);
     expect([none.code, none.stderr]).toEqual([
-      1,
+      2,
       expect.stringMatching(/^softnet trace: no machine runs at/),
     ]);
     expect((await runCli(['trace', '-o', path, 'pahole'])).code).toBe(4);

@@ -95,14 +95,10 @@ export const addClients: AddCommand = (cli, done) => {
 
 /** What keeps any of them from reaching a machine is one line. */
 async function runClient(name: string, run: Run, args: readonly string[]): Promise<number> {
-  const { NoMachineError } = await import('../client.js');
-  const { SocketPathError } = await import('../../uapi/server/socket_path.js');
-  const { EXIT_USAGE } = await import('../exit_codes.js');
+  const { noMachine } = await import('../client.js');
   try {
     return await run(args);
   } catch (error) {
-    if (!(error instanceof NoMachineError) && !(error instanceof SocketPathError)) throw error;
-    process.stderr.write(`softnet ${name}: ${error.message}\n`);
-    return EXIT_USAGE;
+    return noMachine(name, error);
   }
 }

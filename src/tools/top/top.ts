@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet top`: what a running machine does, live on a terminal, or as lines. */
 import { emitKeypressEvents, type Key } from 'node:readline';
-import { Client, NoMachineError } from '../client.js';
-import { EXIT_CHECK_FAILED, EXIT_OK } from '../exit_codes.js';
+import { Client, NoMachineError, noMachine } from '../client.js';
+import { EXIT_OK } from '../exit_codes.js';
 import {
   type NapiRow,
   SORTS,
@@ -151,13 +151,11 @@ class Top {
 
 /** Runs the command. @returns its exit code */
 export async function top(o: TopOptions): Promise<number> {
-  const t = new Top(o);
   try {
+    const t = new Top(o);
     const isTerminal = process.stdout.isTTY === true && process.stdin.isTTY === true;
     return await (isTerminal && !o.once && !o.json ? t.screen() : t.lines());
   } catch (error) {
-    if (!(error instanceof NoMachineError)) throw error;
-    process.stderr.write(`softnet top: ${error.message}\n`);
-    return EXIT_CHECK_FAILED;
+    return noMachine('top', error);
   }
 }

@@ -4,9 +4,8 @@ import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, unlinkSync, 
 import { OptionError } from '../../errors.js';
 import { traceBoots } from '../../machine.js';
 import { type Trace, unpackTrace } from '../../trace.js';
-import { SocketPathError } from '../../uapi/server/socket_path.js';
-import { Client, NoMachineError } from '../client.js';
-import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_SKIPPED, EXIT_USAGE } from '../exit_codes.js';
+import { Client, noMachine } from '../client.js';
+import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_SKIPPED } from '../exit_codes.js';
 import { perfettoEvents } from './perfetto.js';
 import { traceStat, traceStatText } from './stat.js';
 
@@ -153,10 +152,4 @@ export async function stat(napi: string, o: StatOptions): Promise<number> {
   } catch (error) {
     return noMachine('stat', error);
   }
-}
-
-function noMachine(command: string, error: unknown): number {
-  if (!(error instanceof NoMachineError) && !(error instanceof SocketPathError)) throw error;
-  process.stderr.write(`softnet ${command}: ${error.message}\n`);
-  return error instanceof SocketPathError ? EXIT_USAGE : EXIT_CHECK_FAILED;
 }
