@@ -47,6 +47,8 @@ export const SITE_INDEX = 2;
 
 /** Loops that touch no shared memory for so many turns are taken for endless. */
 const MAX_TURNS = 2_000_000;
+/** Those of setup, final and goal also if they touch it: no thread runs that could end them. */
+const MAX_OWN_TURNS = 10_000_000;
 
 interface RunnerState {
   phase: Phase;
@@ -99,8 +101,11 @@ export function refuse(message: string): never {
 
 /** Counts a turn of a loop. */
 export function turn(): void {
-  if (running.phase !== 'run') return;
-  if (++running.turns > MAX_TURNS) refuse('a loop goes on for ever without touching shared memory');
+  if (running.phase === 'run') {
+    if (++running.turns > MAX_TURNS) refuse('a loop goes on for ever without touching shared memory');
+  } else if (++running.turns > MAX_OWN_TURNS && running.phase !== 'load') {
+    throw new Error('a loop goes on for ever, and no other thread runs now');
+  }
 }
 
 /**

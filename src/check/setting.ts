@@ -47,6 +47,7 @@ export class Setting {
 
   /** Calls a function of the test itself: what it throws is the test's mistake. @throws CheckUsageError */
   private own<R>(name: string, call: () => R): R {
+    running.turns = 0;
     try {
       return call();
     } catch (e) {
@@ -95,6 +96,7 @@ export class Setting {
   /** Runs `final` on memory as it stands. @throws what it throws */
   final(): void {
     running.phase = 'direct';
+    running.turns = 0;
     this.test.spec.final?.(this.given, this.made);
   }
 

@@ -91,6 +91,16 @@ describe('mistakes in a test: exit code 2 and one line', () => {
       `${MEMORY}, ${threads}, goal() { throw new Error('G'); }`,
       /goal\(\) throws Error: G .*:3\)/,
     ],
+    [
+      'setup that waits for what nobody does',
+      `${MEMORY}, ${threads}, setup(m) { while (Atomics.load(m, 1) === 0) m[2]++; }`,
+      /setup\(\) throws Error: a loop goes on for ever, and no other thread runs now .*:3\)/,
+    ],
+    [
+      'memory that does not end',
+      `memory() { for (;;); }, ${threads}`,
+      /memory\(\) throws Error: a loop goes on/,
+    ],
     ['no memory', threads, /litmus "t": memory must be a function; it is undefined/],
     [
       'a goal that is a number',
@@ -123,6 +133,13 @@ describe('mistakes in a test: exit code 2 and one line', () => {
 });
 
 describe('verdicts', () => {
+  it('final that walks round in a circle is an assertion that fails', async () => {
+    const fields = `${MEMORY}, threads: { a(m) { Atomics.store(m, 0, 1); } }, final(m) { while (m[0] === 1); }`;
+    const r = await check(test(fields));
+    expect(r.stdout).toMatch(/a loop goes on for ever/);
+    expect(r.code).toBe(1);
+  });
+
   it('must in goal is an assertion, and replays', async () => {
     const goal = "goal(m) { must(Atomics.load(m, 0) === 0, 'zero'); return true; }";
     const body = test(`${MEMORY}, threads: { a(m) { Atomics.store(m, 0, 1); } }, ${goal}`);
