@@ -17,6 +17,7 @@ import { finishWithoutReader } from '../closed_pipe.js';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED, EXIT_USAGE } from '../exit_codes.js';
 import { type CampaignRecord, prepareRecords, writeRecord } from '../records.js';
 import { checkMutants } from './mutants.js';
+import { named } from './names.js';
 import { batchesOf, jobsFor, runPool } from './pool.js';
 import type { TestRow } from './rows.js';
 import { type CheckWork, stopWork, workState } from './work.js';
@@ -84,17 +85,12 @@ async function run(names: readonly string[], o: CheckOptions): Promise<number> {
   if (suite.names.length === 0)
     throw new CheckUsageError(`${o.module} exports no litmus test; export what litmus() returns`);
   if (o.replay !== undefined) return replay(o, suite);
-  const campaign = select(suite.names, names);
+  const campaign = named(suite.names, names, noTest);
   const [part, parts] = o.shard ?? [1, 1];
   const selected = campaign.filter((_, k) => k % parts === part - 1);
   if (o.list) return list(await listed(suite, selected, o.module === undefined), o.json);
   if (o.record !== undefined) prepareRecords(o.record);
   return explore(source, selected, campaign, (test) => suite.fileOf(test), limits, o);
-}
-
-function select(all: readonly string[], names: readonly string[]): readonly string[] {
-  for (const name of names) if (!all.includes(name)) throw noTest(name);
-  return names.length === 0 ? all : all.filter((name) => names.includes(name));
 }
 
 /** Tests of this package are listed as they are: to instrument them all would take most of a second. */

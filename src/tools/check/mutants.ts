@@ -2,9 +2,10 @@
 /** softnet check --mutants: bugs put in, each of which a litmus test must catch. */
 import type { Limits } from '../../check/limits.js';
 import { CheckUsageError } from '../../check/refuse.js';
-import { type MutantResult, Suite, type SuiteSource } from '../../check/suite.js';
+import { type Mutant, type MutantResult, Suite, type SuiteSource } from '../../check/suite.js';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNTRUSTED } from '../exit_codes.js';
 import { table } from '../table.js';
+import { named } from './names.js';
 import { batchesOf, jobsFor, runPool } from './pool.js';
 import { type CheckWork, stopWork, workState } from './work.js';
 
@@ -32,9 +33,9 @@ function resultJson(r: MutantResult): Record<string, unknown> {
 }
 
 /** Shows which mutants there are. */
-function list(suite: SuiteSource, json: boolean): number {
+function list(mutants: readonly Mutant[], json: boolean): number {
   if (json) {
-    const rows = suite.mutants.map((m) => ({
+    const rows = mutants.map((m) => ({
       mutant: m.name,
       commit: m.commit ?? null,
       why: m.why,
@@ -43,8 +44,8 @@ function list(suite: SuiteSource, json: boolean): number {
     }));
     process.stdout.write(`${JSON.stringify({ mutants: rows }, null, 2)}\n`);
   } else {
-    const width = Math.max(...suite.mutants.map((m) => m.name.length));
-    for (const m of suite.mutants) process.stdout.write(`${m.name.padEnd(width)}  ${m.why}\n`);
+    const width = Math.max(...mutants.map((m) => m.name.length));
+    for (const m of mutants) process.stdout.write(`${m.name.padEnd(width)}  ${m.why}\n`);
   }
   return EXIT_OK;
 }
@@ -65,12 +66,13 @@ export async function checkMutants(
       `${String(suite.file)} states no mutants; export const mutants = [{ name, why, edits, test, verdict }]`,
     );
   }
-  for (const name of names) {
-    if (!suite.mutants.some((m) => m.name === name))
-      throw new CheckUsageError(`there is no mutant ${name}; softnet check --mutants --list shows them`);
-  }
-  if (o.list) return list(suite, o.json);
-  const mutants = suite.mutants.filter((m) => names.length === 0 || names.includes(m.name));
+  const meant = named(
+    suite.mutants.map((m) => m.name),
+    names,
+    (name) => new CheckUsageError(`there is no mutant ${name}; softnet check --mutants --list shows them`),
+  );
+  const mutants = suite.mutants.filter((m) => meant.includes(m.name));
+  if (o.list) return list(mutants, o.json);
   const begin = performance.now();
   const all = await Suite.open(suite);
   const testOf = new Map(mutants.map((m) => [m.name, m.test]));

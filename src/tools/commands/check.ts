@@ -7,7 +7,7 @@ export const addCheck: AddCommand = (cli, done) => {
   cli
     .command('check')
     .description('explore every interleaving of litmus tests, on the source that runs')
-    .argument('[name...]', 'tests (or mutants) to run; all of them without one')
+    .argument('[name...]', 'tests (or mutants) to run, * stands for any text; all of them without one')
     .option('--list', 'list the tests', false)
     .option('--json', 'print one JSON document', false)
     .option('--module <file>', 'check the litmus tests that FILE exports, and what it imports')
@@ -22,7 +22,7 @@ export const addCheck: AddCommand = (cli, done) => {
     .option('--mutants', 'put known bugs in, and see that the tests catch them', false)
     .addHelpText(
       'after',
-      '\nExample:\n  softnet check napi-threaded\n  softnet check --module my_queue.litmus.js --trace found.html',
+      '\nExample:\n  softnet check napi-threaded\n  softnet check "kthread-*" --list\n  softnet check --module my_queue.litmus.js --trace found.html',
     )
     .action(async (names: string[], o: CheckOptions) => {
       // The parser and what goes with it are loaded for this command alone.
