@@ -180,6 +180,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'hrtimer-busy-cpu',
     'hrtimer-cancel-moving',
     'hrtimer-moves',
+    'hrtimer-moves-back',
     'hrtimer-moves-cancel',
     'hrtimer-order',
     'hrtimer-sorted',
@@ -291,6 +292,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'napi-socket-unbind-threaded',
     'napi-socket-unbind-softirq',
   ],
+  napi_waits: ['napi-wait-park', 'napi-wait-stop'],
   napi_watchdog: [
     'napi-watchdog-delete',
     'napi-watchdog-delete-softirq',

@@ -46,6 +46,7 @@ export * from './napi_persist.js';
 export * from './napi_rounds.js';
 export * from './napi_service.js';
 export * from './napi_sockets.js';
+export * from './napi_waits.js';
 export * from './napi_watchdog.js';
 export * from './netif_rxs.js';
 export * from './nic_cable.js';

@@ -40,6 +40,26 @@ function idle(m: Int32Array, s: TimerSetup, cpu: number): void {
   cpuIdleLoop(cur);
 }
 
+export const timerMovesBack: Litmus = litmus({
+  name: 'hrtimer-moves-back',
+  memory: arena,
+  setup: twoCpus,
+  threads: {
+    starter0: (m, s) => hrtimerStart(currentOf(m, s.starter, 0), s.timer, 0),
+    starter1: (m, s) => hrtimerStart(currentOf(m, s.starter, 1), s.timer, 0),
+  },
+  final(m, s) {
+    const { cpus } = currentOf(m, s.starter, 0);
+    must(m[s.timer + HRTIMER.enqueued] === 1, 'started, and in no list');
+    must(m[s.timer + HRTIMER.next] === 0, 'the timer is in its list twice');
+    const base = m[s.timer + HRTIMER.base];
+    must(m[cpus[base].timerFirst] === s.timer, 'the timer is not in the list of its base');
+    must(m[cpus[1 - base].timerFirst] === 0, 'the timer is in the list of both CPUs');
+  },
+  forbids: 'a timer in two lists, or twice in one, because both who start it move it to another CPU',
+  why: 'whoever holds the lock of its new base looks again whether it was started meanwhile',
+});
+
 export const timerMoves: Litmus = litmus({
   name: 'hrtimer-moves',
   memory: arena,
