@@ -125,10 +125,13 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'cpu-take-softirq',
     'cpu-take-timer',
     'cpu-take-twice',
+    'cpu-tasks-busy-softirq',
     'cpu-tasks-ksoftirqd-inline',
     'cpu-tasks-ksoftirqd-leave',
     'cpu-tasks-raise-inline',
     'cpu-tasks-raise-leave',
+    'cpu-tasks-rcu-read',
+    'cpu-tasks-rcu-wait',
   ],
   defer_frees: [
     'defer-free',

@@ -18,9 +18,16 @@ import { type Current, KERNEL, KERNEL_AT } from '../kernel/current.js';
 import { EBUSY } from '../kernel/errno.js';
 import { HRTIMER, hrtimerSetup, hrtimerStart } from '../kernel/hrtimer.js';
 import { kthread, kthreadStop } from '../kernel/kthread.js';
+import { synchronizeRcu } from '../kernel/rcu.js';
 import { sleepOnCompletion } from '../kernel/sched.js';
 import { smpbootThreadFn } from '../kernel/smpboot.js';
-import { cpuIdleLoop, KSOFTIRQD, NET_RX_SOFTIRQ, raiseSoftirq } from '../kernel/softirq.js';
+import {
+  cpuIdleLoop,
+  KSOFTIRQD,
+  NET_RX_SOFTIRQ,
+  raiseSoftirq,
+  raiseSoftirqNoWake,
+} from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
 import { perCpuPtr } from '../mm/percpu.js';
 import { kmalloc } from '../mm/slab.js';
@@ -277,7 +284,9 @@ class Call implements CpuTasks {
     systemCallBegin(cur);
     Atomics.store(cur.m, this.s.work, 1);
     raiseSoftirq(cur, cur.cpu, NET_RX_SOFTIRQ);
+    cur.m[this.s.served] = cur.task.at; // no softirq of this CPU, wherever it runs
     systemCallEnd(cur);
+    cur.m[this.s.over] = 1;
   }
 
   ended(): boolean {
@@ -300,8 +309,12 @@ function callBeside(rule: string, inline: number, why: string): Litmus {
     setup: sharedSetup(inline),
     threads: { app: serveCall, ksoftirqd: ksoftirqdLoop },
     daemons: ['app', 'ksoftirqd'],
-    final: noneLost,
-    forbids: 'a softirq raised in a system call that is left to a ksoftirqd which sleeps',
+    final(m, s) {
+      noneLost(m, s);
+      must(m[s.over] === 1, 'the task did not run');
+    },
+    forbids:
+      'a softirq raised in a system call that is left to a ksoftirqd which sleeps, or that runs within the call',
     why,
   });
 }
@@ -343,3 +356,114 @@ function raisedBeside(rule: string, inline: number): Litmus {
 
 export const cpuTasksRaiseLeave: Litmus = raisedBeside('leave', 0);
 export const cpuTasksRaiseInline: Litmus = raisedBeside('inline', 1);
+
+interface ReadSetup extends TakeSetup {
+  readonly timer: number;
+  readonly pointer: number;
+  readonly object: number;
+}
+
+/** Serves the CPU, of which it has taken over already; nobody else does. */
+function servedSetup(m: Int32Array, label: Label): TakeSetup {
+  const s = takeSetup(m, label);
+  m[s.cpu + CPU.task] = s.app;
+  return s;
+}
+
+export const cpuTasksRcuRead: Litmus = litmus({
+  name: 'cpu-tasks-rcu-read',
+  memory: arena,
+  setup(m: Int32Array, label: Label): ReadSetup {
+    const s = servedSetup(m, label);
+    const timer = kmalloc(m, HRTIMER.SIZE);
+    label(m, timer, HRTIMER, 'timer');
+    hrtimerSetup(m, timer, 0, 0);
+    const r = { ...s, timer, pointer: addWord(m, label, 'pointer'), object: addWord(m, label, 'object') };
+    m[r.pointer] = r.object;
+    const cur = currentOf(m, s.app);
+    hrtimerStart(cur, timer, 0);
+    raiseSoftirq(cur, cur.cpu, NET_RX_SOFTIRQ);
+    return r;
+  },
+  threads: {
+    app(m, s) {
+      const read = (): void => {
+        const at = Atomics.load(m, s.pointer);
+        if (at !== 0) must(m[at] === 0, 'what was read was freed');
+      };
+      const cur = currentOf(m, s.app);
+      cur.hrtimerFns.push(read);
+      cur.softirqVec.push(read);
+      cur.pinned = true;
+      const tasks = { left: 1 };
+      cpuTaskLoop(cur, {
+        runnable: () => tasks.left > 0,
+        step: () => {
+          tasks.left--;
+        },
+        ended: () => true,
+      });
+    },
+    other(m, s) {
+      Atomics.store(m, s.pointer, 0);
+      synchronizeRcu(currentOf(m, s.other));
+      m[s.object] = -1;
+    },
+  },
+  forbids: 'a softirq or a timer that reads what is freed behind a grace period',
+  why: 'all but the step of a task is in a read section',
+});
+
+export const cpuTasksRcuWait: Litmus = litmus({
+  name: 'cpu-tasks-rcu-wait',
+  memory: arena,
+  setup: servedSetup,
+  threads: {
+    app(m, s) {
+      const tasks = { left: 1 };
+      cpuTaskLoop(currentOf(m, s.app), {
+        runnable: () => tasks.left > 0,
+        step: () => {
+          tasks.left--;
+          Atomics.wait(m, s.over, 0);
+        },
+        ended: () => true,
+      });
+    },
+    other(m, s) {
+      synchronizeRcu(currentOf(m, s.other));
+      Atomics.store(m, s.over, 1);
+      Atomics.notify(m, s.over);
+    },
+  },
+  forbids: 'a grace period that waits for what a task does in its own code',
+  why: 'a task is in no read section there',
+});
+
+export const cpuTasksBusySoftirq: Litmus = litmus({
+  name: 'cpu-tasks-busy-softirq',
+  memory: arena,
+  setup(m: Int32Array, label: Label) {
+    const s = servedSetup(m, label);
+    const cur = currentOf(m, s.app);
+    raiseSoftirq(cur, cur.cpu, NET_RX_SOFTIRQ);
+    return s;
+  },
+  threads: {
+    app(m, s) {
+      const cur = currentOf(m, s.app);
+      cur.softirqVec.push((c) => raiseSoftirqNoWake(c, c.cpu, NET_RX_SOFTIRQ));
+      cpuTaskLoop(cur, {
+        runnable: () => false,
+        step: () => undefined,
+        ended: () => Atomics.load(m, s.over) === 1,
+      });
+    },
+    other(m, s) {
+      synchronizeRcu(currentOf(m, s.other));
+      Atomics.store(m, s.over, 1);
+    },
+  },
+  forbids: 'a grace period that never ends because softirqs do not',
+  why: 'each round reports a quiescent state',
+});
