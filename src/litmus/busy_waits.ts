@@ -80,7 +80,7 @@ function hasty(): Platform {
   return {
     ...STILL,
     nowUs() {
-      nowUs = (nowUs + 0x55555555) | 0;
+      nowUs = (nowUs + 0x40000000) | 0;
       return nowUs;
     },
   };
@@ -174,6 +174,34 @@ export const epollPrefer: Litmus = litmus({
   forbids: 'a reader asleep behind interrupts that were suspended, until the watchdog comes',
   why: 'a loop that found nothing resumes them before it sleeps',
 });
+
+/** A reader that nobody else disturbs: it gets the frame that is there, and its next wait is over when its time is up. */
+function epollAlone(name: string, params: EpollParams): Litmus {
+  return litmus({
+    name,
+    memory: netMemory,
+    setup(arena, label) {
+      const s = waiting(arena, label, busySetup(arena, label));
+      queued(arena, s);
+      return s;
+    },
+    threads: {
+      reader(arena, s) {
+        const net = waitFor(arena, s, s.reader, hasty());
+        const r = sockReaderView(arena.m, s.sock);
+        const ep = new EventPoll(net, [r], params);
+        must(ep.wait(-1) === 1, 'it ends before its time');
+        must(read(arena.m, r, s) === 1, 'a socket is ready that is not');
+        must(ep.wait(1) === 0, 'a socket is ready that is not');
+      },
+    },
+    forbids: 'a wait that goes on though a frame is there, or its time is up',
+    why: 'a loop that found nothing is followed by a sleep, which has an end',
+  });
+}
+
+export const epollAlonePlain: Litmus = epollAlone('busy-epoll-alone', PLAIN);
+export const epollAlonePrefer: Litmus = epollAlone('busy-epoll-prefer-alone', PREFER);
 
 export const busyFrames: Litmus = litmus({
   name: 'busy-thread-frames',

@@ -106,6 +106,8 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'busy-thread-frames',
     'busy-poll-full-frames',
     'busy-poll-others-frames',
+    'busy-epoll-alone',
+    'busy-epoll-prefer-alone',
     'busy-epoll',
     'busy-epoll-prefer',
     'busy-sock-frames',

@@ -51,6 +51,8 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Wakes in vain, or once more than needed: whoever sleeps looks again.',
     keys: [
+      'kernel/hrtimer.js hrtimerStartAt false: look !== 0',
+      'kernel/hrtimer.js hrtimerStartAt false: ((expires - look) | 0) >= 0',
       'kernel/kthread.js taskListDel true: next !== 0',
       'kernel/rcu.js rcuThreadOffline true: Atomics.load(m, WAITING) !== 0',
       'kernel/rcu.js rcuQuiescentState true: Atomics.load(m, WAITING) !== 0',
@@ -148,6 +150,13 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Order of two steps under one lock, or of steps of one thread that no other can tell apart.',
     keys: [
+      'net/core/napi_poll.js napiCallPoll swap: net.groNormalBatch = m[net.at + NET.groNormalBatch]; net.rpsNeeded = Atomics.load(m, net.at + NET.rpsNeeded);',
+      'kernel/hrtimer.js hrtimerStartAt swap: let cpu = cur.cpus[on.id]; lockBase(cur, timer);',
+      'kernel/softirq.js cpuIdleLoop swap: !cpuOnline(cpu) || cpuTask(cpu) !== task.at',
+      'kernel/cpu_hotplug.js cpuDown swap: !cpuOnline(cpu) || onlineCpus(cur) === 1 || cpuTask(cpu) !== m[cpu.at + CPU.ownTask]',
+      'kernel/cpu_stand_in.js cpuTake swap: !cpuOnline(cpu) || cpuTask(cpu) !== own',
+      'net/core/busy_poll.js busyLoopOn swap: needResched(cur) || rcuWaitsFor(cur) || napiDisablePending(n)',
+      'net/core/busy_poll.js busyLoopOn swap: needResched(cur) || rcuWaitsFor(cur)',
       'net/core/napi_control.js restoreConfig swap: m[at + NAPI.groFlushTimeoutNs] = m[config + NAPI_CONFIG.groFlushTimeoutNs]; Atomics.store(m, at + NAPI.irqSuspendTimeoutNs, m[config + NAPI_CONFIG.irqSuspendTimeoutNs]);',
       'net/core/napi_poll.js napiThreadedPollLoop swap: netRpsAction(net, cur.cpu); skbDeferFreeFlush(net, net.softnet[cur.cpu.id]);',
       'net/core/napi_poll.js selectCpu swap: !cpuOnline(cpus[i]) || Atomics.load(m, cpus[i].bhLock) !== SPIN_FREE',
@@ -237,6 +246,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'A lock, an owner or an earlier atomic orders the access: it could be plain.',
     keys: [
+      'kernel/hrtimer.js hrtimerRunQueues plain: Atomics.store(m, cpu.timerLook, expires | 1)',
       'kernel/completion.js reinitCompletion plain: Atomics.store(m, at, 0)',
       'kernel/completion.js completionDone plain: Atomics.load(m, at)',
       'kernel/kthread.js kthreadUnpark plain: Atomics.load(m, t + TASK.kthreadFlags)',
@@ -309,6 +319,9 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Redundant with a second test of the same thing, or with what the function does in the other case.',
     keys: [
+      'kernel/kthread.js kthreadShouldParkOrStop true: (flags & (KTHREAD_SHOULD_STOP | KTHREAD_SHOULD_PARK)) !== 0',
+      'kernel/kthread.js kthreadShouldParkOrStop mask: flags & (KTHREAD_SHOULD_STOP | KTHREAD_SHOULD_PARK)',
+      'kernel/hrtimer.js hrtimerRunQueues true: m[cpu.timerLook] !== (expires | 1)',
       'kernel/completion.js complete false: done === COMPLETION_ALL',
       'kernel/kthread.js kthreadCreate false: t === 0',
       'kernel/kthread.js kthreadRun false: t > 0',
@@ -403,6 +416,11 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'A task that runs in a sleeping state is at most woken in vain: nothing in between calls schedule.',
     keys: [
+      'kernel/cpu_stand_in.js cpuTaskLoop swap: setCurrentState(task, TASK_RUNNING); doSoftirq(cur);',
+      'kernel/cpu_stand_in.js cpuTaskLoop drop: setCurrentState(task, TASK_RUNNING); #2',
+      'kernel/cpu_stand_in.js cpuTaskLoop swap: setCurrentState(task, TASK_RUNNING); rcuReadUnlock(cur);',
+      'kernel/cpu_stand_in.js cpuTaskLoop drop: setCurrentState(task, TASK_RUNNING); #3',
+      'kernel/cpu_stand_in.js cpuTaskLoop swap: setCurrentState(task, TASK_RUNNING); rcuReadUnlock(cur); #2',
       'kernel/kthread.js kthreadParkme drop: setCurrentState(cur.task, TASK_RUNNING);',
       'kernel/smpboot.js smpbootThreadFn drop: setCurrentState(cur.task, TASK_RUNNING);',
       'kernel/smpboot.js smpbootThreadFn drop: setCurrentState(cur.task, TASK_RUNNING); #2',
@@ -430,6 +448,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Statistics, names, messages, or numbers shown to the user.',
     keys: [
+      'net/core/napi_schedule.js napiScheduleOn mask: val & ~NAPIF_STATE_SCHED',
       'kernel/sched.js tryToWakeUp false: woken',
       'kernel/sched.js tryToWakeUp true: woken',
       'kernel/sched.js scheduleUntil swap: const was = Atomics.compareExchange(m, task.state, state, TASK_RUNNING); trace(cur, TP_SCHED_SWITCH_IN);',
@@ -545,6 +564,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: "The CPU's thread looks at the word only once it has seen that the CPU is offline, and is woken behind both stores.",
     keys: [
+      'kernel/cpu_stand_in.js cpuTake swap: Atomics.store(m, cpu.at + CPU.task, cur.task.at); Atomics.store(m, cpu.at + CPU.dying, 1);',
       'kernel/cpu_hotplug.js cpuDown swap: takeCpuDown(cur, cpu); Atomics.store(m, cpu.at + CPU.dying, 1);',
     ],
   },
@@ -640,6 +660,29 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/eventpoll.js busyLoop true: this.on()',
       'net/core/eventpoll.js isReady swap: r.consumer.available(1) > 0 || r.closed()',
       'net/core/sock_busy.js run swap: const flags = Atomics.load(m, at + SOCK.preferBusyPoll) !== 0 ? NAPI_F_PREFER_BUSY_POLL : 0; const budget = Atomics.load(m, at + SOCK.busyPollBudget) || BUSY_POLL_BUDGET;',
+    ],
+  },
+  {
+    why: 'Which of two runs a softirq: ksoftirqd, which is at work, or the thread that serves the CPU. Either does, and serve_cpu.test.ts sees which.',
+    keys: [
+      'kernel/softirq.js leftToKsoftirqd false: m[KERNEL_AT + KERNEL.softirqInline] === 0',
+      'kernel/softirq.js leftToKsoftirqd true: m[KERNEL_AT + KERNEL.softirqInline] === 0',
+      'kernel/cpu_stand_in.js cpuTaskLoop false: hrtimerRunQueues(cur) === 0',
+      'kernel/cpu_stand_in.js cpuTaskLoop true: hrtimerRunQueues(cur) === 0',
+    ],
+  },
+  {
+    why: 'Who has taken a CPU is seen in `task`: whoever comes while it waits for the thread that served, or wakes that, is refused.',
+    keys: [
+      'kernel/cpu_stand_in.js cpuTake swap: sleepOnCompletion(cur, cpu.at + CPU.idleDead); releaseMutex(cur, HOTPLUG);',
+      'kernel/cpu_stand_in.js cpuGiveBack swap: wakeUpProcess(m, own); releaseMutex(cur, HOTPLUG);',
+    ],
+  },
+  {
+    why: 'Who polls on: the softirq itself, or the busy poller that is preferred. Neither leaves an event.',
+    keys: [
+      'net/core/napi_poll.js napiPollOnce false: napiPreferBusyPoll(n)',
+      'net/core/napi.js napiPreferBusyPoll false: (Atomics.load(n.m, n.state) & NAPIF_STATE_PREFER_BUSY_POLL) !== 0',
     ],
   },
 ]);
