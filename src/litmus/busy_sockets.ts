@@ -4,6 +4,7 @@ import { type Litmus, litmus, must } from '../check/index.js';
 import { doSoftirq } from '../kernel/softirq.js';
 import type { Arena } from '../mm/arena.js';
 import { type BusyLoopEnd, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from '../net/core/busy_poll.js';
+import { NAPI, NAPIF_STATE_PREFER_BUSY_POLL } from '../net/core/napi.js';
 import type { NetContext } from '../net/core/net_context.js';
 import {
   type BusyOptions,
@@ -183,3 +184,28 @@ export const busyThreaded: Litmus = litmus({
   forbids: 'a socket and the thread of the instance that poll it at once, or an event nobody polls',
   why: 'what a socket leaves is scheduled as the instance is: its thread is woken',
 });
+
+/** Softirqs of an instance that a socket prefers to busy poll, and that has more than a poll takes. Nobody busy polls it. */
+function preferredFull(name: string, options: BusyOptions): Litmus {
+  return litmus({
+    name,
+    memory: netMemory,
+    setup(arena, label) {
+      const s = busySetup(arena, label, { weight: 1, ...options });
+      arena.m[s.napi + NAPI.state] |= NAPIF_STATE_PREFER_BUSY_POLL;
+      arena.m[s.ring] = 2;
+      return s;
+    },
+    threads: { device, cpu: busyCpu },
+    daemons: ['cpu'],
+    final({ m }, s) {
+      must(m[s.ring] === 0, 'what a full poll left is polled by nobody');
+      must(m[s.masked] === 0, 'the interrupt is masked at rest');
+    },
+    forbids: 'events left behind a poll that used its whole weight, because they are a busy poller’s',
+    why: 'without a timer the instance is scheduled at once, with one when that fires',
+  });
+}
+
+export const busyPreferredFull: Litmus = preferredFull('busy-preferred-full', {});
+export const busyPreferredFullTimer: Litmus = preferredFull('busy-preferred-full-timer', { defer: 1 });

@@ -77,6 +77,8 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'busy-poll-once',
     'busy-poll-once-full',
     'busy-poll-loop',
+    'busy-preferred-full',
+    'busy-preferred-full-timer',
     'busy-poll-shared-interrupt',
     'busy-poll-threaded',
     'busy-poll-two',
