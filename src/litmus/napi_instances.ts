@@ -41,6 +41,7 @@ export const addDelete: Litmus = litmus({
       must((Atomics.load(m, two.state) & NAPIF_STATE_THREADED) === 0, 'THREADED without a thread');
       m[second + NAPI.deferHardIrqs] = 3;
       m[second + NAPI.groFlushTimeoutNs] = 4000;
+      Atomics.store(m, second + NAPI.irqSuspendTimeoutNs, 5000);
       const id = m[second + NAPI.napiId];
       must(id !== 0 && id !== m[s.napi + NAPI.napiId], 'two instances have one id');
       must(napiDisable(net, two) === 0, 'disable was refused');
@@ -53,6 +54,7 @@ export const addDelete: Litmus = litmus({
       must(m[again + NAPI.napiId] === id, 'the instance of a queue got another id');
       must(m[again + NAPI.deferHardIrqs] === 3, 'what its config kept is gone');
       must(m[again + NAPI.groFlushTimeoutNs] === 4000, 'what its config kept is gone');
+      must(Atomics.load(m, again + NAPI.irqSuspendTimeoutNs) === 5000, 'what its config kept is gone');
       m[again + NAPI.groFlushTimeoutNs] = 0; // the clock stands still: a watchdog would never come
       must(napiDisable(net, n) === 0, 'disable was refused');
       must(netifNapiDel(net, n) === 0, 'delete was refused');

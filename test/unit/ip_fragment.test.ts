@@ -109,6 +109,15 @@ describe('a datagram in fragments', () => {
     expectSettled(rig);
   });
 
+  it('that came whole is passed by: it waits for nothing, and is not counted', () => {
+    const rig = new FragRig();
+    const payload = noise(100);
+    const frames = [1, 1, 2].map((id) => train(payload, 1500, id)[0]);
+    expect(rig.bring(...frames).map((d) => [d.socket, d.frames])).toEqual([1, 2, 3].map(() => [0, 1]));
+    expect(rig.bm.fragWord(FQDIR.reasmReqds)).toBe(0);
+    expectSettled(rig);
+  });
+
   it('may come in frames of several buffers, and with padding', () => {
     const rig = new FragRig({ ringSize: 128, poolSize: 512 });
     const payload = noise(20_000);

@@ -150,6 +150,9 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Order of two steps under one lock, or of steps of one thread that no other can tell apart.',
     keys: [
+      'net/core/napi_poll.js napiCallPoll swap: net.rpsNeeded = Atomics.load(m, net.at + NET.rpsNeeded); trace(net.cur, TP_NAPI_POLL_BEGIN, at, budget);',
+      'net/core/napi_poll.js napiThreadWait swap: last !== null && ownedByThread(last) && !kthreadShouldParkOrStop(cur)',
+      'net/core/napi_control.js restoreConfig swap: Atomics.store(m, at + NAPI.irqSuspendTimeoutNs, m[config + NAPI_CONFIG.irqSuspendTimeoutNs]); m[config + NAPI_CONFIG.napiId] = napiHashAdd(net, n, m[config + NAPI_CONFIG.napiId]);',
       'net/core/napi_poll.js napiCallPoll swap: net.groNormalBatch = m[net.at + NET.groNormalBatch]; net.rpsNeeded = Atomics.load(m, net.at + NET.rpsNeeded);',
       'kernel/hrtimer.js hrtimerStartAt swap: let cpu = cur.cpus[on.id]; lockBase(cur, timer);',
       'kernel/softirq.js cpuIdleLoop swap: !cpuOnline(cpu) || cpuTask(cpu) !== task.at',
@@ -319,6 +322,8 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Redundant with a second test of the same thing, or with what the function does in the other case.',
     keys: [
+      'net/core/napi_poll.js napiThreadWait false: ownedByThread(last)',
+      'net/core/napi_poll.js napiThreadWait true: kthreadShouldParkOrStop(cur)',
       'kernel/kthread.js kthreadShouldParkOrStop true: (flags & (KTHREAD_SHOULD_STOP | KTHREAD_SHOULD_PARK)) !== 0',
       'kernel/kthread.js kthreadShouldParkOrStop mask: flags & (KTHREAD_SHOULD_STOP | KTHREAD_SHOULD_PARK)',
       'kernel/hrtimer.js hrtimerRunQueues true: m[cpu.timerLook] !== (expires | 1)',
@@ -448,6 +453,8 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Statistics, names, messages, or numbers shown to the user.',
     keys: [
+      'net/core/rx.js wakeSockets false: woken !== 0',
+      'net/core/rx.js wakeSockets true: woken !== 0',
       'net/core/napi_schedule.js napiScheduleOn mask: val & ~NAPIF_STATE_SCHED',
       'kernel/sched.js tryToWakeUp false: woken',
       'kernel/sched.js tryToWakeUp true: woken',
@@ -610,6 +617,8 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'A busy loop polls once more, or gives way once more, than it would have to; what it owes to others is given within the BH lock or behind it.',
     keys: [
+      'net/core/napi_poll.js napiThreadedPollLoop false: vain < BUSY_POLLS',
+      'net/core/napi_threaded.js napiSetThreaded true: (bits & NAPIF_STATE_THREADED_BUSY_POLL) === 0',
       'kernel/rcu.js rcuWaitsFor false: Atomics.load(m, WAITING) === 0',
       'kernel/rcu.js rcuWaitsFor plain: Atomics.load(m, GP)',
       'net/core/busy_poll.js napiBusyLoop swap: condResched(cur); if (loopEnd?.(startUs)) return;',
@@ -683,6 +692,25 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
     keys: [
       'net/core/napi_poll.js napiPollOnce false: napiPreferBusyPoll(n)',
       'net/core/napi.js napiPreferBusyPoll false: (Atomics.load(n.m, n.state) & NAPIF_STATE_PREFER_BUSY_POLL) !== 0',
+    ],
+  },
+  {
+    why: 'Reassembly is off in the checks: that whole datagrams are passed by is seen by ip_fragment.test.ts.',
+    keys: [
+      'net/core/rx.js receiveSkb mask: (m[first + SKB.proto] >>> 24) & SKB_F_FRAGMENT',
+      'net/core/rx.js receiveSkb true: ((m[first + SKB.proto] >>> 24) & SKB_F_FRAGMENT) !== 0',
+    ],
+  },
+  {
+    why: 'Which instance the frames of a socket come by is advice: busy_poll.test.ts sees that it is learned, and who sleeps does not go by it.',
+    keys: [
+      'net/core/rx.js markNapiId plain: Atomics.load(m, m[sock.stage[sock.staged - 1] + SKB.pool] + PAGE_POOL.napiId)',
+      'net/core/rx.js markNapiId false: id !== 0',
+      'net/core/rx.js markNapiId true: id !== 0',
+      'net/core/rx.js markNapiId false: Atomics.load(m, word) !== id',
+      'net/core/rx.js markNapiId true: Atomics.load(m, word) !== id',
+      'net/core/rx.js flushSock drop: markNapiId(net, sock);',
+      'net/core/rx.js flushSock swap: markNapiId(net, sock); const queued = sock.flush();',
     ],
   },
 ]);
