@@ -299,7 +299,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'napi-socket-unbind-threaded',
     'napi-socket-unbind-softirq',
   ],
-  napi_waits: ['napi-wait-park', 'napi-wait-stop'],
+  napi_waits: ['napi-stop-owned', 'napi-wait-park', 'napi-wait-stop'],
   napi_watchdog: [
     'napi-watchdog-delete',
     'napi-watchdog-delete-softirq',

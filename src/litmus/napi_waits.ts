@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Litmus tests of a NAPI thread that polls without a rest: net/core/napi_poll.ts, napiThreadWait. */
+/** Litmus tests of a NAPI thread that is to park or to stop while it polls: napiThreadWait, napiStopKthread. */
 import { type Label, type Litmus, litmus, must } from '../check/index.js';
 import { EINTR } from '../kernel/errno.js';
-import { kthread, kthreadPark, kthreadStop, kthreadUnpark } from '../kernel/kthread.js';
+import { kthread, kthreadExit, kthreadPark, kthreadStop, kthreadUnpark } from '../kernel/kthread.js';
+import { rcuReadLock, rcuReadUnlock } from '../kernel/rcu.js';
 import { sleepOnCompletion } from '../kernel/sched.js';
+import { doSoftirq } from '../kernel/softirq.js';
 import { TASK, wakeUpProcess } from '../kernel/task.js';
 import type { Arena } from '../mm/arena.js';
 import {
@@ -14,10 +16,11 @@ import {
   type Napi,
 } from '../net/core/napi.js';
 import { netifNapiAdd } from '../net/core/napi_control.js';
-import { napiThreadWait } from '../net/core/napi_poll.js';
+import { napiThreadedPoll, napiThreadWait } from '../net/core/napi_poll.js';
 import { NAPI_THREAD_NODE } from '../net/core/napi_thread.js';
+import { napiStopKthread } from '../net/core/napi_threaded.js';
 import type { NetContext } from '../net/core/net_context.js';
-import { type NetSetup, netFor, netMemory, netSetup, nodeOf } from './net_world.js';
+import { event, listTasks, type NetSetup, netFor, netMemory, netSetup, nodeOf } from './net_world.js';
 
 interface WaitSetup extends NetSetup {
   /** The instance that the thread is to serve instead. */
@@ -85,3 +88,42 @@ export const waitStops: Litmus = litmus({
   forbids: 'a thread that polls on though it is to stop, and a stop that never returns',
   why: 'it looks whether it is to park or to stop before each turn, also where it need not wait',
 });
+
+export const stopOwned: Litmus = litmus({
+  name: 'napi-stop-owned',
+  memory: netMemory,
+  setup(arena, label) {
+    const s = netSetup(arena, label, true, 4);
+    listTasks(arena.m, [s.irqA, s.control, s.thread]);
+    return s;
+  },
+  threads: {
+    // Interrupts and what they leave to the softirq, in one thread.
+    irq(arena, s) {
+      const net = netFor(arena, s, s.irqA);
+      rcuReadLock(net.cur);
+      event(net, s);
+      doSoftirq(net.cur);
+      rcuReadUnlock(net.cur);
+    },
+    control(arena, s) {
+      const net = netFor(arena, s, s.control);
+      napiStopKthread(net, net.napi(s.napi));
+    },
+    // Created and woken before.
+    napi(arena, s) {
+      const net = netFor(arena, s, s.thread);
+      rcuReadLock(net.cur);
+      kthreadExit(net.cur, napiThreadedPoll(net, nodeOf(arena, s)));
+    },
+  },
+  final({ m }, s) {
+    must(m[s.ring] === 0 && m[s.polled] === 1, `${m[s.polled]} events of 1 were polled`);
+    must((m[s.napi + NAPI.state] & OWNED) === 0, 'still owned at rest');
+  },
+  forbids: 'an event that goes to a thread which is being stopped',
+  why: 'stop takes THREADED away while nobody owns the instance, or the thread does, and waits for the thread',
+});
+
+/** What an instance has that somebody polls, or is to poll. */
+const OWNED = NAPIF_STATE_SCHED | NAPIF_STATE_SCHED_THREADED;
