@@ -322,6 +322,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Redundant with a second test of the same thing, or with what the function does in the other case.',
     keys: [
+      'net/core/napi_threaded.js napiSetThreaded true: m[at + NAPI.threadNode] !== 0 #2',
       'net/core/napi_poll.js napiThreadWait false: ownedByThread(last)',
       'net/core/napi_poll.js napiThreadWait true: kthreadShouldParkOrStop(cur)',
       'kernel/kthread.js kthreadShouldParkOrStop true: (flags & (KTHREAD_SHOULD_STOP | KTHREAD_SHOULD_PARK)) !== 0',
@@ -438,19 +439,6 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
     ],
   },
   {
-    why: 'Busy polling is not built: nobody sets the bit yet.',
-    keys: [
-      'net/core/napi_schedule.js napiCompleteDone mask: NAPIF_STATE_NPSVC | NAPIF_STATE_IN_BUSY_POLL',
-      'net/core/napi_schedule.js napiCompleteDone mask: NAPIF_STATE_MISSED | NAPIF_STATE_SCHED | NAPIF_STATE_SCHED_THREADED | NAPIF_STATE_PREFER_BUSY_POLL',
-      'net/core/napi_schedule.js napiWatchdog drop: Atomics.and(m, state, ~NAPIF_STATE_PREFER_BUSY_POLL);',
-      'net/core/napi_schedule.js napiWatchdog swap: Atomics.and(m, state, ~NAPIF_STATE_PREFER_BUSY_POLL); napiScheduleOwned(net, n);',
-      'net/core/napi_schedule.js napiWatchdog torn: Atomics.and(m, state, ~NAPIF_STATE_PREFER_BUSY_POLL)',
-      'net/core/napi_control.js napiDisable mask: NAPIF_STATE_THREADED | NAPIF_STATE_THREADED_BUSY_POLL | NAPIF_STATE_PREFER_BUSY_POLL',
-      'net/core/napi_control.js napiDisable mask: NAPIF_STATE_THREADED | NAPIF_STATE_THREADED_BUSY_POLL',
-      'net/core/napi_control.js napiDisable mask: NAPIF_STATE_THREADED | NAPIF_STATE_THREADED_BUSY_POLL #2',
-    ],
-  },
-  {
     why: 'Statistics, names, messages, or numbers shown to the user.',
     keys: [
       'net/core/rx.js wakeSockets false: woken !== 0',
@@ -487,6 +475,9 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Under rtnl, in control operations: unit and e2e tests cover the list of devices.',
     keys: [
+      'net/core/net_device.js allocNetdev false: places === 0',
+      'net/core/net_device.js allocNetdev swap: kfree(m, places, placesWords * maxQueues); kfree(m, rxQueues, NETDEV_RX_QUEUE.SIZE * maxQueues);',
+      'net/core/net_device.js allocNetdev swap: kfree(m, rxQueues, NETDEV_RX_QUEUE.SIZE * maxQueues); kfree(m, configs, NAPI_CONFIG.SIZE * maxQueues);',
       'net/core/net_device.js allocNetdev swap: kfree(m, configs, NAPI_CONFIG.SIZE * maxQueues); kfree(m, dev, NET_DEVICE.SIZE);',
       'net/core/net_device.js freeNetdev swap: kfree(m, m[rxQueues + NETDEV_RX_QUEUE.places], placesWords * maxQueues); kfree(m, rxQueues, NETDEV_RX_QUEUE.SIZE * maxQueues);',
       'net/core/net_device.js freeNetdev swap: kfree(m, rxQueues, NETDEV_RX_QUEUE.SIZE * maxQueues); kfree(m, m[dev + NET_DEVICE.napiConfigs], NAPI_CONFIG.SIZE * maxQueues);',
@@ -688,8 +679,13 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
     ],
   },
   {
-    why: 'Who polls on: the softirq itself, or the busy poller that is preferred. Neither leaves an event.',
+    why: 'Who polls on: the softirq itself, or the busy poller that is preferred. Neither leaves an event, also where none comes (busy-preferred-full).',
     keys: [
+      'net/core/napi_schedule.js napiCompleteDone mask: NAPIF_STATE_MISSED | NAPIF_STATE_SCHED | NAPIF_STATE_SCHED_THREADED | NAPIF_STATE_PREFER_BUSY_POLL',
+      'net/core/napi_schedule.js napiWatchdog drop: Atomics.and(m, state, ~NAPIF_STATE_PREFER_BUSY_POLL);',
+      'net/core/napi_schedule.js napiWatchdog swap: Atomics.and(m, state, ~NAPIF_STATE_PREFER_BUSY_POLL); napiScheduleOwned(net, n);',
+      'net/core/napi_schedule.js napiWatchdog torn: Atomics.and(m, state, ~NAPIF_STATE_PREFER_BUSY_POLL)',
+      'net/core/napi_control.js napiDisable mask: NAPIF_STATE_THREADED | NAPIF_STATE_THREADED_BUSY_POLL | NAPIF_STATE_PREFER_BUSY_POLL',
       'net/core/napi_poll.js napiPollOnce false: napiPreferBusyPoll(n)',
       'net/core/napi.js napiPreferBusyPoll false: (Atomics.load(n.m, n.state) & NAPIF_STATE_PREFER_BUSY_POLL) !== 0',
     ],
@@ -704,6 +700,9 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Which instance the frames of a socket come by is advice: busy_poll.test.ts sees that it is learned, and who sleeps does not go by it.',
     keys: [
+      'net/core/rx.js markNapiId plain: Atomics.load(m, word)',
+      'net/core/rx.js markNapiId drop: Atomics.store(m, word, id);',
+      'net/core/rx.js markNapiId plain: Atomics.store(m, word, id)',
       'net/core/rx.js markNapiId plain: Atomics.load(m, m[sock.stage[sock.staged - 1] + SKB.pool] + PAGE_POOL.napiId)',
       'net/core/rx.js markNapiId false: id !== 0',
       'net/core/rx.js markNapiId true: id !== 0',
