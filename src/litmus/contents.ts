@@ -306,6 +306,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'napi-watchdog-owned',
     'napi-watchdog-disable-pending',
   ],
+  netdevs: ['net-device-lookup', 'net-device-references', 'net-device-steps'],
   netif_rxs: ['netif-rx-moves', 'netif-rx-steered'],
   nic_cable: [
     'cable-channels',
@@ -368,14 +369,7 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'rps-two-devices',
     'rps-two-sysctls',
   ],
-  rx_steps: [
-    'net-device-references',
-    'net-device-steps',
-    'recycle-steps',
-    'rx-drop-steps',
-    'rx-list-steps',
-    'rx-steps',
-  ],
+  rx_steps: ['skb-drop-chain', 'recycle-steps', 'rx-drop-steps', 'rx-list-steps', 'rx-steps'],
   smp_calls: ['smp-call-busy', 'smp-call-cpu-down', 'smp-call-two-senders'],
   sockets: ['sock-closed', 'sock-queue-two-producers', 'sock-queue-wrap', 'sock-waiter'],
   steering: [

@@ -48,6 +48,7 @@ export * from './napi_service.js';
 export * from './napi_sockets.js';
 export * from './napi_waits.js';
 export * from './napi_watchdog.js';
+export * from './netdevs.js';
 export * from './netif_rxs.js';
 export * from './nic_cable.js';
 export * from './nic_service.js';

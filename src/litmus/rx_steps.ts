@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
  * Litmus tests of one thread each: what a frame goes through from the receive list to a socket, to its pool, or to those that
- * count it as dropped (rx.ts, skb_free.ts, sock_queue.ts, net_context.ts), and the references of devices.
+ * count it as dropped (rx.ts, skb_free.ts, sock_queue.ts, net_context.ts).
  */
 import { type Litmus, litmus, must } from '../check/index.js';
 import { TASK, TASK_INTERRUPTIBLE, TASK_RUNNING } from '../kernel/task.js';
-import {
-  allocNetdev,
-  devGetByIndex,
-  devHold,
-  devPut,
-  listNetdevice,
-  NET_DEVICE,
-  unlistNetdevice,
-} from '../net/core/net_device.js';
 import { PAGE_POOL, pagePoolInside } from '../net/core/page_pool.js';
 import { flushSockets, groNormalList, groNormalOne, receiveSkb, wakeSockets } from '../net/core/rx.js';
+import { dropChain } from '../net/core/skb_free.js';
 import { SKB } from '../net/core/skbuff.js';
 import { SOCK, sockReaderView, sockShutdown } from '../net/core/sock_queue.js';
 import {
@@ -196,58 +188,22 @@ export const recycleSteps: Litmus = litmus({
   why: 'the driver is told behind that, under RCU; a view is as good as its number',
 });
 
-export const netdevSteps: Litmus = litmus({
-  name: 'net-device-steps',
+export const chainDropped: Litmus = litmus({
+  name: 'skb-drop-chain',
   memory: backlogMemory,
   setup: backlogSetup,
   threads: {
-    control(arena, s) {
+    irqA(arena, s) {
       const { m } = arena;
-      const net = backlogNet(arena, s, s.control, 0);
-      const a = allocNetdev(m, 'a', 0, 1);
-      const b = allocNetdev(m, 'b', 0, 1);
-      must(a !== 0 && b !== 0, 'the arena is too small');
-      must(listNetdevice(net, a) && listNetdevice(net, b), 'a device cannot be listed');
-      must(devGetByIndex(net, m[a + NET_DEVICE.ifindex]) === a, 'the first device is not found');
-      must(devGetByIndex(net, m[b + NET_DEVICE.ifindex]) === b, 'the second device is not found');
-      must(devGetByIndex(net, 77) === 0, 'a device is found that there is not');
-      const refs = m[a + NET_DEVICE.refcnt];
-      devHold(m, a);
-      must(m[a + NET_DEVICE.refcnt] === refs + 1, 'a reference is not counted');
-      devPut(m, a);
-      must(m[a + NET_DEVICE.refcnt] === refs, 'a reference is kept');
-      unlistNetdevice(net, a);
-      must(devGetByIndex(net, m[b + NET_DEVICE.ifindex]) === b, 'the other device is gone, too');
-      must(devGetByIndex(net, m[a + NET_DEVICE.ifindex]) === 0, 'a device that is gone is found');
+      const net = backlogNet(arena, s, s.irqA, 0);
+      m[frameOf(s, 1) + SKB.fragList] = frameOf(s, 2);
+      must(dropChain(net, frameOf(s, 1), DROP_NO_SOCKET) === 2, 'not every frame is dropped');
+      must(drops(m, net.at, DROP_NO_SOCKET) === 2, 'not every frame is counted');
+      must(m[frameOf(s, 1) + SKB.fragList] === 0, 'a free buffer leads to another');
     },
   },
-  forbids: 'a device that is not found though it is listed, or found though it is not',
-  why: 'the list has a slot for each; references are counted one by one',
-});
-
-export const netdevRefs: Litmus = litmus({
-  name: 'net-device-references',
-  memory: backlogMemory,
-  setup(arena, label) {
-    const s = backlogSetup(arena, label);
-    const dev = allocNetdev(arena.m, 'a', 0, 1);
-    must(dev !== 0, 'the arena is too small');
-    label(arena.m, dev, NET_DEVICE, 'dev');
-    return { ...s, dev, refs: arena.m[dev + NET_DEVICE.refcnt] };
-  },
-  threads: {
-    irqA({ m }, s) {
-      devHold(m, s.dev);
-      devPut(m, s.dev);
-    },
-    irqB({ m }, s) {
-      devHold(m, s.dev);
-      devPut(m, s.dev);
-    },
-  },
-  final: ({ m }, s) => must(m[s.dev + NET_DEVICE.refcnt] === s.refs, 'references are lost, or kept'),
-  forbids: 'a count of references that is wrong because two change it at once',
-  why: 'they are counted by one atomic operation each',
+  forbids: 'a frame of a chain that is kept, not counted, or still in a chain when it is free',
+  why: 'the chain is taken apart, frame by frame',
 });
 
 export const rxListSteered: Litmus = litmus({
@@ -268,6 +224,7 @@ export const rxListSteered: Litmus = litmus({
       flushSockets(net);
       flushSockets(net);
       must(received(arena.m, s).join() === '1,2', 'frames are lost, or queued twice');
+      must(net.processed === 0, 'what was handed up is counted once more');
     },
   },
   forbids: 'a frame of the receive list that is lost, or goes up twice',

@@ -322,6 +322,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Redundant with a second test of the same thing, or with what the function does in the other case.',
     keys: [
+      'net/core/skb_free.js dropChain true: following !== 0',
       'net/core/napi_threaded.js napiSetThreaded true: m[at + NAPI.threadNode] !== 0 #2',
       'net/core/napi_poll.js napiThreadWait false: ownedByThread(last)',
       'net/core/napi_poll.js napiThreadWait true: kthreadShouldParkOrStop(cur)',
@@ -383,6 +384,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'An index of 0 leads to the first words of the arena, where no device, config or node is, nor anything as high as an id: the answer is the same.',
     keys: [
+      'net/core/net_device.js devGetByIndex true: dev !== 0',
       'net/core/napi_id.js netdevNapiByIdLock false: seen === 0',
       'net/core/napi_id.js netdevNapiByIdLock true: at !== 0',
       'net/core/napi_id.js netifNapiDevListAdd false: config === 0',
@@ -710,6 +712,13 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
       'net/core/rx.js markNapiId true: Atomics.load(m, word) !== id',
       'net/core/rx.js flushSock drop: markNapiId(net, sock);',
       'net/core/rx.js flushSock swap: markNapiId(net, sock); const queued = sock.flush();',
+    ],
+  },
+  {
+    why: 'In the checks steering is on from the backlog on; that a poll steers a frame once is seen by each end-to-end test that counts frames (backlog_stress.test.ts).',
+    keys: [
+      'net/core/rx.js groNormalList false: rpsReceive(net, n, rxList[i])',
+      'net/core/rx.js groNormalList true: rpsReceive(net, n, rxList[i])',
     ],
   },
 ]);
