@@ -249,6 +249,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'A lock, an owner or an earlier atomic orders the access: it could be plain.',
     keys: [
+      'mm/ring.js beginAgain plain: Atomics.load(this.m, this.prodAt)',
       'kernel/hrtimer.js hrtimerRunQueues plain: Atomics.store(m, cpu.timerLook, expires | 1)',
       'kernel/completion.js reinitCompletion plain: Atomics.store(m, at, 0)',
       'kernel/completion.js completionDone plain: Atomics.load(m, at)',
@@ -322,6 +323,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Redundant with a second test of the same thing, or with what the function does in the other case.',
     keys: [
+      'mm/ring.js beginAgain false: head === this.head',
       'net/core/skb_free.js dropChain true: following !== 0',
       'net/core/napi_threaded.js napiSetThreaded true: m[at + NAPI.threadNode] !== 0 #2',
       'net/core/napi_poll.js napiThreadWait false: ownedByThread(last)',
