@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Results of the parts of a campaign, kept as files: written by `--record`, read by `softnet merge`. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OptionError } from '../errors.js';
 
@@ -25,22 +26,38 @@ export interface CampaignRecord {
   readonly report: unknown;
 }
 
+/** A name that no other writer has: on a volume of many hosts process ids are no such thing. */
+function own(): string {
+  return randomBytes(6).toString('hex');
+}
+
 /** Makes sure that records can be written. @throws OptionError */
 export function prepareRecords(dir: string): void {
+  const probe = join(dir, `.probe-${own()}`);
   try {
     if (!existsSync(dir)) mkdirSync(dir);
-    const probe = join(dir, `.probe-${process.pid}`);
     writeFileSync(probe, '');
     renameSync(probe, join(dir, '.softnet'));
   } catch (error) {
+    rmSync(probe, { force: true });
     throw new OptionError('record', dir, `a folder that can be written to (${(error as Error).message})`);
   }
 }
 
+/**
+ * The file of a record. A success and a run that was cut short replace the like of an earlier run; a failure has a name of its own,
+ * so that nothing ever takes its place, whoever else writes at the time.
+ */
+function fileName(r: CampaignRecord): string {
+  const piece = `${r.command.split(' ')[1]}-${encodeURIComponent(r.piece)}`;
+  if (r.verdict === 'SUCCESS') return `${piece}.json`;
+  return r.verdict === 'FAILURE' ? `${piece}.failure-${own()}.json` : `${piece}.incomplete.json`;
+}
+
 /** Writes a record as a whole or not at all. */
 export function writeRecord(dir: string, r: CampaignRecord): void {
-  const name = `${r.command.split(' ')[1]}-${r.piece}.json`;
-  const part = join(dir, `.${name}.${process.pid}`);
+  const name = fileName(r);
+  const part = join(dir, `.${name}.${own()}`);
   writeFileSync(part, `${JSON.stringify({ format: FORMAT, ...r }, null, 1)}\n`);
   renameSync(part, join(dir, name));
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What `softnet torture` is made of: expectations, seeds, options, merging. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { shard } from '../../dist/tools/commands/command.js';
 import { mergeRecords } from '../../dist/tools/merge.js';
-import type { CampaignRecord } from '../../dist/tools/records.js';
+import { type CampaignRecord, readRecords, writeRecord } from '../../dist/tools/records.js';
 import { stateBits } from '../../dist/tools/torture/diagnose.js';
 import { DeviceModel, Register } from '../../dist/tools/torture/expected.js';
 import { Gate } from '../../dist/tools/torture/gate.js';
@@ -146,6 +149,26 @@ describe('merging', () => {
     const twice = [record('1', 'FAILURE'), record('1', 'SUCCESS'), record('2', 'SUCCESS')];
     expect(mergeRecords(twice).verdict).toBe('FAILURE');
     expect(mergeRecords([record('1', 'SUCCESS'), record('2', 'INCOMPLETE')]).verdict).toBe('FAILURE');
+  });
+
+  it('finds a failure however often its seed ran again in the same folder, and what replaces a run cut short', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'softnet-records-test-'));
+    try {
+      const verdictOf = (...runs: CampaignRecord['verdict'][]): string => {
+        for (const verdict of runs) writeRecord(dir, record('1', verdict));
+        return mergeRecords(readRecords(dir)).records.map((r) => r.verdict)[0];
+      };
+      expect(verdictOf('INCOMPLETE')).toBe('INCOMPLETE');
+      expect(verdictOf('SUCCESS', 'INCOMPLETE')).toBe('SUCCESS');
+      expect(verdictOf('FAILURE', 'SUCCESS', 'INCOMPLETE', 'SUCCESS')).toBe('FAILURE');
+      expect(readdirSync(dir).length).toBe(3);
+      // What a later failure says does not take the place of what an earlier one said.
+      writeRecord(dir, { ...record('1', 'FAILURE'), summary: 'another' });
+      const said = readRecords(dir).filter((r) => r.verdict === 'FAILURE');
+      expect(said.map((r) => r.summary).sort()).toEqual(['', 'another']);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 
   it('refuses records of different campaigns', () => {
