@@ -39,7 +39,7 @@ export function prepareRecords(dir: string): void {
     writeFileSync(probe, '');
     renameSync(probe, join(dir, '.softnet'));
   } catch (error) {
-    rmSync(probe, { force: true });
+    tryRemove(probe);
     throw new OptionError('record', dir, `a folder that can be written to (${(error as Error).message})`);
   }
 }
@@ -54,12 +54,33 @@ function fileName(r: CampaignRecord): string {
   return r.verdict === 'FAILURE' ? `${piece}.failure-${own()}.json` : `${piece}.incomplete.json`;
 }
 
-/** Writes a record as a whole or not at all. */
-export function writeRecord(dir: string, r: CampaignRecord): void {
+/**
+ * Writes a record as a whole or not at all. Where that is not possible it says so on stderr in one line: the verdict is more than its
+ * record, and the pieces behind it are still to run.
+ * @returns whether it is written
+ */
+export function writeRecord(dir: string, r: CampaignRecord): boolean {
   const name = fileName(r);
   const part = join(dir, `.${name}.${own()}`);
-  writeFileSync(part, `${JSON.stringify({ format: FORMAT, ...r }, null, 1)}\n`);
-  renameSync(part, join(dir, name));
+  try {
+    writeFileSync(part, `${JSON.stringify({ format: FORMAT, ...r }, null, 1)}\n`);
+    renameSync(part, join(dir, name));
+    return true;
+  } catch (error) {
+    tryRemove(part);
+    const why = (error as Error).message;
+    process.stderr.write(`${r.command}: the record ${join(dir, name)} cannot be written: ${why}\n`);
+    return false;
+  }
+}
+
+/** The folder may be gone, or nobody may write to it any more. */
+function tryRemove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Whoever keeps it from being written keeps it from being removed: the reason is told already.
+  }
 }
 
 /** Reads every record of a folder. @throws OptionError for what cannot be read, or is none */

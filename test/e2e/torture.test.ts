@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet torture` and `softnet merge`, as a user runs them. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -85,6 +94,21 @@ describe('softnet torture', () => {
     expect(deaths).toBeGreaterThan(0);
     expect(counts.longest_death_ms).toBeGreaterThan(0);
     expect(counts.machines).toBeGreaterThanOrEqual(deaths);
+  });
+
+  it('tells every verdict though none can be recorded, and says so in its exit code', async () => {
+    const dir = join(folder, 'full');
+    const campaign = [...SMALL, '--duration', '0.3s', '--seed', '31', '--seeds', '2', '--record', dir];
+    // Folders of the names that the records are to have: whoever runs this, the rename is refused.
+    for (const seed of [31, 32]) mkdirSync(join(dir, `torture-${seed}.json`, 'x'), { recursive: true });
+    const r = await runCli(campaign);
+    for (const seed of [31, 32]) expect(r.stdout).toMatch(new RegExp(`^seed ${seed}: .*: SUCCESS$`, 'm'));
+    expect(r.stdout.trim().split('\n').at(-1)).toMatch(/: SUCCESS$/);
+    const why = r.stderr.trim().split('\n');
+    expect(why.length).toBe(2);
+    expect(why[1]).toMatch(/^softnet torture: the record .*full\/torture-32\.json cannot be written: E/);
+    expect(r.code).toBe(2);
+    expect(readdirSync(dir).sort()).toEqual(['.softnet', 'torture-31.json', 'torture-32.json']);
   });
 
   it.each([
@@ -199,6 +223,17 @@ describe('softnet merge', () => {
     expect(both.stdout).toMatch(/^kmalloc-kfree +SUCCESS +\d+ states, holds$/m);
     expect(both.stdout).toMatch(/: 3 of 3 tests: SUCCESS\n$/);
     expect(both.code).toBe(0);
+  });
+
+  it('has a verdict on each litmus test though none can be recorded', async () => {
+    const dir = join(folder, 'check-full');
+    mkdirSync(join(dir, 'check-ring-length.json', 'x'), { recursive: true });
+    const r = await runCli(['check', 'ring-length', 'kmalloc-kfree', '--record', dir]);
+    expect(r.stdout).toMatch(/2 tests: 2 hold/);
+    expect(r.stderr).toMatch(
+      /^softnet check: the record .*check-ring-length\.json cannot be written: E.*\n$/,
+    );
+    expect(r.code).toBe(2);
   });
 
   it('refuses what is no record', async () => {
