@@ -103,17 +103,25 @@ function parseRecord(path: string): CampaignRecord {
   } catch (error) {
     throw new OptionError('record', path, `what --record wrote (${(error as Error).message})`);
   }
-  const known =
+  if (!isRecord(r))
+    throw new OptionError('record', path, `a record of format ${FORMAT}, as --record writes it`);
+  return r;
+}
+
+function isRecord(r: (Partial<CampaignRecord> & { format?: unknown }) | null): r is CampaignRecord {
+  return (
     r !== null &&
     typeof r === 'object' &&
     r.format === FORMAT &&
-    typeof r.command === 'string' &&
-    typeof r.piece === 'string' &&
+    ['softnet torture', 'softnet check'].includes(r.command ?? '') &&
+    r.campaign !== null &&
     typeof r.campaign === 'object' &&
     Array.isArray(r.pieces) &&
+    r.pieces.every((p) => typeof p === 'string') &&
+    typeof r.piece === 'string' &&
+    r.pieces.includes(r.piece) &&
     typeof r.summary === 'string' &&
     typeof r.repeat === 'string' &&
-    ['SUCCESS', 'FAILURE', 'INCOMPLETE'].includes(r.verdict ?? '');
-  if (!known) throw new OptionError('record', path, `a record of format ${FORMAT}, as --record writes it`);
-  return r as CampaignRecord;
+    ['SUCCESS', 'FAILURE', 'INCOMPLETE'].includes(r.verdict ?? '')
+  );
 }

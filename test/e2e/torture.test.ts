@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** `softnet torture` and `softnet merge`, as a user runs them. */
+/** `softnet torture`, as a user runs it. */
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -186,64 +186,5 @@ describe('softnet torture', () => {
     expect(latest).toMatch(/^!!! +-?\d+\.\d us {2}\S+ +CPU \d {2}(napi_state \S+|napi:napi_poll) /m);
     expect(r.stdout).toMatch(/^!!! repeat: softnet torture --duration 2m --seed 1 --profile modes /m);
     expect(r.stdout.trim().split('\n').at(-1)).toMatch(/: FAILURE$/);
-  });
-});
-
-describe('softnet merge', () => {
-  it('makes one verdict of two parts, and misses the one that is not there', async () => {
-    const dirs = ['a', 'b'].map((d) => join(folder, d));
-    const campaign = [...SMALL, '--duration', '1s', '--seed', '21', '--seeds', '2'];
-    const parts = [];
-    for (const [i, dir] of dirs.entries()) {
-      parts.push(await runCli([...campaign, '--shard', `${i + 1}/2`, '--record', dir]));
-    }
-    expect(parts.map((p) => p.code)).toEqual([0, 0]);
-    expect(dirs.map((d) => readdirSync(d).filter((f) => f.endsWith('.json')))).toEqual([
-      ['torture-21.json'],
-      ['torture-22.json'],
-    ]);
-    const both = await runCli(['merge', ...dirs]);
-    expect(both.stdout).toMatch(/^21 +SUCCESS/m);
-    expect(both.stdout).toMatch(/: 2 of 2 seeds: SUCCESS\n$/);
-    expect(both.code).toBe(0);
-    const one = await runCli(['merge', dirs[0]]);
-    expect(one.stdout).toMatch(/^!!! no result of seed 22$/m);
-    expect(one.stdout).toMatch(/: 1 of 2 seeds: FAILURE\n$/);
-    expect(one.code).toBe(1);
-  });
-
-  it('does the same for litmus tests', async () => {
-    const dir = join(folder, 'check');
-    const tests = ['kmalloc-kfree', 'ring-length', 'ring-single-producer'];
-    for (const part of ['1/2', '2/2']) {
-      const r = await runCli(['check', ...tests, '--shard', part, '--record', dir]);
-      expect(r.code).toBe(0);
-    }
-    const both = await runCli(['merge', dir]);
-    expect(both.stdout).toMatch(/^kmalloc-kfree +SUCCESS +\d+ states, holds$/m);
-    expect(both.stdout).toMatch(/: 3 of 3 tests: SUCCESS\n$/);
-    expect(both.code).toBe(0);
-  });
-
-  it('has a verdict on each litmus test though none can be recorded', async () => {
-    const dir = join(folder, 'check-full');
-    mkdirSync(join(dir, 'check-ring-length.json', 'x'), { recursive: true });
-    const r = await runCli(['check', 'ring-length', 'kmalloc-kfree', '--record', dir]);
-    expect(r.stdout).toMatch(/2 tests: 2 hold/);
-    expect(r.stderr).toMatch(
-      /^softnet check: the record .*check-ring-length\.json cannot be written: E.*\n$/,
-    );
-    expect(r.code).toBe(2);
-  });
-
-  it('refuses what is no record', async () => {
-    const bad = join(folder, 'bad');
-    cpSync(join(ROOT, 'docs'), bad, { recursive: true });
-    expect((await runCli(['merge', bad])).code).toBe(2);
-    writeFileSync(join(bad, 'torture-1.json'), '{"format": 1}\n');
-    const r = await runCli(['merge', bad]);
-    expect(r.code).toBe(2);
-    expect(r.stderr).toMatch(/torture-1\.json/);
-    expect((await runCli(['merge', join(folder, 'nowhere')])).code).toBe(2);
   });
 });
