@@ -46,7 +46,7 @@ export async function torture(o: TortureOptions): Promise<number> {
       parameters: parameters(o),
       interrupted,
       verdict,
-      runs: reports,
+      runs: reports.map((r) => ({ ...r, repeat: repeatCommand(o, r.seed) })),
     };
     process.stdout.write(`${JSON.stringify(doc, null, 2)}\n`);
   } else {

@@ -71,10 +71,11 @@ describe('softnet torture', () => {
     expect(r.code).toBe(0);
     const doc = JSON.parse(r.stdout) as {
       parameters: { faults: string };
-      runs: { verdict: string; counts: Counts }[];
+      runs: { verdict: string; counts: Counts; repeat: string }[];
     };
     expect(doc.parameters.faults).toContain('kthread-fail=5');
-    const [{ verdict, counts }] = doc.runs;
+    const [{ verdict, counts, repeat }] = doc.runs;
+    expect(repeat).toMatch(/^softnet torture --duration 4s --seed 3 .*--faults \S*kthread-fail=5/);
     expect(verdict).toBe('SUCCESS');
     const hardware = ['irq-repeat', 'irq-late', 'irq-lost', 'ring-corrupt', 'clock-jump'];
     expect(hardware.reduce((n, name) => n + (counts.faults[name] ?? 0), 0)).toBeGreaterThan(0);
