@@ -120,7 +120,9 @@ describe('options', () => {
     expect(parseFaults('gc=2,sigstop=0.5')).toEqual({ gc: 2, sigstop: 0.5 });
     expect(faultsText(parseFaults('gc=2,sigstop=0.5'))).toBe('sigstop=0.5,gc=2');
     expect(faultsText(parseFaults('none'))).toBe('none');
-    for (const bad of ['rain', 'gc=', 'gc=-1', 'gc=1=2', ''])
+    expect(parseFaults('all,gc=2')).toEqual({ ...parseFaults('all'), gc: 2 });
+    expect(parseFaults('gc=2,all')).toEqual(parseFaults('all,gc=2'));
+    for (const bad of ['gc=1,gc=2', 'gc,gc', 'gc=1,none', 'rain', 'gc=', 'gc=-1', 'gc=1=2', ''])
       expect(() => parseFaults(bad)).toThrow(/faults/);
   });
 });
