@@ -80,7 +80,7 @@ function torture(folder, profile) {
     'torture',
     ...['--seed', values.seed, '--seeds', String(SEEDS), '--profile', profile],
     ...['--duration', `${Number(values.seconds) / SEEDS}s`],
-    ...['--stutter', '2', '--stall', '8', '--stat_interval', '0', '--faults', 'none'],
+    ...['--stutter', '2', '--stall', '4', '--stat_interval', '0', '--faults', 'none'],
   ];
   const beganMs = performance.now();
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -171,7 +171,7 @@ describe('softnet torture', () => {
       '--stutter',
       '2',
       '--stall',
-      '8',
+      '4',
     ];
     const r = spawnSync(process.execPath, [join(copy, 'dist/cli.js'), ...args], { encoding: 'utf8' });
     expect(r.status).toBe(1);

@@ -13,6 +13,7 @@ import { Gate } from '../../dist/tools/torture/gate.js';
 import { durationText, parseDuration, seedsOf } from '../../dist/tools/torture/options.js';
 import { faultsText, parseFaults } from '../../dist/tools/torture/profiles.js';
 import { Random } from '../../dist/tools/torture/random.js';
+import { Watchdog } from '../../dist/tools/torture/watchdog.js';
 
 describe('a value that operations write', () => {
   it('is the last of those that came one after the other', () => {
@@ -84,6 +85,22 @@ describe('the gate', () => {
     gate.end();
     await context;
     expect(before).toBeGreaterThan(0);
+  });
+});
+
+describe('--stall', () => {
+  it('is the number of seconds without progress that a report tells', async () => {
+    const m = new Int32Array(1 << 16);
+    const world = { apps: [], ops: { underWay: [] }, machine: { arena: { m }, throwIfDown: () => {} } };
+    const watch = new Watchdog(world as never, 1, () => {});
+    watch.start();
+    const waited = watch.until(
+      'rain',
+      () => false,
+      () => '',
+    );
+    await expect(waited).rejects.toThrow('rain: no progress for 1 s');
+    watch.stop();
   });
 });
 

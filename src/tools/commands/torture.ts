@@ -89,7 +89,12 @@ export const addTorture: AddCommand = (cli, done) => {
     .option('--onoff_interval <s>', 'seconds between two changes of a CPU; 0: none', seconds(3600), 0.5)
     .option('--shuffle_interval <s>', 'seconds between two shuffles of affinities; 0: none', seconds(3600), 3)
     .option('--stutter <s>', 'seconds of work between two rests; 0: one at the end', seconds(3600), 5)
-    .option('--stall <s>', 'seconds without progress that are a hang', seconds(3600, 1), 20)
+    .option(
+      '--stall <s>',
+      'seconds without progress that are a hang; twice for an operation',
+      seconds(3600, 1),
+      10,
+    )
     .option('--stat_interval <s>', 'seconds between two status lines; 0: none', seconds(3600), 5)
     .option('--guard', 'guard words around every object in shared memory', false)
     .option('--trace <n>', 'trace events that a failure shows; 0: no tracing', integer(0, 100_000), 200)
