@@ -12,11 +12,11 @@
  *
  * Exit codes: 0 nothing is lost, reordered or leaked; 1 otherwise; 2 usage.
  */
-import { parseArgs } from 'node:util';
 import { boot } from '../dist/index.js';
 import { EBUSY } from '../dist/kernel/errno.js';
 import { Flood } from '../dist/tools/flood.js';
 import { settled } from '../dist/tools/settled.js';
+import { number, script, some, whole } from './lib/script.js';
 
 const MODES = ['ipi', 'threaded', 'smpboot'];
 const CPUS = 3;
@@ -26,22 +26,16 @@ const SINK = new URL('../dist/threads/sink.js', import.meta.url);
 const STUCK_MS = 60_000;
 
 function options() {
-  const { values } = parseArgs({
-    options: {
-      modes: { type: 'string', default: MODES.join(',') },
-      hotplug: { type: 'string', default: '1000' },
-      toggles: { type: 'string', default: '1000' },
-      pps: { type: 'string', default: '20000' },
-    },
-  });
-  const { modes, ...rest } = values;
-  const o = Object.fromEntries(Object.entries(rest).map(([k, v]) => [k, Number(v)]));
-  if (Object.values(o).some((n) => !(n >= 0))) throw new TypeError('give numbers, 0 or above');
-  o.modes = modes.split(',');
-  const unknown = o.modes.find((mode) => !MODES.includes(mode));
-  if (unknown !== undefined)
-    throw new TypeError(`there is no mode ${unknown}; there are ${MODES.join(', ')}`);
-  return o;
+  return script(
+    'backlog_stress',
+    'CPUs go and come, threads for backlogs are switched on and off, under traffic.',
+  )
+    .option('--modes <list>', `some of ${MODES.join(', ')} (default: all)`, some(MODES), MODES)
+    .option('--hotplug <n>', 'cycles of a CPU offline and online', whole(0), 1000)
+    .option('--toggles <n>', 'switches of backlog_threaded', whole(0), 1000)
+    .option('--pps <n>', 'frames a second', number(0), 20_000)
+    .parse()
+    .opts();
 }
 
 async function inTime(promise, what) {
@@ -155,13 +149,7 @@ async function run(mode, o) {
   return { ...report, verdict: ok ? 'SUCCESS' : 'FAILURE' };
 }
 
-let o;
-try {
-  o = options();
-} catch (error) {
-  console.error(`backlog_stress: ${error.message}`);
-  process.exit(2);
-}
+const o = options();
 let failed = false;
 for (const mode of o.modes) {
   try {

@@ -4,6 +4,12 @@
 import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { script } from './lib/script.js';
+
+script(
+  'check',
+  'What softnet check costs: states a second, bytes a state, the suite, the mutants, the start.',
+).parse();
 
 const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const graph = fileURLToPath(new URL('./check_graph.mjs', import.meta.url));

@@ -14,9 +14,9 @@
  *
  * Exit codes: 0 every round is explained, no answer failed to come, nothing is lost, no thread is left; 1 otherwise; 2 usage.
  */
-import { parseArgs } from 'node:util';
 import { boot } from '../dist/index.js';
 import { TASK_KIND_NAPI } from '../dist/net/core/ids.js';
+import { number, script, whole } from './lib/script.js';
 
 const QUEUES = 4;
 const RECONFIGS = ['delta', 'rebuild', 'safe-switch'];
@@ -26,20 +26,18 @@ const STUCK_MS = 30_000;
 const SINK = new URL('../dist/threads/sink.js', import.meta.url);
 
 function options() {
-  const { values } = parseArgs({
-    options: {
-      seconds: { type: 'string', default: '60' },
-      clients: { type: 'string', default: '8' },
-      ops: { type: 'string', default: '3' },
-      rounds: { type: 'string', default: '1e9' },
-      seed: { type: 'string', default: '1' },
-      pps: { type: 'string', default: '5000' },
-    },
-  });
-  const numbers = Object.fromEntries(Object.entries(values).map(([k, v]) => [k, Number(v)]));
-  if (Object.values(numbers).some((n) => !(n > 0)))
-    throw new TypeError('every option takes a number above 0');
-  return numbers;
+  return script(
+    'control_stress',
+    'Control operations from many clients at once, under traffic: is each answer true?',
+  )
+    .option('--seconds <s>', 'how long', number(0.001), 60)
+    .option('--clients <n>', 'clients at once', whole(1), 8)
+    .option('--ops <n>', 'operations of a client a round', whole(1), 3)
+    .option('--rounds <n>', 'rounds at most', number(1), 1e9)
+    .option('--seed <n>', 'what is drawn', number(1), 1)
+    .option('--pps <n>', 'frames a second', number(1), 5000)
+    .parse()
+    .opts();
 }
 
 /** What a device with persistent config does with operations one after the other. */
@@ -343,13 +341,7 @@ async function client(random, devices, ops) {
   return done;
 }
 
-let o;
-try {
-  o = options();
-} catch (error) {
-  console.error(`control_stress: ${error.message}`);
-  process.exit(2);
-}
+const o = options();
 try {
   const result = await main(o);
   const ok = result.unexplained === 0 && result.lost === 0 && result.threads_left === 0;

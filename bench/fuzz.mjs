@@ -6,7 +6,6 @@
  *
  * Exit codes: 0 nothing was wrong; 1 something was; 2 usage; 130 ended by Ctrl-C with nothing wrong so far.
  */
-import { parseArgs } from 'node:util';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE } from '../dist/tools/exit_codes.js';
 import { runCampaign } from './fuzz/campaign.mjs';
 import { captures } from './fuzz/captures.mjs';
@@ -14,15 +13,20 @@ import { cli } from './fuzz/cli.mjs';
 import { control } from './fuzz/control.mjs';
 import { frames } from './fuzz/frames.mjs';
 import { kill } from './fuzz/kill.mjs';
+import { script } from './lib/script.js';
 
 const CAMPAIGNS = [frames, captures, control, cli, kill];
 const MAX = 0x7fffffff;
 
 function options() {
-  const { values, positionals } = parseArgs({
-    options: { count: { type: 'string' }, seed: { type: 'string' }, from: { type: 'string' } },
-    allowPositionals: true,
-  });
+  const command = script('fuzz', 'Damaged input, by seed, for all that softnet reads.')
+    .argument('[campaigns...]', `some of ${CAMPAIGNS.map((c) => c.name).join(', ')} (default: all)`)
+    .option('--count <n>', 'cases of each (default: its own number)')
+    .option('--seed <n>', 'what is drawn', '1')
+    .option('--from <n>', 'number of the first case', '0')
+    .parse();
+  const { args: positionals } = command;
+  const values = command.opts();
   const names = CAMPAIGNS.map((c) => c.name);
   const unknown = positionals.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new TypeError(`there is no ${unknown}; there are ${names.join(', ')}`);

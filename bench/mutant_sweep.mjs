@@ -8,9 +8,9 @@
 import { fork } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { mutantsOf, SWEPT } from '../dist/litmus/sweep/modules.js';
 import { SURVIVORS } from '../dist/litmus/sweep/survivors.js';
+import { script, whole } from './lib/script.js';
 
 const child = new URL('./workers/sweep_child.js', import.meta.url);
 /** A child is replaced after so many mutants: modules that were loaded stay in memory. */
@@ -20,16 +20,20 @@ const HANG_MS = 600_000;
 /** The first thing a child does, with every statement of the suite marked: nothing is said while modules load. */
 const REACH_MS = 900_000;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
-    json: { type: 'boolean', default: false },
-    log: { type: 'string' },
-    keys: { type: 'string' },
-    unlisted: { type: 'boolean', default: false },
-  },
-});
+const JOBS = Math.min(4, availableParallelism());
+const command = script(
+  'mutant_sweep',
+  'Mutants of the protocol code, by rule: which does no litmus test notice?',
+)
+  .argument('[parts...]', 'only mutants whose keys hold one of these')
+  .option('--jobs <n>', 'processes', whole(1, 256), JOBS)
+  .option('--json', 'print one JSON document')
+  .option('--log <file>', 'a line a mutant, as it goes')
+  .option('--keys <file>', 'those of the keys in FILE, a line each, in that order')
+  .option('--unlisted', 'without those that the list of survivors has')
+  .parse();
+const values = command.opts();
+const positionals = command.args;
 
 class Worker {
   constructor() {
@@ -111,7 +115,7 @@ function everyTest() {
 }
 
 const workers = [first];
-while (workers.length < Number(values.jobs)) workers.push(new Worker());
+while (workers.length < values.jobs) workers.push(new Worker());
 await Promise.all(workers.map(work));
 
 const survived = (r) => r.outcome === 'survived' || r.outcome === 'unreached' || r.outcome === 'slow';

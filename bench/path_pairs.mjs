@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Compares the whole path of two built checkouts in pairs, one after the other (node bench/path_pairs.mjs OTHER [PAIRS]):
-// what this one has against OTHER. Prints medians of both, and of the ratios. OTHER may be `--trace`: this checkout while
-// all its threads are traced, against itself while they are not.
+// what this one has against OTHER. Prints medians of both, and of the ratios. `--trace` in place of OTHER: this checkout
+// while all its threads are traced, against itself while they are not.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { script } from './lib/script.js';
 
-const [other, pairs = '10'] = process.argv.slice(2);
-if (other === undefined || !(Number(pairs) > 0)) {
-  console.error('path_pairs: give the folder of another checkout, built, and how many pairs (10)');
-  process.exit(2);
+const command = script('path_pairs', 'Compares the whole path of two built checkouts in pairs.')
+  .argument('[other]', 'folder of the other checkout, built; not with --trace')
+  .argument('[pairs]', 'how many pairs (default: 10)')
+  .option('--trace', 'this checkout while all its threads are traced, against itself while they are not')
+  .parse();
+const { trace: traced = false } = command.opts();
+const [other, pairs = '10', ...more] = traced ? [null, ...command.args] : command.args;
+if (other === undefined || more.length > 0 || !(Number(pairs) >= 1)) {
+  command.error('give the folder of another checkout, built, or --trace, and how many pairs (10)');
 }
 const here = fileURLToPath(new URL('..', import.meta.url));
 const once = fileURLToPath(new URL('workers/path_once.mjs', import.meta.url));
-const traced = other === '--trace';
 const run = (...args) => JSON.parse(execFileSync(process.execPath, [once, ...args], { encoding: 'utf8' }));
 const before = () => run(traced ? here : other);
 const now = () => (traced ? run(here, 'trace') : run(here));

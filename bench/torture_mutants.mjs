@@ -8,9 +8,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { applyEdits } from '../dist/check/edits.js';
 import { MUTANTS } from '../dist/litmus/mutants/index.js';
+import { number, script, whole } from './lib/script.js';
 
 /** Seeds that share the time. */
 const SEEDS = 3;
@@ -39,22 +39,25 @@ const USUAL = [
   ['node-cleared-before-park', 'reconfig'],
 ];
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seconds: { type: 'string', default: '90' },
-    seed: { type: 'string', default: '1' },
-    profile: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
-  },
-});
+const command = script(
+  'torture_mutants',
+  'Known bugs in a copy of the build: which does softnet torture find, and how fast?',
+)
+  .argument('[names...]', 'mutants (default: a list of its own)')
+  .option('--seconds <s>', `time for each, shared by ${SEEDS} seeds`, number(1, 86_400), 90)
+  .option('--seed <n>', 'the first of the seeds', whole(0, 0x7fffffff - SEEDS), 1)
+  .option('--profile <name>', 'of torture (default: the one that works most on what is broken)')
+  .option('--json', 'print one JSON document')
+  .option('--list', 'list all mutants')
+  .parse();
+const values = command.opts();
+const positionals = command.args;
 if (values.list) {
   for (const { name, commit, why } of MUTANTS) console.log(`${name} (${commit}): ${why}`);
   process.exit(0);
 }
 const unknown = positionals.filter((name) => !MUTANTS.some((m) => m.name === name));
-if (unknown.length > 0 || !(Number(values.seconds) > 0)) {
+if (unknown.length > 0) {
   console.error(`torture_mutants: no mutant ${unknown.join(', ')}; --list shows them`);
   process.exit(2);
 }
@@ -78,9 +81,9 @@ function torture(folder, profile) {
   const args = [
     join(folder, 'dist/cli.js'),
     'torture',
-    ...['--seed', values.seed, '--seeds', String(SEEDS), '--profile', profile],
-    ...['--duration', `${Number(values.seconds) / SEEDS}s`],
-    ...['--stutter', '2', '--stall', '8', '--stat_interval', '0', '--faults', 'none'],
+    ...['--seed', String(values.seed), '--seeds', String(SEEDS), '--profile', profile],
+    ...['--duration', `${values.seconds / SEEDS}s`],
+    ...['--stutter', '2', '--stall', '4', '--stat_interval', '0', '--faults', 'none'],
   ];
   const beganMs = performance.now();
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -98,7 +101,7 @@ function torture(folder, profile) {
     text += d;
   });
   // One that neither ends nor says anything was found by whoever looked at the clock, and that is not torture.
-  const limit = setTimeout(() => child.kill('SIGKILL'), (Number(values.seconds) + 90) * 1000);
+  const limit = setTimeout(() => child.kill('SIGKILL'), (values.seconds + 90) * 1000);
   return new Promise((resolve) => {
     child.on('close', (code, signal) => {
       clearTimeout(limit);

@@ -36,10 +36,10 @@ export class Client {
     this.path = socketPath(socket);
   }
 
-  /** Asks. @throws NoMachineError */
-  async ask(method: 'GET' | 'PUT' | 'POST', path: string, body = ''): Promise<Answer> {
+  /** Asks. @param signal ends the wait for an answer @throws NoMachineError */
+  async ask(method: 'GET' | 'PUT' | 'POST', path: string, body = '', signal?: AbortSignal): Promise<Answer> {
     for (let tries = 0; ; tries++) {
-      const { status, text } = await this.once(method, path, body);
+      const { status, text } = await this.once(method, path, body, signal);
       if (status >= 200 && status < 300) return { ok: true, body: text, error: null };
       const error = parse(text);
       // Too much under way: the server says when to come back, and nothing was done.
@@ -51,7 +51,12 @@ export class Client {
     }
   }
 
-  private once(method: string, path: string, body: string): Promise<{ status: number; text: string }> {
+  private once(
+    method: string,
+    path: string,
+    body: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
       const fail = (why: string): void => reject(new NoMachineError(why));
       const req = httpRequest(
@@ -62,6 +67,7 @@ export class Client {
           headers: { 'Content-Length': Buffer.byteLength(body) },
           timeout: TIMEOUT_MS,
           agent: false,
+          signal,
         },
         (res) => {
           let text = '';

@@ -19,6 +19,7 @@ import { addTop } from './commands/top.js';
 import { addTorture } from './commands/torture.js';
 import { addTrace } from './commands/trace.js';
 import { addUp } from './commands/up.js';
+import { DEFAULT_HELP } from './default_help.js';
 import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_USAGE } from './exit_codes.js';
 import { packageVersion } from './package_version.js';
 
@@ -51,6 +52,7 @@ export function commandTable(done: Done): Command {
     .version(packageVersion())
     .enablePositionalOptions()
     .exitOverride()
+    .configureHelp(DEFAULT_HELP)
     .showHelpAfterError('(softnet --help lists the commands)');
   for (const add of COMMANDS) add(cli, done);
   return cli;

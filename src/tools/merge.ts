@@ -41,7 +41,7 @@ export function mergeRecords(all: readonly CampaignRecord[]): Merged {
       'those of one campaign',
     );
   }
-  // A piece that ran twice counts with its worst result.
+  // A piece that ran twice counts with its worse result; a run that was cut short is none if there is another.
   const worst = new Map<string, CampaignRecord>();
   for (const r of all) {
     const other = worst.get(r.piece);
@@ -61,7 +61,7 @@ export function mergeRecords(all: readonly CampaignRecord[]): Merged {
 }
 
 function rank(r: CampaignRecord): number {
-  return ['SUCCESS', 'INCOMPLETE', 'FAILURE'].indexOf(r.verdict);
+  return ['INCOMPLETE', 'SUCCESS', 'FAILURE'].indexOf(r.verdict);
 }
 
 function describe(r: CampaignRecord): string {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Results of the parts of a campaign, kept as files: written by `--record`, read by `softnet merge`. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OptionError } from '../errors.js';
 
@@ -25,24 +26,61 @@ export interface CampaignRecord {
   readonly report: unknown;
 }
 
+/** A name that no other writer has: on a volume of many hosts process ids are no such thing. */
+function own(): string {
+  return randomBytes(6).toString('hex');
+}
+
 /** Makes sure that records can be written. @throws OptionError */
 export function prepareRecords(dir: string): void {
+  const probe = join(dir, `.probe-${own()}`);
   try {
     if (!existsSync(dir)) mkdirSync(dir);
-    const probe = join(dir, `.probe-${process.pid}`);
     writeFileSync(probe, '');
     renameSync(probe, join(dir, '.softnet'));
   } catch (error) {
+    tryRemove(probe);
     throw new OptionError('record', dir, `a folder that can be written to (${(error as Error).message})`);
   }
 }
 
-/** Writes a record as a whole or not at all. */
-export function writeRecord(dir: string, r: CampaignRecord): void {
-  const name = `${r.command.split(' ')[1]}-${r.piece}.json`;
-  const part = join(dir, `.${name}.${process.pid}`);
-  writeFileSync(part, `${JSON.stringify({ format: FORMAT, ...r }, null, 1)}\n`);
-  renameSync(part, join(dir, name));
+/**
+ * The file of a record. A success and a run that was cut short replace the like of an earlier run; a failure has a name of its own,
+ * so that nothing ever takes its place, whoever else writes at the time.
+ */
+function fileName(r: CampaignRecord): string {
+  const piece = `${r.command.split(' ')[1]}-${encodeURIComponent(r.piece)}`;
+  if (r.verdict === 'SUCCESS') return `${piece}.json`;
+  return r.verdict === 'FAILURE' ? `${piece}.failure-${own()}.json` : `${piece}.incomplete.json`;
+}
+
+/**
+ * Writes a record as a whole or not at all. Where that is not possible it says so on stderr in one line: the verdict is more than its
+ * record, and the pieces behind it are still to run.
+ * @returns whether it is written
+ */
+export function writeRecord(dir: string, r: CampaignRecord): boolean {
+  const name = fileName(r);
+  const part = join(dir, `.${name}.${own()}`);
+  try {
+    writeFileSync(part, `${JSON.stringify({ format: FORMAT, ...r }, null, 1)}\n`);
+    renameSync(part, join(dir, name));
+    return true;
+  } catch (error) {
+    tryRemove(part);
+    const why = (error as Error).message;
+    process.stderr.write(`${r.command}: the record ${join(dir, name)} cannot be written: ${why}\n`);
+    return false;
+  }
+}
+
+/** The folder may be gone, or nobody may write to it any more. */
+function tryRemove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Whoever keeps it from being written keeps it from being removed: the reason is told already.
+  }
 }
 
 /** Reads every record of a folder. @throws OptionError for what cannot be read, or is none */
@@ -65,17 +103,25 @@ function parseRecord(path: string): CampaignRecord {
   } catch (error) {
     throw new OptionError('record', path, `what --record wrote (${(error as Error).message})`);
   }
-  const known =
+  if (!isRecord(r))
+    throw new OptionError('record', path, `a record of format ${FORMAT}, as --record writes it`);
+  return r;
+}
+
+function isRecord(r: (Partial<CampaignRecord> & { format?: unknown }) | null): r is CampaignRecord {
+  return (
     r !== null &&
     typeof r === 'object' &&
     r.format === FORMAT &&
-    typeof r.command === 'string' &&
-    typeof r.piece === 'string' &&
+    ['softnet torture', 'softnet check'].includes(r.command ?? '') &&
+    r.campaign !== null &&
     typeof r.campaign === 'object' &&
     Array.isArray(r.pieces) &&
+    r.pieces.every((p) => typeof p === 'string') &&
+    typeof r.piece === 'string' &&
+    r.pieces.includes(r.piece) &&
     typeof r.summary === 'string' &&
     typeof r.repeat === 'string' &&
-    ['SUCCESS', 'FAILURE', 'INCOMPLETE'].includes(r.verdict ?? '');
-  if (!known) throw new OptionError('record', path, `a record of format ${FORMAT}, as --record writes it`);
-  return r as CampaignRecord;
+    ['SUCCESS', 'FAILURE', 'INCOMPLETE'].includes(r.verdict ?? '')
+  );
 }

@@ -3,7 +3,7 @@
  * `softnet torture`, in the manner of rcutorture: the first and the last line carry all parameters, a status line comes
  * every few seconds, the last one says SUCCESS or FAILURE.
  */
-import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK } from './exit_codes.js';
+import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE } from './exit_codes.js';
 import { type CampaignRecord, prepareRecords, writeRecord } from './records.js';
 import { addCounts, type Counts, countsText, noCounts } from './torture/counts.js';
 import { parameterLine, parameters, repeatCommand, seedsOf, type TortureOptions } from './torture/options.js';
@@ -23,13 +23,15 @@ export async function torture(o: TortureOptions): Promise<number> {
   process.once('SIGTERM', onSignal);
   const reports: SeedReport[] = [];
   const seeds = seedsOf(o);
+  let recorded = true;
   try {
     for (const seed of seeds) {
       if (interrupt.signal.aborted) break;
       const report = await withStatus(o, seed, interrupt.signal, say);
       reports.push(report);
-      if (o.record !== null) writeRecord(o.record, recordOf(o, report));
+      // The verdict first: that nothing can be written is no reason to keep it back.
       tell(o, report, seeds.length > 1, say);
+      if (o.record !== null && !writeRecord(o.record, recordOf(o, report))) recorded = false;
     }
   } finally {
     process.removeListener('SIGINT', onSignal);
@@ -44,7 +46,7 @@ export async function torture(o: TortureOptions): Promise<number> {
       parameters: parameters(o),
       interrupted,
       verdict,
-      runs: reports,
+      runs: reports.map((r) => ({ ...r, repeat: repeatCommand(o, r.seed) })),
     };
     process.stdout.write(`${JSON.stringify(doc, null, 2)}\n`);
   } else {
@@ -52,6 +54,7 @@ export async function torture(o: TortureOptions): Promise<number> {
     say(`${line}: ${cut}${countsText(sum(reports))}: ${verdict}`);
   }
   if (failed.length > 0) return EXIT_CHECK_FAILED;
+  if (!recorded) return EXIT_USAGE;
   return interrupted ? EXIT_INTERRUPTED : EXIT_OK;
 }
 

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What `softnet torture` is made of: expectations, seeds, options, merging. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { shard } from '../../dist/tools/commands/command.js';
 import { mergeRecords } from '../../dist/tools/merge.js';
-import type { CampaignRecord } from '../../dist/tools/records.js';
+import { type CampaignRecord, readRecords, writeRecord } from '../../dist/tools/records.js';
 import { stateBits } from '../../dist/tools/torture/diagnose.js';
 import { DeviceModel, Register } from '../../dist/tools/torture/expected.js';
 import { Gate } from '../../dist/tools/torture/gate.js';
 import { durationText, parseDuration, seedsOf } from '../../dist/tools/torture/options.js';
 import { faultsText, parseFaults } from '../../dist/tools/torture/profiles.js';
 import { Random } from '../../dist/tools/torture/random.js';
+import { Watchdog } from '../../dist/tools/torture/watchdog.js';
 
 describe('a value that operations write', () => {
   it('is the last of those that came one after the other', () => {
@@ -84,6 +88,22 @@ describe('the gate', () => {
   });
 });
 
+describe('--stall', () => {
+  it('is the number of seconds without progress that a report tells', async () => {
+    const m = new Int32Array(1 << 16);
+    const world = { apps: [], ops: { underWay: [] }, machine: { arena: { m }, throwIfDown: () => {} } };
+    const watch = new Watchdog(world as never, 1, () => {});
+    watch.start();
+    const waited = watch.until(
+      'rain',
+      () => false,
+      () => '',
+    );
+    await expect(waited).rejects.toThrow('rain: no progress for 1 s');
+    watch.stop();
+  });
+});
+
 describe('seeds', () => {
   it('draw the same again, and differ by name', () => {
     const draw = (seed: number, name: string): number[] => {
@@ -117,7 +137,9 @@ describe('options', () => {
     expect(parseFaults('gc=2,sigstop=0.5')).toEqual({ gc: 2, sigstop: 0.5 });
     expect(faultsText(parseFaults('gc=2,sigstop=0.5'))).toBe('sigstop=0.5,gc=2');
     expect(faultsText(parseFaults('none'))).toBe('none');
-    for (const bad of ['rain', 'gc=', 'gc=-1', 'gc=1=2', ''])
+    expect(parseFaults('all,gc=2')).toEqual({ ...parseFaults('all'), gc: 2 });
+    expect(parseFaults('gc=2,all')).toEqual(parseFaults('all,gc=2'));
+    for (const bad of ['gc=1,gc=2', 'gc,gc', 'gc=1,none', 'rain', 'gc=', 'gc=-1', 'gc=1=2', ''])
       expect(() => parseFaults(bad)).toThrow(/faults/);
   });
 });
@@ -146,6 +168,26 @@ describe('merging', () => {
     const twice = [record('1', 'FAILURE'), record('1', 'SUCCESS'), record('2', 'SUCCESS')];
     expect(mergeRecords(twice).verdict).toBe('FAILURE');
     expect(mergeRecords([record('1', 'SUCCESS'), record('2', 'INCOMPLETE')]).verdict).toBe('FAILURE');
+  });
+
+  it('finds a failure however often its seed ran again in the same folder, and what replaces a run cut short', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'softnet-records-test-'));
+    try {
+      const verdictOf = (...runs: CampaignRecord['verdict'][]): string => {
+        for (const verdict of runs) writeRecord(dir, record('1', verdict));
+        return mergeRecords(readRecords(dir)).records.map((r) => r.verdict)[0];
+      };
+      expect(verdictOf('INCOMPLETE')).toBe('INCOMPLETE');
+      expect(verdictOf('SUCCESS', 'INCOMPLETE')).toBe('SUCCESS');
+      expect(verdictOf('FAILURE', 'SUCCESS', 'INCOMPLETE', 'SUCCESS')).toBe('FAILURE');
+      expect(readdirSync(dir).length).toBe(3);
+      // What a later failure says does not take the place of what an earlier one said.
+      writeRecord(dir, { ...record('1', 'FAILURE'), summary: 'another' });
+      const said = readRecords(dir).filter((r) => r.verdict === 'FAILURE');
+      expect(said.map((r) => r.summary).sort()).toEqual(['', 'another']);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 
   it('refuses records of different campaigns', () => {

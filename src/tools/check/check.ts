@@ -144,6 +144,7 @@ async function explore(
   let begin = 0;
   const found = new Map<string, TestRow>();
   let shown = 0;
+  let recorded = true;
   await runPool(
     work,
     jobs,
@@ -152,10 +153,11 @@ async function explore(
     },
     (r) => {
       found.set((r as TestRow).test, r as TestRow);
-      if (o.record !== undefined) writeRecord(o.record, recordOf(r as TestRow, campaign, limits));
       // In the order of the suite, whoever is done first.
       for (let next = found.get(names[shown]); next !== undefined; next = found.get(names[++shown]))
         show(next, o);
+      const record = recordOf(r as TestRow, campaign, limits);
+      if (o.record !== undefined && !writeRecord(o.record, record)) recorded = false;
     },
   );
   process.removeListener('SIGINT', onSignal);
@@ -194,7 +196,7 @@ async function explore(
   }
   if (interrupted) return EXIT_INTERRUPTED;
   if (count('violated') > 0) return EXIT_CHECK_FAILED;
-  if (unusable > 0) return EXIT_USAGE;
+  if (unusable > 0 || !recorded) return EXIT_USAGE;
   return count('incomplete') > 0 ? EXIT_UNTRUSTED : EXIT_OK;
 }
 

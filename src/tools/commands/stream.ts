@@ -51,11 +51,10 @@ export const addStream: AddCommand = (cli, done) => {
     .description(
       'overload one virtual CPU with datagrams: softirqs, a threaded guest, a threaded hypervisor; compare',
     )
-    .option(
-      '--rows <list>',
-      'seed, none, or SIZE/FLOWS with commas: bytes of a datagram, sockets',
-      rows,
-      SEED_ROWS,
+    .addOption(
+      new Option('--rows <list>', 'seed, none, or SIZE/FLOWS with commas: bytes of a datagram, sockets')
+        .argParser(rows)
+        .default(SEED_ROWS, 'seed'),
     )
     .option('--settings <list>', `some of ${SETTINGS.join(', ')}`, settings, [...SETTINGS])
     .addOption(
@@ -80,7 +79,11 @@ export const addStream: AddCommand = (cli, done) => {
       integer(1, 1000),
     )
     .option('--curve', 'also sweep the offered load, and plot goodput', false)
-    .option('--curve-row <row>', 'the row that the curve is of', row, { size: 64, flows: 25 })
+    .addOption(
+      new Option('--curve-row <row>', 'the row that the curve is of')
+        .argParser(row)
+        .default({ size: 64, flows: 25 }, '64/25'),
+    )
     .option('--quick', 'short runs: all rows within two minutes', false)
     .option('--json', 'print one JSON document', false)
     .addHelpText(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet torture` in the table of commands. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { OptionError } from '../../errors.js';
-import { parseDuration, type TortureOptions } from '../torture/options.js';
+import { durationText, parseDuration, type TortureOptions } from '../torture/options.js';
 import { FAULTS, type FaultRates, PROFILES, parseFaults } from '../torture/profiles.js';
 import { type AddCommand, integer, shard } from './command.js';
 
@@ -65,10 +65,18 @@ export const addTorture: AddCommand = (cli, done) => {
   cli
     .command('torture')
     .description('random control operations and traffic, by seed; checks all that must hold')
-    .option('--duration <time>', 'how long each seed runs: 45s, 5m, 3h', duration, 30_000)
+    .addOption(
+      new Option('--duration <time>', 'how long each seed runs: 45s, 5m, 3h')
+        .argParser(duration)
+        .default(30_000, durationText(30_000)),
+    )
     .option('--seed <n>', 'what is drawn (default: by the clock)', integer(0, 0x7fffffff))
     .option('--seeds <n>', 'run so many seeds, from --seed on', integer(1, 1_000_000), 1)
-    .option('--shard <i/n>', 'run every n-th of the seeds, from the i-th on', shard, [1, 1])
+    .addOption(
+      new Option('--shard <i/n>', 'run every n-th of the seeds, from the i-th on')
+        .argParser(shard)
+        .default([1, 1], '1/1'),
+    )
     .option('--profile <name>', Object.keys(PROFILES).join(', '), profile, 'default')
     .option(
       '--faults <list>',
@@ -81,7 +89,12 @@ export const addTorture: AddCommand = (cli, done) => {
     .option('--onoff_interval <s>', 'seconds between two changes of a CPU; 0: none', seconds(3600), 0.5)
     .option('--shuffle_interval <s>', 'seconds between two shuffles of affinities; 0: none', seconds(3600), 3)
     .option('--stutter <s>', 'seconds of work between two rests; 0: one at the end', seconds(3600), 5)
-    .option('--stall <s>', 'seconds without progress that are a hang', seconds(3600, 1), 20)
+    .option(
+      '--stall <s>',
+      'seconds without progress that are a hang; twice for an operation',
+      seconds(3600, 1),
+      10,
+    )
     .option('--stat_interval <s>', 'seconds between two status lines; 0: none', seconds(3600), 5)
     .option('--guard', 'guard words around every object in shared memory', false)
     .option('--trace <n>', 'trace events that a failure shows; 0: no tracing', integer(0, 100_000), 200)

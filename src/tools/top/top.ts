@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `softnet top`: what a running machine does, live on a terminal, or as lines. */
 import { emitKeypressEvents, type Key } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { Client, NoMachineError, noMachine } from '../client.js';
 import { EXIT_OK } from '../exit_codes.js';
 import {
@@ -12,7 +13,7 @@ import {
   type TopView,
   topView,
 } from './sample.js';
-import { topLines } from './screen.js';
+import { screenLines, topLines } from './screen.js';
 
 export interface TopOptions {
   readonly once: boolean;
@@ -28,7 +29,10 @@ const NEXT_MODE: { readonly [mode: string]: string } = {
   enabled: 'busy-poll',
   'busy-poll': 'disabled',
 };
-const KEYS = 'q quit  p c n i sort by pps, cpu, packets a poll, id  up down choose  m switch the mode';
+const KEYS = 'q quit  up down choose  m mode  sort: p pps  c CPU  n pkt/poll  i id';
+/** A machine that has been silent for so long is said to be, ms. */
+const SILENT_MS = 2000;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 const ALTERNATE_SCREEN = '\x1b[?1049h\x1b[?25l';
 const MAIN_SCREEN = '\x1b[?25h\x1b[?1049l';
 
@@ -36,10 +40,15 @@ class Top {
   private readonly client: Client;
   private readonly o: TopOptions;
   private sort: SortKey = 'p';
-  private selected = 0;
+  /** Id of the marked instance: it keeps its mark wherever sorting puts it. */
+  private chosen: number | null = null;
+  /** Where it was shown. */
+  private place = 0;
   private shown: readonly NapiRow[] = [];
   private view: TopView | null = null;
   private note = '';
+  private silent = false;
+  private readonly end = new AbortController();
 
   constructor(o: TopOptions) {
     this.o = o;
@@ -47,19 +56,15 @@ class Top {
   }
 
   async look(): Promise<TopAnswer> {
-    const answer = await this.client.ask('GET', '/top');
+    const answer = await this.client.ask('GET', '/top', '', this.end.signal);
     if (answer.error !== null) throw new NoMachineError(answer.error.message);
     return JSON.parse(answer.body) as TopAnswer;
   }
 
-  async pause(signal?: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.o.seconds * 1e3);
-      signal?.addEventListener('abort', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+  /** Waits for the next look, or the end. */
+  async pause(): Promise<void> {
+    const { signal } = this.end;
+    await setTimeout(this.o.seconds * 1e3, undefined, { signal }).catch(() => {});
   }
 
   /** Prints one view, or one after the other until a signal. */
@@ -77,58 +82,91 @@ class Top {
     }
   }
 
-  /** Runs on a terminal until q, Ctrl-C, or the end of the machine. */
+  /** Runs on a terminal until q, Ctrl-C, a signal, or the end of the machine. */
   async screen(): Promise<number> {
-    const end = new AbortController();
     const { stdin, stdout } = process;
     emitKeypressEvents(stdin);
     stdin.setRawMode(true);
     stdin.resume();
     const onKey = (_text: string, key: Key): void => {
-      if (key.name === 'q' || (key.ctrl === true && key.name === 'c')) end.abort();
+      if (key.name === 'q' || (key.ctrl === true && key.name === 'c')) this.end.abort();
       else void this.press(key.name ?? '');
     };
-    const onEnd = (): void => end.abort();
+    const onEnd = (): void => this.end.abort();
+    const onResize = (): void => this.draw();
     stdin.on('keypress', onKey);
-    process.on('SIGTERM', onEnd);
+    for (const signal of SIGNALS) process.on(signal, onEnd);
+    stdout.on('resize', onResize);
     stdout.write(ALTERNATE_SCREEN);
     try {
-      let before = await this.look();
-      this.note = `a look every ${this.o.seconds} s`;
-      while (!end.signal.aborted) {
-        await this.pause(end.signal);
-        if (end.signal.aborted) break;
-        const now = await this.look();
-        this.view = topView(before, now);
-        before = now;
-        this.draw();
-      }
+      await this.watch();
+    } catch (error) {
+      // A look that was given up is the end that was asked for.
+      if (!this.end.signal.aborted) throw error;
     } finally {
+      this.end.abort();
       stdout.write(MAIN_SCREEN);
       stdin.off('keypress', onKey);
-      process.off('SIGTERM', onEnd);
+      for (const signal of SIGNALS) process.off(signal, onEnd);
+      stdout.off('resize', onResize);
       stdin.setRawMode(false);
       stdin.pause();
     }
     return EXIT_OK;
   }
 
+  private async watch(): Promise<void> {
+    let before = await this.lookOrTell();
+    while (!this.end.signal.aborted) {
+      await this.pause();
+      if (this.end.signal.aborted) return;
+      const now = await this.lookOrTell();
+      this.view = topView(before, now);
+      before = now;
+      this.draw();
+    }
+  }
+
+  /** A look that says on the screen that it takes long. */
+  private async lookOrTell(): Promise<TopAnswer> {
+    const told = new AbortController();
+    const { signal } = told;
+    void setTimeout(SILENT_MS, undefined, { signal }).then(
+      () => {
+        this.silent = true;
+        this.draw();
+      },
+      () => {},
+    );
+    try {
+      return await this.look();
+    } finally {
+      told.abort();
+      this.silent = false;
+    }
+  }
+
   private async press(key: string): Promise<void> {
     if (key in SORTS) this.sort = key as SortKey;
-    else if (key === 'down') this.selected = Math.min(this.selected + 1, this.shown.length - 1);
-    else if (key === 'up') this.selected = Math.max(this.selected - 1, 0);
+    else if (key === 'down') this.choose(this.place + 1);
+    else if (key === 'up') this.choose(this.place - 1);
     else if (key === 'm') await this.switchMode();
     this.draw();
   }
 
+  private choose(place: number): void {
+    this.place = Math.max(0, Math.min(place, this.shown.length - 1));
+    this.chosen = this.shown[this.place]?.id ?? null;
+  }
+
   /** The next mode for the chosen instance, by netlink as anybody would. */
   private async switchMode(): Promise<void> {
-    const n = this.shown[this.selected];
+    const n = this.shown[this.place];
     if (n === undefined) return;
     const threaded = NEXT_MODE[n.mode] ?? 'disabled';
     try {
       const body = JSON.stringify({ do: 'napi-set', attrs: { id: n.id, threaded } });
-      const answer = await this.client.ask('POST', '/netlink/netdev', body);
+      const answer = await this.client.ask('POST', '/netlink/netdev', body, this.end.signal);
       this.note = answer.error === null ? `napi ${n.id}: ${threaded}` : answer.error.message;
     } catch (error) {
       this.note = (error as Error).message;
@@ -137,15 +175,22 @@ class Top {
 
   private draw(): void {
     const { view } = this;
-    if (view === null) return;
-    this.shown = sorted(view.napis, this.sort);
-    this.selected = Math.max(0, Math.min(this.selected, this.shown.length - 1));
+    if (this.end.signal.aborted) return;
+    if (view !== null) {
+      this.shown = sorted(view.napis, this.sort);
+      const place = this.shown.findIndex((n) => n.id === this.chosen);
+      // The one that was marked is gone: whoever stands there now.
+      this.choose(place >= 0 ? place : this.place);
+    }
     // A terminal that does not tell its size has 0 of each.
     const columns = process.stdout.columns || 80;
     const rows = process.stdout.rows || 24;
-    const lines = [...topLines(view, this.shown, this.selected).slice(0, rows - 3), '', this.note, KEYS];
-    const text = lines.map((l) => `${l.slice(0, columns)}\x1b[K`).join('\r\n');
-    process.stdout.write(`\x1b[H${text}\x1b[J`);
+    const note = this.silent ? 'the machine does not answer' : this.note;
+    const s = { view, napis: this.shown, chosen: this.chosen, note, keys: KEYS };
+    const lines = screenLines(s, columns, rows);
+    // Each is cleared before it is written: behind a line that fills the screen the cursor still stands on its last character.
+    const text = lines.map((l) => `\x1b[K${l}`).join('\r\n');
+    process.stdout.write(`\x1b[H${text}${lines.length < rows ? '\r\n\x1b[J' : ''}`);
   }
 }
 

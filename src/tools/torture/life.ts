@@ -171,7 +171,7 @@ export class Life {
       if (diedMs[0] !== alive) since = this.watch.looksSo;
       alive = diedMs[0];
       // One that has not begun to die yet may have to wait for a core.
-      if (this.watch.looksSo - since > (alive === 0 ? this.watch.limit : DEATH_LOOKS)) {
+      if (this.watch.looksSo - since > (alive === 0 ? this.watch.operationLimit : DEATH_LOOKS)) {
         // One that ended just then of its own accord is missed by nobody.
         if (!world.machine.threads().some((t) => t.running && t.name === thread)) break;
         throw new TortureFailure(`${thread} was ended, and the machine does not say so`);

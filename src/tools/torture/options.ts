@@ -22,7 +22,7 @@ export interface TortureOptions {
   readonly shuffleInterval: number;
   /** Seconds of work between two pauses in which everything must come to rest; 0: only at the end. */
   readonly stutter: number;
-  /** Seconds without progress that are taken for a hang. */
+  /** Seconds without progress that are taken for a hang; an operation has twice that. */
   readonly stall: number;
   /** Seconds between two status lines; 0: none. */
   readonly statInterval: number;

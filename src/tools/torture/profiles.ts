@@ -80,15 +80,19 @@ export const PROFILES: { readonly [name: string]: Profile } = Object.freeze({
 
 /**
  * Reads `NAME=RATE,…`; a name without a rate has that of the profile `faults`, `all` stands for all, `none` for none.
+ * `all,gc=2` is all of them with another rate for one; a name that comes twice is refused.
  * @throws OptionError
  */
 export function parseFaults(text: string): FaultRates {
+  if (text === 'none') return {};
   const rates: { [name in FaultName]?: number } = {};
+  const named = new Set<string>();
   for (const part of text.split(',')) {
     const [name, rate, ...rest] = part.split('=');
-    if (part === 'none') continue;
+    if (named.has(name)) throw new OptionError('faults', text, `${name} once`);
+    named.add(name);
     if (part === 'all') {
-      Object.assign(rates, ALL);
+      Object.assign(rates, { ...ALL, ...rates });
       continue;
     }
     const value = rate === undefined ? ALL[name as FaultName] : Number(rate);

@@ -16,7 +16,9 @@ const LOOK_MS = 100;
 export class Watchdog {
   private readonly world: World;
   /** Looks without progress that are a hang. */
-  readonly limit: number;
+  private readonly limit: number;
+  /** Looks that an operation may take: it may itself wait for what hangs, and the report is to name that. */
+  readonly operationLimit: number;
   private readonly onFailure: (error: Error) => void;
   private timer: NodeJS.Timeout | null = null;
   private looks = 0;
@@ -28,6 +30,7 @@ export class Watchdog {
   constructor(world: World, stallS: number, onFailure: (error: Error) => void) {
     this.world = world;
     this.limit = Math.max(5, Math.round((stallS * 1000) / LOOK_MS));
+    this.operationLimit = 2 * this.limit;
     this.onFailure = onFailure;
   }
 
@@ -48,8 +51,9 @@ export class Watchdog {
   private look(): void {
     this.looks++;
     for (const op of this.world.ops.underWay) {
-      if (++op.looks === this.limit) {
-        this.fail(`${op.what} (${op.context}) does not come back: ${this.seconds()} without an answer`);
+      if (++op.looks === this.operationLimit) {
+        const silent = `${this.seconds(op.looks)} without an answer`;
+        this.fail(`${op.what} (${op.context}) does not come back: ${silent}`);
       }
     }
     this.lookAtGracePeriod();
@@ -66,7 +70,7 @@ export class Watchdog {
       return;
     }
     this.longestGrace = Math.max(this.longestGrace, ++this.graceLooks);
-    if (this.graceLooks === Math.ceil(this.limit / 2)) {
+    if (this.graceLooks === this.limit) {
       this.fail(`grace period ${number} does not end: ${this.seconds(this.graceLooks)}`, rcuLines(m));
     }
   }
@@ -106,7 +110,7 @@ export class Watchdog {
       if (now !== seen) {
         seen = now;
         since = this.looks;
-      } else if (this.looks - since >= this.limit / 2) {
+      } else if (this.looks - since >= this.limit) {
         throw new TortureFailure(`${what}: no progress for ${this.seconds(this.looks - since)}`, state());
       }
       await delay(2);
@@ -114,7 +118,7 @@ export class Watchdog {
     }
   }
 
-  private seconds(looks = this.limit): string {
+  private seconds(looks: number): string {
     return `${(looks * LOOK_MS) / 1000} s`;
   }
 
