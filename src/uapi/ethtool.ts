@@ -166,7 +166,10 @@ function setCoalesce(net: NetContext, dev: number, values: Values, header: numbe
   }
 }
 
-/** The driver's own counters: of the device, then of each queue in use. */
+/**
+ * The driver's own counters: of the device, then of each queue in use. All of them are the queue's, whichever instances it had: they
+ * go on where they were when the channels or the link change.
+ */
 function stats(net: NetContext, dev: number): object {
   const { m } = net;
   const sum = deviceCounters(net, dev);
@@ -189,7 +192,8 @@ function stats(net: NetContext, dev: number): object {
     out[`rx_queue_${i}_interrupts`] = c.interrupts;
     out[`rx_queue_${i}_handled`] = Atomics.load(m, m[q + NIC_QUEUE.irq] + IRQ_DESC.count) >>> 0;
     const napi = Atomics.load(m, q + NIC_QUEUE.napi);
-    out[`rx_queue_${i}_polls`] = napi === 0 ? 0 : m[napi + NAPI.polls] >>> 0;
+    const polls = napi === 0 ? 0 : m[napi + NAPI.polls];
+    out[`rx_queue_${i}_polls`] = (m[q + NIC_QUEUE.pollsBefore] + polls) >>> 0;
   });
   return out;
 }

@@ -64,6 +64,7 @@ export const NIC_QUEUE = struct(
   }),
   line('driver, under the device mutex; read by the NIC thread and, under RCU, by the interrupt handler', {
     napi: word('its NAPI instance, 0 while the link is down'),
+    pollsBefore: word('polls of the instances it had before this one (wraps)'),
     rxUsecs: word('moderation: interrupt at the latest this long after a frame, us'),
     rxFrames: word('moderation: interrupt at the latest after this many frames'),
     service: word('a driver without NAPI: 1 while the link is up'),

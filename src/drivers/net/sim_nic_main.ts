@@ -239,6 +239,8 @@ function closeInstances(driver: SimNicDriver, dev: number, first: number, end: n
     const { irq } = driver.queue(at);
     irqDisable(net.cur, irq);
     napiDisable(net, net.napi(napiAt));
+    const polls = m[napiAt + NAPI.polls];
+    m[at + NIC_QUEUE.pollsBefore] += polls;
     Atomics.store(m, at + NIC_QUEUE.napi, 0);
     irqEnable(net.cur, irq);
     closed.push(napiAt);
