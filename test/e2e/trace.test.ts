@@ -80,6 +80,16 @@ describe('a trace of traffic', () => {
         .filter((tp) => tp === TP_SCHED_SWITCH_IN || tp === TP_SCHED_SWITCH_OUT);
       expect(switches.every((tp, k) => k === 0 || tp !== switches[k - 1])).toBe(true);
     }
+    // A thread is woken before it runs: it sleeps at that moment, but where its waker was held up in between.
+    const sleeps = new Map<number, boolean>();
+    let late = 0;
+    for (let i = 0; i < t.count; i++) {
+      const { taskAt } = t.threads[t.thread[i]];
+      if (t.tp[i] === TP_SCHED_SWITCH_IN) sleeps.set(taskAt, false);
+      if (t.tp[i] === TP_SCHED_SWITCH_OUT) sleeps.set(taskAt, true);
+      if (t.tp[i] === TP_SCHED_WAKEUP && sleeps.get(t.a[i]) === false) late++;
+    }
+    expect(late).toBeLessThan(indices(t, TP_SCHED_WAKEUP).length / 20);
     const readers = indices(t, TP_SCHED_WAKEUP).map((i) => t.names.get(t.a[i]));
     expect(readers).toContain('app/sink');
   });

@@ -22,6 +22,7 @@ import {
 } from '../../kernel/trace.js';
 import { napiStateText } from '../../net/core/napi.js';
 import type { Trace } from '../../trace.js';
+import { Wakes } from './wakes.js';
 
 const THREADS = 1;
 const CPUS = 2;
@@ -40,9 +41,7 @@ type Event = { readonly [member: string]: unknown };
 export function* perfettoEvents(t: Trace): Generator<Event> {
   yield* heads(t);
   const open: Open[] = t.threads.map(() => ({ running: t.beganNs, parked: -1, softirq: -1, poll: -1 }));
-  const byTask = new Map(t.threads.map(({ taskAt }, i) => [taskAt, i]));
-  /** Arrows that have begun: which one ends when this thread runs. */
-  const wakes = new Map<number, number>();
+  const wakes = new Wakes(t);
   let arrow = 0;
   for (let i = 0; i < t.count; i++) {
     const thread = t.thread[i];
@@ -50,6 +49,7 @@ export function* perfettoEvents(t: Trace): Generator<Event> {
     const at = { ts: us(t, t.ns[i]), pid: THREADS, tid: thread + 1 };
     const ns = t.ns[i];
     const [a, b, c] = [t.a[i], t.b[i], t.c[i]];
+    const wake = wakes.see(i);
     switch (t.tp[i]) {
       case TP_SCHED_SWITCH_OUT:
         if (own.running >= 0) yield slice(t, thread, 'running', own.running, ns);
@@ -57,18 +57,15 @@ export function* perfettoEvents(t: Trace): Generator<Event> {
         break;
       case TP_SCHED_SWITCH_IN: {
         own.running = ns;
-        const id = wakes.get(thread);
-        if (id !== undefined) yield { name: 'wake', cat: 'sched', ph: 'f', bp: 'e', id, ...at };
-        wakes.delete(thread);
+        if (wake < 0) break;
+        const arrowOf = { name: 'wake', cat: 'sched', id: ++arrow, pid: THREADS };
+        yield { ...arrowOf, ph: 's', ts: us(t, t.ns[wake]), tid: t.thread[wake] + 1 };
+        yield { ...arrowOf, ph: 'f', bp: 'e', ts: at.ts, tid: at.tid };
         break;
       }
       case TP_SCHED_WAKEUP: {
         const name = nameOf(t, a);
         yield { name: 'sched:sched_wakeup', cat: 'sched', ph: 'i', s: 't', ...at, args: { comm: name } };
-        const woken = byTask.get(a);
-        if (woken === undefined) break;
-        wakes.set(woken, ++arrow);
-        yield { name: 'wake', cat: 'sched', ph: 's', id: arrow, ...at };
         break;
       }
       case TP_SOFTIRQ_RAISE:

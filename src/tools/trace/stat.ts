@@ -4,12 +4,12 @@ import {
   TP_NAPI_POLL,
   TP_NAPI_POLL_BEGIN,
   TP_SCHED_SWITCH_IN,
-  TP_SCHED_WAKEUP,
   TP_SOFTIRQ_ENTRY,
   TP_SOFTIRQ_EXIT,
 } from '../../kernel/trace.js';
 import type { Trace } from '../../trace.js';
 import { log2HistogramText } from '../rr/log2_histogram.js';
+import { Wakes } from './wakes.js';
 
 /** Counts by the place of a value's highest bit. */
 export type Log2 = number[];
@@ -44,10 +44,11 @@ export function traceStat(t: Trace, napi = ''): TraceStat {
   const softirqNs: Log2 = [];
   const pollBegan = new Map<number, number>();
   const softirqBegan = new Map<number, number>();
-  const wokenNs = wakeUps(t);
+  const wakes = new Wakes(t);
   for (let i = 0; i < t.count; i++) {
     const thread = t.thread[i];
     const ns = t.ns[i];
+    const wake = wakes.see(i);
     switch (t.tp[i]) {
       case TP_NAPI_POLL_BEGIN:
         pollBegan.set(thread, ns);
@@ -70,36 +71,16 @@ export function traceStat(t: Trace, napi = ''): TraceStat {
         softirqBegan.delete(thread);
         break;
       }
-      case TP_SCHED_SWITCH_IN: {
-        const woken = lastBefore(wokenNs.get(t.threads[thread].taskAt), ns);
-        if (woken !== undefined)
+      case TP_SCHED_SWITCH_IN:
+        if (wake >= 0)
           count(
             entry(wakeNs, t.threads[thread].name, () => []),
-            ns - woken,
+            ns - t.ns[wake],
           );
         break;
-      }
     }
   }
   return { napi: instances, wakeNs, softirqNs };
-}
-
-/** When each task was woken, in order. */
-function wakeUps(t: Trace): Map<number, number[]> {
-  const map = new Map<number, number[]>();
-  for (let i = 0; i < t.count; i++) {
-    if (t.tp[i] === TP_SCHED_WAKEUP) entry(map, t.a[i], () => []).push(t.ns[i]);
-  }
-  for (const times of map.values()) times.sort((x, y) => x - y);
-  return map;
-}
-
-/** Takes the latest of the times up to `ns`, and forgets those. The clocks of two threads differ by less than 1 us. */
-function lastBefore(times: number[] | undefined, ns: number): number | undefined {
-  if (times === undefined) return undefined;
-  let n = 0;
-  while (n < times.length && times[n] <= ns) n++;
-  return times.splice(0, n).at(-1);
 }
 
 /** The histograms as text. */
