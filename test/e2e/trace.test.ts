@@ -106,7 +106,7 @@ describe('a trace of traffic', () => {
       id?: number;
       args: object;
     };
-    const events = [...perfettoEvents(t)] as unknown as Event[];
+    const events = [...perfettoEvents([t])] as unknown as Event[];
     const polls = events.filter((e) => e.name === 'napi_poll');
     // In the track of the thread and in that of the CPU.
     expect(polls.length).toBe(2 * indices(t, TP_NAPI_POLL).length);
@@ -212,6 +212,14 @@ describe('softnet trace and softnet stat', () => {
     expect(JSON.parse(stdout)).toBeTypeOf('object');
     const { traceEvents } = JSON.parse(readFileSync(path, 'utf8'));
     const names = new Set(traceEvents.map((e: { name: string }) => e.name));
+    // It boots a machine for each of two modes: the second one's trace stands beside the first one's, and later.
+    type Event = { pid: number; ts: number; id: number; ph: string };
+    const all = traceEvents as Event[];
+    expect(new Set(all.map((e) => e.pid))).toEqual(new Set([1, 2, 3, 4]));
+    const times = (pid: number) => all.filter((e) => e.pid === pid && e.ph !== 'M').map((e) => e.ts);
+    expect(Math.min(...times(3))).toBeGreaterThan(Math.min(...times(1)));
+    const starts = all.filter((e) => e.ph === 's').map((e) => e.id);
+    expect(new Set(starts).size).toBe(starts.length);
     for (const name of ['napi_poll', 'softirq', 'running', 'net:netif_receive_skb', 'wake'])
       expect(names).toContain(name);
   });

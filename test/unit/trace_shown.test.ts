@@ -7,8 +7,8 @@ import { traceStat } from '../../dist/tools/trace/stat.js';
 import type { Trace } from '../../dist/trace.js';
 import { type Row, type Shown, traceOf } from '../helpers/trace_rows.js';
 
-function shown(t: Trace): Shown[] {
-  return [...perfettoEvents(t)] as unknown as Shown[];
+function shown(...traces: Trace[]): Shown[] {
+  return [...perfettoEvents(traces)] as unknown as Shown[];
 }
 
 /** @returns arrows: from when to when, us */
@@ -23,6 +23,39 @@ function arrows(t: Trace): [number, number][] {
 const OUT = TP_SCHED_SWITCH_OUT;
 const IN = TP_SCHED_SWITCH_IN;
 const WAKE = TP_SCHED_WAKEUP;
+
+describe('a file of several machines', () => {
+  it('has processes, tracks and arrows of each, on one time line', () => {
+    const rows: readonly Row[] = [
+      [10, 1, OUT],
+      [20, 0, WAKE, 1],
+      [25, 1, IN],
+    ];
+    const first = traceOf(['waker', 'sleeper'], rows);
+    const laterNs = 2_000_000;
+    const second = {
+      ...first,
+      beganNs: first.beganNs + laterNs,
+      endedNs: first.endedNs + laterNs,
+      ns: first.ns.map((ns) => ns + laterNs),
+    };
+    const events = shown(first, second);
+    const processes = events.filter((e) => e.name === 'process_name');
+    expect(processes.map((e) => [e.pid, e.args.name])).toEqual([
+      [1, 'machine 1: threads'],
+      [2, 'machine 1: CPUs'],
+      [3, 'machine 2: threads'],
+      [4, 'machine 2: CPUs'],
+    ]);
+    const ends = events.filter((e) => e.ph === 'f');
+    expect(ends.map((e) => [e.pid, e.ts])).toEqual([
+      [1, 25],
+      [3, 2025],
+    ]);
+    expect(new Set(ends.map((e) => e.id)).size).toBe(2);
+    expect(shown(first).find((e) => e.name === 'process_name')?.args.name).toBe('threads');
+  });
+});
 
 describe('wake-ups', () => {
   const cases: readonly [string, readonly Row[], [number, number][]][] = [

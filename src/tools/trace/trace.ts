@@ -42,19 +42,17 @@ function create(path: string): Output {
   }
 }
 
-/** Writes traces into one file; those of several machines one after the other, each from its own beginning. */
+/** Writes traces into one file: those of several machines in processes of their own, on one time line. */
 function writeTraces({ fd }: Output, traces: readonly Trace[]): void {
   if (fstatSync(fd).isFile()) ftruncateSync(fd);
   let text = '{"displayTimeUnit":"ns","traceEvents":[';
   let separator = '\n';
-  for (const t of traces) {
-    for (const event of perfettoEvents(t)) {
-      text += separator + JSON.stringify(event);
-      separator = ',\n';
-      if (text.length < PIECE) continue;
-      writeSync(fd, text);
-      text = '';
-    }
+  for (const event of perfettoEvents(traces)) {
+    text += separator + JSON.stringify(event);
+    separator = ',\n';
+    if (text.length < PIECE) continue;
+    writeSync(fd, text);
+    text = '';
   }
   writeSync(fd, `${text}\n]}\n`);
   closeSync(fd);
