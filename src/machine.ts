@@ -62,6 +62,8 @@ export class Machine {
   private readonly failure = new Failure();
   private readonly controlQueue: ControlQueue;
   private readonly tracing: Tracing;
+  /** Who gets its trace, from its boot to its end. */
+  private bootTrace: typeof bootTraces;
   private closing: Promise<void> | null = null;
   /** Its control threads are gone; everything is. */
   private dismantled = false;
@@ -89,6 +91,7 @@ export class Machine {
     this.statistics = new Statistics(this.arena, this.net, this.kthreadd);
     this.tracing = new Tracing(this.arena.m);
     this.kthreadd.onTrace = (hello) => this.tracing.heard(hello);
+    this.bootTrace = bootTraces;
     if (bootTraces !== null) this.tracing.start();
   }
 
@@ -463,6 +466,7 @@ export class Machine {
   async abandon(why: Error): Promise<void> {
     this.kthreadd.panic(why);
     await this.kthreadd.stop();
+    this.endBootTrace();
   }
 
   /** Threads made so far, those of control operations excepted. */
@@ -553,12 +557,15 @@ export class Machine {
     } finally {
       this.closed = true;
       await this.kthreadd.stop();
-      if (this.tracing.on) {
-        const trace = this.tracing.stop();
-        bootTraces?.(trace);
-      }
+      this.endBootTrace();
     }
     this.failure.throwIfAny();
+  }
+
+  private endBootTrace(): void {
+    const take = this.bootTrace;
+    this.bootTrace = null;
+    if (take !== null) take(this.tracing.stop());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

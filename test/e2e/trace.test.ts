@@ -66,7 +66,7 @@ describe('a trace of traffic', () => {
     expect(polls.reduce((n, i) => n + t.b[i], 0)).toBe(FRAMES);
     expect(indices(t, TP_NAPI_POLL_BEGIN).length).toBe(polls.length);
     for (const i of polls) expect(t.threads[t.thread[i]].name).toMatch(poller);
-    expect(polls.every((i) => /^eth0 napi \d+$/.test(t.names.get(t.a[i]) ?? ''))).toBe(true);
+    expect(polls.every((i) => /^eth0 napi \d+$/.test(t.instances[t.object[i]]))).toBe(true);
     if (!threaded) {
       expect(indices(t, TP_SOFTIRQ_ENTRY).length).toBeGreaterThan(0);
       expect(indices(t, TP_SOFTIRQ_EXIT).length).toBe(indices(t, TP_SOFTIRQ_ENTRY).length);
@@ -84,13 +84,12 @@ describe('a trace of traffic', () => {
     const sleeps = new Map<number, boolean>();
     let late = 0;
     for (let i = 0; i < t.count; i++) {
-      const { taskAt } = t.threads[t.thread[i]];
-      if (t.tp[i] === TP_SCHED_SWITCH_IN) sleeps.set(taskAt, false);
-      if (t.tp[i] === TP_SCHED_SWITCH_OUT) sleeps.set(taskAt, true);
-      if (t.tp[i] === TP_SCHED_WAKEUP && sleeps.get(t.a[i]) === false) late++;
+      if (t.tp[i] === TP_SCHED_SWITCH_IN) sleeps.set(t.thread[i], false);
+      if (t.tp[i] === TP_SCHED_SWITCH_OUT) sleeps.set(t.thread[i], true);
+      if (t.tp[i] === TP_SCHED_WAKEUP && sleeps.get(t.object[i]) === false) late++;
     }
     expect(late).toBeLessThan(indices(t, TP_SCHED_WAKEUP).length / 20);
-    const readers = indices(t, TP_SCHED_WAKEUP).map((i) => t.names.get(t.a[i]));
+    const readers = indices(t, TP_SCHED_WAKEUP).map((i) => t.threads[t.object[i]]?.name);
     expect(readers).toContain('app/sink');
   });
 
@@ -144,6 +143,32 @@ describe('a trace of traffic', () => {
     expect(indices(t, TP_KTHREAD_UNPARK).length).toBeGreaterThan(0);
     expect(unpackTrace(JSON.parse(JSON.stringify(packTrace(t))))).toEqual(t);
     expect(() => unpackTrace({})).toThrow(/no trace/);
+  });
+
+  it('names the instance that was polled, though memory is used again', async () => {
+    await using machine = await boot({ cpus: 2 });
+    const eth0 = await machine.addDevice({
+      name: 'eth0',
+      queues: 2,
+      maxQueues: 4,
+      config: 'none',
+      reconfig: 'rebuild',
+      threaded: true,
+    });
+    machine.traceStart();
+    for (const channels of [4, 1, 2, 3]) {
+      await eth0.setChannels(channels);
+      await eth0.generate({ count: 400, flows: 64, port: 9 });
+      await eth0.drained();
+    }
+    const t = machine.traceStop();
+    const polled = new Set<string>();
+    for (const i of indices(t, TP_NAPI_POLL)) {
+      const id = /-(\d+)$/.exec(t.threads[t.thread[i]].name)?.[1];
+      polled.add(id ?? '');
+      expect(t.instances[t.object[i]]).toMatch(new RegExp(`(^| )napi ${id}$`));
+    }
+    expect(polled.size).toBeGreaterThan(4);
   });
 
   it('can be had again, and one at a time', async () => {
@@ -222,6 +247,14 @@ describe('softnet trace and softnet stat', () => {
     expect(new Set(starts).size).toBe(starts.length);
     for (const name of ['napi_poll', 'softirq', 'running', 'net:netif_receive_skb', 'wake'])
       expect(names).toContain(name);
+  });
+
+  it('record a command that has the latest events recorded for itself', async () => {
+    const path = join(dir, 'torture.json');
+    const torture = ['torture', '--duration', '0.1s', '--seed', '3'];
+    const { code, stdout } = await runCli(['trace', '-o', path, ...torture]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/: SUCCESS\n$/)]);
+    expect(JSON.parse(readFileSync(path, 'utf8')).traceEvents.length).toBeGreaterThan(0);
   });
 
   it('say what is wrong, and leave no file behind', async () => {

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What is shown of traces: slices and arrows for Perfetto, histograms. */
 import { describe, expect, it } from 'vitest';
-import { TP_SCHED_SWITCH_IN, TP_SCHED_SWITCH_OUT, TP_SCHED_WAKEUP } from '../../dist/kernel/trace.js';
+import { TASK_INTERRUPTIBLE, TASK_PARKED } from '../../dist/kernel/task.js';
+import {
+  TP_KTHREAD_PARK,
+  TP_KTHREAD_UNPARK,
+  TP_NAPI_POLL,
+  TP_NAPI_POLL_BEGIN,
+  TP_SCHED_PROCESS_EXIT,
+  TP_SCHED_SWITCH_IN,
+  TP_SCHED_SWITCH_OUT,
+  TP_SCHED_WAKEUP,
+  TP_TRACE_LOST,
+} from '../../dist/kernel/trace.js';
 import { perfettoEvents } from '../../dist/tools/trace/perfetto.js';
 import { traceStat } from '../../dist/tools/trace/stat.js';
 import type { Trace } from '../../dist/trace.js';
@@ -114,5 +125,75 @@ describe('wake-ups', () => {
     const { wakeNs } = traceStat(t);
     const counted = [...wakeNs.values()].flatMap((h) => Object.entries(h));
     expect(counted).toEqual(expected.map(([from, to]) => [`${Math.floor(Math.log2((to - from) * 1e3))}`, 1]));
+  });
+});
+
+describe('slices of a thread', () => {
+  /** @returns those of thread 0: [name, from, to], us */
+  function slices(t: Trace): [string, number, number][] {
+    return shown(t)
+      .filter((e) => e.ph === 'X' && e.pid === 1 && e.tid === 1)
+      .map((e) => [e.name, e.ts, e.ts + e.dur]);
+  }
+
+  it('are none as long as nothing is known of it', () => {
+    expect(slices(traceOf(['silent', 'other'], [[10, 1, OUT]]))).toEqual([]);
+    const woken: readonly Row[] = [
+      [10, 0, IN],
+      [30, 0, OUT, TASK_INTERRUPTIBLE],
+    ];
+    expect(slices(traceOf(['asleep at first'], woken))).toEqual([['running', 10, 30]]);
+  });
+
+  it('tell from its first event what it had done before', () => {
+    const ran = traceOf(['runs'], [[40, 0, OUT, TASK_INTERRUPTIBLE]]);
+    expect(slices(ran)).toEqual([['running', 0, 40]]);
+    const [thread] = ran.threads;
+    const young = { ...ran, threads: [{ ...thread, bornNs: ran.beganNs + 25_000 }] };
+    expect(slices(young)).toEqual([['running', 25, 40]]);
+    const polls = traceOf(['never rests'], [[40, 0, TP_NAPI_POLL_BEGIN, 0, 64]], 100);
+    expect(slices(polls)).toEqual([['running', 0, 100]]);
+  });
+
+  it('end with it', () => {
+    const rows: readonly Row[] = [
+      [10, 0, IN],
+      [30, 0, TP_SCHED_PROCESS_EXIT],
+    ];
+    expect(slices(traceOf(['ends'], rows))).toEqual([['running', 10, 30]]);
+  });
+
+  it('show it parked while it sleeps so, beside running', () => {
+    const rows: readonly Row[] = [
+      [10, 0, IN],
+      [30, 0, TP_KTHREAD_PARK],
+      [31, 0, OUT, TASK_PARKED],
+      [60, 0, IN],
+      [61, 0, TP_KTHREAD_UNPARK],
+      [70, 0, TP_NAPI_POLL_BEGIN, 0, 64],
+      [80, 0, TP_NAPI_POLL, 0, 5, 64],
+      [90, 0, OUT, TASK_PARKED],
+    ];
+    expect(slices(traceOf(['parks'], rows, 100))).toEqual([
+      ['running', 10, 31],
+      ['parked', 31, 60],
+      ['napi_poll', 70, 80],
+      ['running', 60, 90],
+      ['parked', 90, 100],
+    ]);
+  });
+
+  it('know nothing of the time in which events were lost', () => {
+    const rows: readonly Row[] = [
+      [10, 0, IN],
+      [20, 0, TP_NAPI_POLL_BEGIN, 0, 64],
+      [50, 0, TP_TRACE_LOST, 1000],
+      [50, 0, TP_NAPI_POLL, 0, 5, 64],
+      [60, 0, OUT, TASK_INTERRUPTIBLE],
+    ];
+    expect(slices(traceOf(['loses'], rows, 100))).toEqual([
+      ['running', 10, 20],
+      ['running', 50, 60],
+    ]);
   });
 });

@@ -14,15 +14,18 @@ import {
   TP_NAPI_POLL_BEGIN,
   TP_NAPI_STATE,
   TP_NETIF_RECEIVE_SKB,
+  TP_SCHED_PROCESS_EXIT,
   TP_SCHED_SWITCH_IN,
-  TP_SCHED_SWITCH_OUT,
   TP_SCHED_WAKEUP,
   TP_SOFTIRQ_ENTRY,
   TP_SOFTIRQ_EXIT,
   TP_SOFTIRQ_RAISE,
+  TP_TRACE_LOST,
 } from '../../kernel/trace.js';
 import { napiStateText } from '../../net/core/napi.js';
 import type { Trace } from '../../trace.js';
+import { objectName } from './object_name.js';
+import { type Span, ThreadStates } from './states.js';
 import { Wakes } from './wakes.js';
 
 /** Where a machine's trace stands in a file. */
@@ -42,8 +45,6 @@ interface Arrows {
 
 /** What of a thread has begun and not ended: when, ns; -1: nothing. */
 interface Open {
-  running: number;
-  parked: number;
   softirq: number;
   poll: number;
 }
@@ -65,7 +66,8 @@ export function* perfettoEvents(traces: readonly Trace[]): Generator<Event> {
 
 function* machineEvents(t: Trace, at: Place, arrows: Arrows): Generator<Event> {
   yield* heads(t, at);
-  const open: Open[] = t.threads.map(() => ({ running: t.beganNs, parked: -1, softirq: -1, poll: -1 }));
+  const open: Open[] = t.threads.map(() => ({ softirq: -1, poll: -1 }));
+  const states = new ThreadStates(t);
   const wakes = new Wakes(t);
   for (let i = 0; i < t.count; i++) {
     const thread = t.thread[i];
@@ -74,13 +76,10 @@ function* machineEvents(t: Trace, at: Place, arrows: Arrows): Generator<Event> {
     const ns = t.ns[i];
     const [a, b, c] = [t.a[i], t.b[i], t.c[i]];
     const wake = wakes.see(i);
+    const span = states.see(i);
+    if (span !== null) yield slice(at, span);
     switch (t.tp[i]) {
-      case TP_SCHED_SWITCH_OUT:
-        if (own.running >= 0) yield slice(at, thread, 'running', own.running, ns);
-        own.running = -1;
-        break;
       case TP_SCHED_SWITCH_IN: {
-        own.running = ns;
         if (wake < 0) break;
         const arrowOf = { name: 'wake', cat: 'sched', id: ++arrows.latest, pid: at.pid };
         yield { ...arrowOf, ph: 's', ts: us(at, t.ns[wake]), tid: t.thread[wake] + 1 };
@@ -88,8 +87,8 @@ function* machineEvents(t: Trace, at: Place, arrows: Arrows): Generator<Event> {
         break;
       }
       case TP_SCHED_WAKEUP: {
-        const name = nameOf(t, a);
-        yield { name: 'sched:sched_wakeup', cat: 'sched', ph: 'i', s: 't', ...here, args: { comm: name } };
+        const comm = objectName(t, i);
+        yield { name: 'sched:sched_wakeup', cat: 'sched', ph: 'i', s: 't', ...here, args: { comm } };
         break;
       }
       case TP_SOFTIRQ_RAISE:
@@ -107,18 +106,25 @@ function* machineEvents(t: Trace, at: Place, arrows: Arrows): Generator<Event> {
         break;
       case TP_NAPI_POLL:
         if (own.poll >= 0)
-          yield* both(t, at, i, 'napi_poll', own.poll, { napi: nameOf(t, a), work: b, budget: c });
+          yield* both(t, at, i, 'napi_poll', own.poll, { napi: objectName(t, i), work: b, budget: c });
         own.poll = -1;
         break;
       case TP_NETIF_RECEIVE_SKB:
         yield { name: 'net:netif_receive_skb', cat: 'net', ph: 'i', s: 't', ...here, args: { skbs: a } };
         break;
       case TP_KTHREAD_PARK:
-        own.parked = ns;
+        yield { name: 'kthread_park', cat: 'sched', ph: 'i', s: 't', ...here };
         break;
       case TP_KTHREAD_UNPARK:
-        if (own.parked >= 0) yield slice(at, thread, 'parked', own.parked, ns);
-        own.parked = -1;
+        yield { name: 'kthread_unpark', cat: 'sched', ph: 'i', s: 't', ...here };
+        break;
+      case TP_SCHED_PROCESS_EXIT:
+        yield { name: 'sched:sched_process_exit', cat: 'sched', ph: 'i', s: 't', ...here };
+        break;
+      case TP_TRACE_LOST:
+        yield { name: 'events lost', cat: 'trace', ph: 'i', s: 't', ...here, args: { events: a } };
+        own.softirq = -1;
+        own.poll = -1;
         break;
       case TP_NAPI_STATE:
         yield {
@@ -127,15 +133,12 @@ function* machineEvents(t: Trace, at: Place, arrows: Arrows): Generator<Event> {
           ph: 'i',
           s: 't',
           ...here,
-          args: { napi: nameOf(t, a), before: napiStateText(b), after: napiStateText(c) },
+          args: { napi: objectName(t, i), before: napiStateText(b), after: napiStateText(c) },
         };
         break;
     }
   }
-  for (const [thread, own] of open.entries()) {
-    if (own.running >= 0) yield slice(at, thread, 'running', own.running, t.endedNs);
-    if (own.parked >= 0) yield slice(at, thread, 'parked', own.parked, t.endedNs);
-  }
+  for (const span of states.rest()) yield slice(at, span);
 }
 
 function* heads(t: Trace, { pid, prefix }: Place): Generator<Event> {
@@ -160,7 +163,7 @@ function us({ zeroNs }: Place, ns: number): number {
   return Math.round(ns - zeroNs) / 1e3;
 }
 
-function slice(at: Place, thread: number, name: string, fromNs: number, toNs: number): Event {
+function slice(at: Place, { thread, name, fromNs, toNs }: Span): Event {
   const ts = us(at, fromNs);
   return { name, cat: 'sched', ph: 'X', ts, dur: us(at, toNs) - ts, pid: at.pid, tid: thread + 1 };
 }
@@ -171,9 +174,4 @@ function* both(t: Trace, at: Place, i: number, name: string, fromNs: number, arg
   const event = { name, cat: 'net', ph: 'X', ts, dur: us(at, t.ns[i]) - ts, args };
   yield { ...event, pid: at.pid, tid: t.thread[i] + 1 };
   yield { ...event, pid: at.pid + 1, tid: t.cpu[i] + 1 };
-}
-
-/** @returns what an address is called */
-function nameOf(t: Trace, at: number): string {
-  return t.names.get(at) ?? t.threads.find((x) => x.taskAt === at)?.name ?? `@${at}`;
 }

@@ -54,7 +54,7 @@ export function traceStat(t: Trace, napi = ''): TraceStat {
         pollBegan.set(thread, ns);
         break;
       case TP_NAPI_POLL: {
-        const name = t.names.get(t.a[i]) ?? `@${t.a[i]}`;
+        const name = t.instances[t.object[i]];
         if (!name.includes(napi)) break;
         const h = entry(instances, name, () => ({ packets: [], pollNs: [] }));
         count(h.packets, t.b[i]);

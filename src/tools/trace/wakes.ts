@@ -9,7 +9,6 @@ import type { Trace } from '../../trace.js';
  */
 export class Wakes {
   private readonly t: Trace;
-  private readonly byTask: ReadonlyMap<number, number>;
   /** Threads that sleep. */
   private readonly asleep = new Set<number>();
   /** Of threads that sleep: the event that woke them. */
@@ -17,7 +16,6 @@ export class Wakes {
 
   constructor(t: Trace) {
     this.t = t;
-    this.byTask = new Map(t.threads.map(({ taskAt }, i) => [taskAt, i]));
     const heard = new Set<number>();
     for (let i = 0; i < t.count && heard.size < t.threads.length; i++) {
       const thread = t.thread[i];
@@ -35,8 +33,8 @@ export class Wakes {
         asleep.add(t.thread[i]);
         return -1;
       case TP_SCHED_WAKEUP: {
-        const thread = this.byTask.get(t.a[i]);
-        if (thread !== undefined && asleep.has(thread) && !woken.has(thread)) woken.set(thread, i);
+        const thread = t.object[i];
+        if (asleep.has(thread) && !woken.has(thread)) woken.set(thread, i);
         return -1;
       }
       case TP_SCHED_SWITCH_IN: {
