@@ -519,16 +519,31 @@ export class Machine {
     return this.tracing.latest(count);
   }
 
-  /** Both, with so many seconds in between. @throws Error if the machine is being traced */
-  async trace(seconds: number): Promise<Trace> {
+  /**
+   * Both, with so many seconds in between, or less: until there is no more room, or `signal` is aborted. The main thread does
+   * other things in between. @throws Error if the machine is being traced
+   */
+  async trace(seconds: number, signal?: AbortSignal): Promise<Trace> {
     this.tracing.start();
+    let over: () => void = () => {};
+    const enough = new Promise<void>((resolve) => {
+      over = resolve;
+    });
+    const timer = setTimeout(over, seconds * 1e3);
+    this.tracing.onFull = over;
+    signal?.addEventListener('abort', over);
+    if (signal?.aborted) over();
     try {
-      await this.orDied(new Promise((resolve) => setTimeout(resolve, seconds * 1e3)));
+      await this.orDied(enough);
     } catch (error) {
-      this.tracing.stop();
+      this.tracing.end();
       throw error;
+    } finally {
+      clearTimeout(timer);
+      this.tracing.onFull = () => {};
+      signal?.removeEventListener('abort', over);
     }
-    return this.tracing.stop();
+    return this.tracing.stopInSlices();
   }
 
   /**

@@ -42,21 +42,27 @@ export interface Trace {
 
 const FORMAT = 'softnet-trace/2';
 
-function base64(column: ArrayBufferView): string {
-  return Buffer.from(column.buffer, column.byteOffset, column.byteLength).toString('base64');
-}
-
 function bytes(text: string): ArrayBuffer {
   const b = Buffer.from(text, 'base64');
   return b.buffer.slice(b.byteOffset, b.byteOffset + b.byteLength) as ArrayBuffer;
 }
 
-/** Packs a trace for a line of JSON. */
-export function packTrace(t: Trace): object {
+/** Bytes of a piece of text: a multiple of 3, which base64 makes four letters of. */
+const PIECE_BYTES = 3 << 18;
+
+/** Packs a trace as a line of JSON, in pieces that take few milliseconds each. */
+export function* packTrace(t: Trace): Generator<string> {
   const { ns, thread, object, tp, cpu, a, b, c, ...head } = t;
-  const columns = { ns, thread, object, tp, cpu, a, b, c };
-  const packed = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, base64(column)]));
-  return { format: FORMAT, ...head, ...packed };
+  yield JSON.stringify({ format: FORMAT, ...head }).slice(0, -1);
+  for (const [name, column] of Object.entries({ ns, thread, object, tp, cpu, a, b, c })) {
+    yield `,"${name}":"`;
+    for (let at = 0; at < column.byteLength; at += PIECE_BYTES) {
+      const length = Math.min(PIECE_BYTES, column.byteLength - at);
+      yield Buffer.from(column.buffer, column.byteOffset + at, length).toString('base64');
+    }
+    yield '"';
+  }
+  yield '}\n';
 }
 
 /** Takes it apart again. @throws Error if it is none */

@@ -13,7 +13,9 @@ const TRACING = KERNEL_AT + KERNEL.tracing;
 /** How often rings are emptied: at a million events a second a ring lasts 16 ms. */
 const COLLECT_MS = 5;
 /** Most events of a trace. */
-export const MAX_TRACE_EVENTS = 4_000_000;
+export const MAX_TRACE_EVENTS = 2_000_000;
+/** Events put in order at a time: some ten milliseconds. */
+const SLICE_EVENTS = 50_000;
 
 /** What goes into one trace. */
 class Recording {
@@ -156,6 +158,13 @@ export class Tracing {
   stop(): Trace {
     const { merge, finish } = this.end();
     merge.step(Number.POSITIVE_INFINITY);
+    return finish();
+  }
+
+  /** The same, while others have their turn. */
+  async stopInSlices(): Promise<Trace> {
+    const { merge, finish } = this.end();
+    while (merge.step(SLICE_EVENTS)) await new Promise(setImmediate);
     return finish();
   }
 

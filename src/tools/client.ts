@@ -37,7 +37,7 @@ export class Client {
   }
 
   /** Asks. @throws NoMachineError */
-  async ask(method: 'GET' | 'PUT' | 'POST', path: string, body = ''): Promise<Answer> {
+  async ask(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body = ''): Promise<Answer> {
     for (let tries = 0; ; tries++) {
       const { status, text } = await this.once(method, path, body);
       if (status >= 200 && status < 300) return { ok: true, body: text, error: null };

@@ -20,8 +20,8 @@ import {
 import { perfettoEvents } from '../../dist/tools/trace/perfetto.js';
 import { traceStat, traceStatText } from '../../dist/tools/trace/stat.js';
 import { packTrace, type Trace, unpackTrace } from '../../dist/trace.js';
-import { runCli, SMALL_FIXTURE } from '../helpers/cli.js';
-import { servedMachine } from '../helpers/control.js';
+import { runCli, SMALL_FIXTURE, startCli } from '../helpers/cli.js';
+import { http, servedMachine } from '../helpers/control.js';
 import { SINK, until } from '../helpers/traffic.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'softnet-trace-'));
@@ -141,7 +141,7 @@ describe('a trace of traffic', () => {
     const t = machine.traceStop();
     expect(indices(t, TP_KTHREAD_PARK).length).toBeGreaterThan(0);
     expect(indices(t, TP_KTHREAD_UNPARK).length).toBeGreaterThan(0);
-    expect(unpackTrace(JSON.parse(JSON.stringify(packTrace(t))))).toEqual(t);
+    expect(unpackTrace(JSON.parse([...packTrace(t)].join('')))).toEqual(t);
     expect(() => unpackTrace({})).toThrow(/no trace/);
   });
 
@@ -227,6 +227,47 @@ describe('softnet trace and softnet stat', () => {
     expect(Object.keys(doc.napi)).toEqual([expect.stringMatching(/^eth0 napi/)]);
     await eth0.stopWire();
     await feed;
+    await served.stop();
+  });
+
+  it('end early, with what there is, when they are interrupted', async () => {
+    const served = await servedMachine([]);
+    const eth0 = await served.machine.addDevice({ name: 'eth0', threaded: true });
+    const path = join(dir, 'interrupted.json');
+    const commands = [['trace', '-o', path], ['stat']];
+    for (const command of commands) {
+      const { child, done } = startCli([...command, '--seconds', '50', '--socket', served.path]);
+      await until(() => served.machine.traced);
+      await eth0.generate({ count: 100 });
+      await eth0.drained();
+      child.kill('SIGINT');
+      expect([(await done).code, (await done).stdout.includes('@poll_ns[eth0')]).toEqual([
+        130,
+        command === commands[1],
+      ]);
+      expect(served.machine.traced).toBe(false);
+    }
+    const { traceEvents } = JSON.parse(readFileSync(path, 'utf8'));
+    expect(traceEvents.some((e: { name: string }) => e.name === 'napi_poll')).toBe(true);
+    await served.stop();
+  });
+
+  it('leave the machine alone when they are killed', async () => {
+    const served = await servedMachine([]);
+    const { child, done } = startCli(['stat', '--seconds', '50', '--socket', served.path]);
+    await until(() => served.machine.traced);
+    child.kill('SIGKILL');
+    await done;
+    await until(() => !served.machine.traced);
+    const nothing = await http(served.path, 'DELETE', '/trace');
+    expect([nothing.status, nothing.body]).toEqual([409, expect.stringContaining('is not being traced')]);
+    await served.stop();
+  });
+
+  it('may last longer than a connection may be idle', async () => {
+    const served = await servedMachine([], {}, { idleMs: 100 });
+    const { status } = await http(served.path, 'POST', '/trace', '{"seconds": 1}');
+    expect(status).toBe(200);
     await served.stop();
   });
 

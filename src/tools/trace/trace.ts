@@ -5,7 +5,7 @@ import { OptionError } from '../../errors.js';
 import { traceBoots } from '../../machine.js';
 import { type Trace, unpackTrace } from '../../trace.js';
 import { Client, noMachine } from '../client.js';
-import { EXIT_CHECK_FAILED, EXIT_OK, EXIT_SKIPPED } from '../exit_codes.js';
+import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SKIPPED } from '../exit_codes.js';
 import { perfettoEvents } from './perfetto.js';
 import { traceStat, traceStatText } from './stat.js';
 
@@ -76,13 +76,28 @@ function report(path: string, traces: readonly Trace[]): void {
   );
 }
 
+/** What has become of asking. */
+interface Asked {
+  /** By the user: the trace is shorter than he wanted first. */
+  interrupted: boolean;
+}
+
 /** Asks a machine for a trace. @returns null if there is none: what is wrong has been said */
 async function ask(
   command: string,
   o: { readonly seconds: number; readonly socket?: string },
+  asked: Asked,
 ): Promise<Trace | null> {
   const client = new Client(o.socket);
-  const answer = await client.ask('POST', '/trace', JSON.stringify({ seconds: o.seconds }));
+  // What there is comes as the answer to the first request.
+  const onSignal = (): void => {
+    asked.interrupted = true;
+    client.ask('DELETE', '/trace').catch(() => {});
+  };
+  process.once('SIGINT', onSignal);
+  const answer = await client
+    .ask('POST', '/trace', JSON.stringify({ seconds: o.seconds }))
+    .finally(() => process.removeListener('SIGINT', onSignal));
   if (answer.error !== null) {
     process.stderr.write(`softnet ${command}: ${answer.error.message}\n`);
     return null;
@@ -93,12 +108,13 @@ async function ask(
 /** Traces a machine that runs. @returns the exit code */
 export async function traceMachine(o: TraceOptions): Promise<number> {
   const output = create(o.output);
+  const asked = { interrupted: false };
   try {
-    const t = await ask('trace', o);
-    if (t === null) return discard(output, EXIT_CHECK_FAILED);
+    const t = await ask('trace', o, asked);
+    if (t === null) return discard(output, asked.interrupted ? EXIT_INTERRUPTED : EXIT_CHECK_FAILED);
     writeTraces(output, [t]);
     report(o.output, [t]);
-    return EXIT_OK;
+    return asked.interrupted ? EXIT_INTERRUPTED : EXIT_OK;
   } catch (error) {
     return discard(output, noMachine('trace', error));
   }
@@ -130,8 +146,9 @@ export async function traceCommand(
 
 /** Prints histograms of a machine that runs. @returns the exit code */
 export async function stat(napi: string, o: StatOptions): Promise<number> {
+  const asked = { interrupted: false };
   try {
-    const t = await ask('stat', o);
+    const t = await ask('stat', o, asked);
     if (t === null) return EXIT_CHECK_FAILED;
     const s = traceStat(t, napi);
     if (o.json) {
@@ -146,7 +163,7 @@ export async function stat(napi: string, o: StatOptions): Promise<number> {
     } else {
       process.stdout.write(traceStatText(s));
     }
-    return EXIT_OK;
+    return asked.interrupted ? EXIT_INTERRUPTED : EXIT_OK;
   } catch (error) {
     return noMachine('stat', error);
   }
