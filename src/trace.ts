@@ -40,6 +40,9 @@ export interface Trace {
   readonly c: Int32Array;
 }
 
+/** Room of a trace: it ends when it has so many events, or some thousands more. */
+export const MAX_TRACE_EVENTS = 2_000_000;
+
 const FORMAT = 'softnet-trace/2';
 
 function bytes(text: string): ArrayBuffer {

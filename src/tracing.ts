@@ -4,7 +4,7 @@ import { KERNEL, KERNEL_AT } from './kernel/current.js';
 import { NodePlatform } from './kernel/platform.js';
 import { TP_NAPI_POLL, TP_NAPI_POLL_BEGIN, TP_NAPI_STATE, TP_SCHED_PROCESS_EXIT } from './kernel/trace.js';
 import { TRACE_SLOT_WORDS, TRACE_SLOTS, type TraceHello } from './threads/trace_ring.js';
-import type { Trace } from './trace.js';
+import { MAX_TRACE_EVENTS, type Trace } from './trace.js';
 import { type Piece, TraceMerge } from './trace_merge.js';
 import { TraceNames } from './trace_names.js';
 import { copyOf, type Ring, type Tenure, tenureOf } from './trace_rings.js';
@@ -12,10 +12,8 @@ import { copyOf, type Ring, type Tenure, tenureOf } from './trace_rings.js';
 const TRACING = KERNEL_AT + KERNEL.tracing;
 /** How often rings are emptied: at a million events a second a ring lasts 16 ms. */
 const COLLECT_MS = 5;
-/** Most events of a trace. */
-export const MAX_TRACE_EVENTS = 2_000_000;
-/** Events put in order at a time: some ten milliseconds. */
-const SLICE_EVENTS = 50_000;
+/** Events put in order at a time: a few milliseconds. */
+const SLICE_EVENTS = 20_000;
 
 /** What goes into one trace. */
 class Recording {

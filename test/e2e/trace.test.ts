@@ -225,6 +225,16 @@ describe('softnet trace and softnet stat', () => {
       (await runCli(['stat', 'eth0', '--seconds', '0.3', '--json', '--socket', served.path])).stdout,
     );
     expect(Object.keys(doc.napi)).toEqual([expect.stringMatching(/^eth0 napi/)]);
+    expect(JSON.stringify(doc)).not.toContain('null');
+    expect(Object.keys(doc.wake_to_run_ns)).toEqual([expect.stringMatching(/^napi\/eth0-/)]);
+    const none = await runCli(['stat', 'eth7', '--socket', served.path]);
+    expect([none.code, none.stdout, none.stderr]).toEqual([
+      2,
+      '',
+      expect.stringMatching(
+        /^softnet stat: no instance has "eth7" in its name; there are: eth0 napi \d+, backlog\n$/,
+      ),
+    ]);
     await eth0.stopWire();
     await feed;
     await served.stop();
@@ -324,6 +334,9 @@ describe('softnet trace and softnet stat', () => {
     }
     expect(() => readFileSync(join(dir, 'long.json'))).toThrow(/ENOENT/);
     expect((await runCli(['trace'])).code).toBe(2);
-    expect((await runCli(['stat', '--seconds', '0'])).code).toBe(2);
+    for (const command of [['stat'], ['trace', '-o', path]]) {
+      const short = await runCli([...command, '--seconds', '0.001']);
+      expect([short.code, short.stderr]).toEqual([2, expect.stringContaining('from 0.01 to 50')]);
+    }
   });
 });

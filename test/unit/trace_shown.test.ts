@@ -14,7 +14,7 @@ import {
   TP_TRACE_LOST,
 } from '../../dist/kernel/trace.js';
 import { perfettoEvents } from '../../dist/tools/trace/perfetto.js';
-import { traceStat } from '../../dist/tools/trace/stat.js';
+import { traceStat, traceStatText } from '../../dist/tools/trace/stat.js';
 import type { Trace } from '../../dist/trace.js';
 import { type Row, type Shown, traceOf } from '../helpers/trace_rows.js';
 
@@ -123,8 +123,10 @@ describe('wake-ups', () => {
     const t = traceOf(['waker', 'sleeper'], rows);
     expect(arrows(t)).toEqual(expected);
     const { wakeNs } = traceStat(t);
-    const counted = [...wakeNs.values()].flatMap((h) => Object.entries(h));
-    expect(counted).toEqual(expected.map(([from, to]) => [`${Math.floor(Math.log2((to - from) * 1e3))}`, 1]));
+    const counted = [...wakeNs.values()].flatMap((h) => Object.entries(h).filter(([, n]) => n > 0));
+    expect(counted).toEqual(
+      expected.map(([from, to]) => [`${Math.floor(Math.log2((to - from) * 1e3)) + 1}`, 1]),
+    );
   });
 });
 
@@ -195,5 +197,47 @@ describe('slices of a thread', () => {
       ['running', 10, 20],
       ['running', 50, 60],
     ]);
+  });
+});
+
+describe('histograms', () => {
+  it('tell polls of no, one and more packets apart, and leave no place out', () => {
+    const rows = [0, 0, 1, 5].flatMap((packets, i): Row[] => [
+      [10 * i, 0, TP_NAPI_POLL_BEGIN, 0, 64],
+      [10 * i + 4, 0, TP_NAPI_POLL, 0, packets, 64],
+    ]);
+    const s = traceStat(traceOf(['poller'], rows));
+    expect(s.napi.get('eth0 napi 8193')?.packets).toEqual([2, 1, 0, 1]);
+    const text = traceStatText(s).split('\n').slice(1, 5);
+    expect(
+      text.map((line) =>
+        line
+          .slice(0, 30)
+          .trim()
+          .split(/\s{2,}/),
+      ),
+    ).toEqual([
+      ['[0]', '2'],
+      ['[1]', '1'],
+      ['[2, 4)', '0'],
+      ['[4, 8)', '1'],
+    ]);
+  });
+
+  it('of some instances are of their threads only', () => {
+    const rows: readonly Row[] = [
+      [10, 0, TP_NAPI_POLL, 0, 1, 64],
+      [11, 0, WAKE, 1],
+      [12, 1, IN],
+      [13, 1, WAKE, 0],
+      [14, 1, TP_NAPI_POLL, 1, 1, 64],
+    ];
+    const s = traceStat(traceOf(['one', 'two'], rows), '8194');
+    expect([[...s.napi.keys()], [...s.wakeNs.keys()], s.softirqNs]).toEqual([
+      ['eth0 napi 8194'],
+      ['two'],
+      [],
+    ]);
+    expect(traceStat(traceOf(['one', 'two'], rows), '8193').wakeNs.size).toBe(0);
   });
 });

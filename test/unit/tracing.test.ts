@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What is collected from rings, and what the addresses in events are called. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { KERNEL, KERNEL_AT } from '../../dist/kernel/current.js';
 import { TASK } from '../../dist/kernel/task.js';
 import {
@@ -12,7 +12,7 @@ import {
 import { writeName } from '../../dist/mm/arena.js';
 import { NAPI } from '../../dist/net/core/napi.js';
 import { TRACE_HEADER_WORDS, TRACE_SLOT_WORDS, TRACE_SLOTS } from '../../dist/threads/trace_ring.js';
-import type { Trace } from '../../dist/trace.js';
+import { MAX_TRACE_EVENTS, type Trace } from '../../dist/trace.js';
 import { Tracing } from '../../dist/tracing.js';
 import { layOutKernel } from '../helpers/kernel_lab.js';
 
@@ -129,6 +129,31 @@ describe('collecting', () => {
     tracing.start();
     expect(() => tracing.start()).toThrow(/being traced/);
     expect(tracing.stop().count).toBe(0);
+  });
+});
+
+describe('a trace that is full', () => {
+  it('ends by itself, and says so', () => {
+    vi.useFakeTimers();
+    try {
+      const { m, tracing } = machine();
+      const worker = new Worker(tracing, 1);
+      worker.begin('busy', TASK_A, 1);
+      let full = 0;
+      tracing.onFull = () => full++;
+      tracing.start();
+      for (let i = 0; full === 0 && i < 1000; i++) {
+        for (let k = 0; k < TRACE_SLOTS / 2; k++) worker.event(i, TP_SCHED_SWITCH_IN);
+        vi.advanceTimersByTime(5);
+      }
+      expect(m[KERNEL_AT + KERNEL.tracing]).toBe(0);
+      const t = tracing.stop();
+      expect([t.full, t.lost, full]).toEqual([true, 0, 1]);
+      expect(t.count).toBeGreaterThanOrEqual(MAX_TRACE_EVENTS);
+      expect(t.count).toBeLessThan(MAX_TRACE_EVENTS + TRACE_SLOTS);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

@@ -11,7 +11,7 @@ import type { Trace } from '../../trace.js';
 import { log2HistogramText } from '../rr/log2_histogram.js';
 import { Wakes } from './wakes.js';
 
-/** Counts by the place of a value's highest bit. */
+/** How many values were 0, 1, 2 and 3, 4 to 7 and so on: place `i` counts those from 2^(i-1) on. */
 export type Log2 = number[];
 
 export interface TraceStat {
@@ -24,8 +24,9 @@ export interface TraceStat {
 }
 
 function count(h: Log2, value: number): void {
-  const at = value < 2 ? 0 : Math.floor(Math.log2(value));
-  h[at] = (h[at] ?? 0) + 1;
+  const at = value < 1 ? 0 : Math.floor(Math.log2(value)) + 1;
+  while (h.length <= at) h.push(0);
+  h[at]++;
 }
 
 function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
@@ -37,11 +38,15 @@ function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return value;
 }
 
-/** Counts. @param napi only the instances whose name holds this text; all of them without one */
+/**
+ * Counts. @param napi only the instances whose name holds this text, and the threads that polled them; all of them, and softirqs,
+ * without one
+ */
 export function traceStat(t: Trace, napi = ''): TraceStat {
   const instances = new Map<string, { packets: Log2; pollNs: Log2 }>();
   const wakeNs = new Map<string, Log2>();
   const softirqNs: Log2 = [];
+  const pollers = new Set<string>();
   const pollBegan = new Map<number, number>();
   const softirqBegan = new Map<number, number>();
   const wakes = new Wakes(t);
@@ -56,6 +61,7 @@ export function traceStat(t: Trace, napi = ''): TraceStat {
       case TP_NAPI_POLL: {
         const name = t.instances[t.object[i]];
         if (!name.includes(napi)) break;
+        pollers.add(t.threads[thread].name);
         const h = entry(instances, name, () => ({ packets: [], pollNs: [] }));
         count(h.packets, t.b[i]);
         const began = pollBegan.get(thread);
@@ -80,14 +86,16 @@ export function traceStat(t: Trace, napi = ''): TraceStat {
         break;
     }
   }
-  return { napi: instances, wakeNs, softirqNs };
+  if (napi === '') return { napi: instances, wakeNs, softirqNs };
+  const theirs = [...wakeNs].filter(([name]) => pollers.has(name));
+  return { napi: instances, wakeNs: new Map(theirs), softirqNs: [] };
 }
 
 /** The histograms as text. */
 export function traceStatText(s: TraceStat): string {
   const parts: string[] = [];
   const add = (title: string, h: Log2): void => {
-    const text = log2HistogramText(Array.from(h, (n) => n ?? 0));
+    const text = log2HistogramText(h.slice(1), h[0] ?? 0);
     if (text !== '') parts.push(`${title}\n${text}`);
   };
   for (const [name, { packets, pollNs }] of s.napi) {

@@ -3,9 +3,10 @@
 import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { OptionError } from '../../errors.js';
 import { traceBoots } from '../../machine.js';
-import { type Trace, unpackTrace } from '../../trace.js';
-import { Client, noMachine } from '../client.js';
-import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SKIPPED } from '../exit_codes.js';
+import { MAX_TRACE_EVENTS, type Trace, unpackTrace } from '../../trace.js';
+import { Client, NoMachineError, noMachine } from '../client.js';
+import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SKIPPED, EXIT_USAGE } from '../exit_codes.js';
+import type { TopAnswer } from '../top/sample.js';
 import { perfettoEvents } from './perfetto.js';
 import { traceStat, traceStatText } from './stat.js';
 
@@ -65,14 +66,22 @@ function discard({ path, fd, made }: Output, code: number): number {
   return code;
 }
 
+/** @returns what the traces do not hold, as the end of a sentence */
+function shortfall(traces: readonly Trace[]): string {
+  const lost = traces.reduce((n, t) => n + t.lost, 0);
+  return (
+    (lost === 0 ? '' : `, ${lost} lost (they came faster than they were collected)`) +
+    (traces.some((t) => t.full) ? `, ended early: a trace has room for ${MAX_TRACE_EVENTS} events` : '')
+  );
+}
+
 function report(path: string, traces: readonly Trace[]): void {
   const sum = (of: (t: Trace) => number): number => traces.reduce((n, t) => n + of(t), 0);
   const threads = sum((t) => t.threads.length);
-  const lost = sum((t) => t.lost);
   const seconds = sum((t) => t.endedNs - t.beganNs) / 1e9;
   process.stderr.write(
     `${path}: ${sum((t) => t.count)} events of ${threads} threads in ${seconds.toFixed(1)} s` +
-      `${lost === 0 ? '' : `, ${lost} lost (they came faster than they were collected)`}; open it at ui.perfetto.dev\n`,
+      `${shortfall(traces)}; open it at ui.perfetto.dev\n`,
   );
 }
 
@@ -144,10 +153,25 @@ export async function traceCommand(
   }
 }
 
+/** @returns false if no instance of the machine has a name that holds this: that has been said */
+async function isThere(napi: string, { socket }: StatOptions): Promise<boolean> {
+  if ('backlog'.includes(napi)) return true;
+  const answer = await new Client(socket).ask('GET', '/top');
+  if (answer.error !== null) throw new NoMachineError(answer.error.message);
+  const { napis } = JSON.parse(answer.body) as TopAnswer;
+  const names = napis.map(({ dev, id }) => `${dev} napi ${id}`);
+  if (names.some((name) => name.includes(napi))) return true;
+  process.stderr.write(
+    `softnet stat: no instance has ${JSON.stringify(napi)} in its name; there are: ${[...names, 'backlog'].join(', ')}\n`,
+  );
+  return false;
+}
+
 /** Prints histograms of a machine that runs. @returns the exit code */
 export async function stat(napi: string, o: StatOptions): Promise<number> {
   const asked = { interrupted: false };
   try {
+    if (!(await isThere(napi, o))) return EXIT_USAGE;
     const t = await ask('stat', o, asked);
     if (t === null) return EXIT_CHECK_FAILED;
     const s = traceStat(t, napi);
@@ -155,6 +179,7 @@ export async function stat(napi: string, o: StatOptions): Promise<number> {
       const doc = {
         seconds: (t.endedNs - t.beganNs) / 1e9,
         lost: t.lost,
+        full: t.full,
         napi: Object.fromEntries(s.napi),
         wake_to_run_ns: Object.fromEntries(s.wakeNs),
         softirq_ns: s.softirqNs,
@@ -162,6 +187,8 @@ export async function stat(napi: string, o: StatOptions): Promise<number> {
       process.stdout.write(`${JSON.stringify(doc)}\n`);
     } else {
       process.stdout.write(traceStatText(s));
+      const less = shortfall([t]);
+      if (less !== '') process.stdout.write(`\n${t.count} events${less}\n`);
     }
     return asked.interrupted ? EXIT_INTERRUPTED : EXIT_OK;
   } catch (error) {
