@@ -308,6 +308,19 @@ describe('softnet trace and softnet stat', () => {
     expect(JSON.parse(readFileSync(path, 'utf8')).traceEvents.length).toBeGreaterThan(0);
   });
 
+  it('name the file that has no room', async () => {
+    const served = await servedMachine([]);
+    for (const command of [
+      ['--socket', served.path],
+      ['replay', SMALL_FIXTURE],
+    ]) {
+      const { code, stderr } = await runCli(['trace', '-o', '/dev/full', '--seconds', '0.05', ...command]);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/\/dev\/full.*ENOSPC[^\n]*\n$/)]);
+      expect(stderr).not.toContain('    at ');
+    }
+    await served.stop();
+  });
+
   it('say what is wrong, and leave no file behind', async () => {
     const path = join(dir, 'none.json');
     const none = await runCli(['trace', '-o', path, '--socket', join(dir, 'no.sock')]);

@@ -44,19 +44,38 @@ function create(path: string): Output {
 }
 
 /** Writes traces into one file: those of several machines in processes of their own, on one time line. */
-function writeTraces({ fd }: Output, traces: readonly Trace[]): void {
-  if (fstatSync(fd).isFile()) ftruncateSync(fd);
+function writeTraces(output: Output, traces: readonly Trace[]): void {
+  const { path, fd } = output;
+  const isFile = fstatSync(fd).isFile();
+  try {
+    if (isFile) ftruncateSync(fd);
+    writeEvents(fd, traces);
+  } catch (error) {
+    // Half a document is of no use to anybody.
+    if (isFile) ftruncateSync(fd);
+    discard(output, EXIT_USAGE);
+    throw new OptionError('--output', path, `a file with room for the trace (${(error as Error).message})`);
+  }
+  closeSync(fd);
+}
+
+function writeEvents(fd: number, traces: readonly Trace[]): void {
   let text = '{"displayTimeUnit":"ns","traceEvents":[';
   let separator = '\n';
   for (const event of perfettoEvents(traces)) {
     text += separator + JSON.stringify(event);
     separator = ',\n';
     if (text.length < PIECE) continue;
-    writeSync(fd, text);
+    writeAll(fd, text);
     text = '';
   }
-  writeSync(fd, `${text}\n]}\n`);
-  closeSync(fd);
+  writeAll(fd, `${text}\n]}\n`);
+}
+
+/** A write may take a part only: where a disk is full, for example. */
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
 /** There is nothing to write: what was there before stays as it was. @returns `code` */
