@@ -62,6 +62,8 @@ export class Machine {
   private readonly failure = new Failure();
   private readonly controlQueue: ControlQueue;
   private readonly tracing: Tracing;
+  /** Who gets its trace, from its boot to its end. */
+  private bootTrace: typeof bootTraces;
   private closing: Promise<void> | null = null;
   /** Its control threads are gone; everything is. */
   private dismantled = false;
@@ -89,6 +91,7 @@ export class Machine {
     this.statistics = new Statistics(this.arena, this.net, this.kthreadd);
     this.tracing = new Tracing(this.arena.m);
     this.kthreadd.onTrace = (hello) => this.tracing.heard(hello);
+    this.bootTrace = bootTraces;
     if (bootTraces !== null) this.tracing.start();
   }
 
@@ -463,6 +466,7 @@ export class Machine {
   async abandon(why: Error): Promise<void> {
     this.kthreadd.panic(why);
     await this.kthreadd.stop();
+    this.endBootTrace();
   }
 
   /** Threads made so far, those of control operations excepted. */
@@ -515,16 +519,31 @@ export class Machine {
     return this.tracing.latest(count);
   }
 
-  /** Both, with so many seconds in between. @throws Error if the machine is being traced */
-  async trace(seconds: number): Promise<Trace> {
+  /**
+   * Both, with so many seconds in between, or less: until there is no more room, or `signal` is aborted. The main thread does
+   * other things in between. @throws Error if the machine is being traced
+   */
+  async trace(seconds: number, signal?: AbortSignal): Promise<Trace> {
     this.tracing.start();
+    let over: () => void = () => {};
+    const enough = new Promise<void>((resolve) => {
+      over = resolve;
+    });
+    const timer = setTimeout(over, seconds * 1e3);
+    this.tracing.onFull = over;
+    signal?.addEventListener('abort', over);
+    if (signal?.aborted) over();
     try {
-      await this.orDied(new Promise((resolve) => setTimeout(resolve, seconds * 1e3)));
+      await this.orDied(enough);
     } catch (error) {
-      this.tracing.stop();
+      this.tracing.end();
       throw error;
+    } finally {
+      clearTimeout(timer);
+      this.tracing.onFull = () => {};
+      signal?.removeEventListener('abort', over);
     }
-    return this.tracing.stop();
+    return this.tracing.stopInSlices();
   }
 
   /**
@@ -553,12 +572,15 @@ export class Machine {
     } finally {
       this.closed = true;
       await this.kthreadd.stop();
-      if (this.tracing.on) {
-        const trace = this.tracing.stop();
-        bootTraces?.(trace);
-      }
+      this.endBootTrace();
     }
     this.failure.throwIfAny();
+  }
+
+  private endBootTrace(): void {
+    const take = this.bootTrace;
+    this.bootTrace = null;
+    if (take !== null) take(this.tracing.stop());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

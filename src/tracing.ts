@@ -2,142 +2,103 @@
 /** Collects what a machine's threads record of their tracepoints, while it runs. In the main thread. */
 import { KERNEL, KERNEL_AT } from './kernel/current.js';
 import { NodePlatform } from './kernel/platform.js';
-import { taskComm } from './kernel/task.js';
-import { TP_NAPI_POLL_BEGIN, TP_NAPI_STATE, TP_SCHED_WAKEUP } from './kernel/trace.js';
-import { NAPI } from './net/core/napi.js';
-import { netdevName } from './net/core/net_device.js';
-import { TRACE_HEADER_WORDS, TRACE_SLOT_WORDS, TRACE_SLOTS, type TraceHello } from './threads/trace_ring.js';
-import type { Trace, TraceThread } from './trace.js';
+import { TP_NAPI_POLL, TP_NAPI_POLL_BEGIN, TP_NAPI_STATE, TP_SCHED_PROCESS_EXIT } from './kernel/trace.js';
+import { TRACE_SLOT_WORDS, TRACE_SLOTS, type TraceHello } from './threads/trace_ring.js';
+import { MAX_TRACE_EVENTS, type Trace } from './trace.js';
+import { type Piece, TraceMerge } from './trace_merge.js';
+import { TraceNames } from './trace_names.js';
+import { copyOf, type Ring, type Tenure, tenureOf } from './trace_rings.js';
 
 const TRACING = KERNEL_AT + KERNEL.tracing;
 /** How often rings are emptied: at a million events a second a ring lasts 16 ms. */
 const COLLECT_MS = 5;
-/** Most events of a trace. */
-export const MAX_TRACE_EVENTS = 4_000_000;
-const FIRST_ROOM = 1 << 16;
+/** Events put in order at a time: a few milliseconds. */
+const SLICE_EVENTS = 20_000;
 
-/** From the `from`-th event of a ring on (wraps) it is that thread's. */
-interface Tenure {
-  readonly from: number;
-  readonly thread: number;
-}
-
-interface Ring {
-  readonly ring: number;
-  /** Whose it was and is, oldest first. */
-  tenures: Tenure[];
-  readonly words: Int32Array;
-  readonly times: Float64Array;
-  /** Events read so far (wraps). */
-  tail: number;
-}
-
-const COLUMNS = ['ns', 'thread', 'tp', 'cpu', 'a', 'b', 'c'] as const;
-type ColumnName = (typeof COLUMNS)[number];
-
-/** Columns that grow. */
-class Columns {
+/** What goes into one trace. */
+class Recording {
+  readonly beganNs: number;
+  readonly instances: string[] = [];
+  readonly room: number;
   count = 0;
-  ns = new Float64Array(FIRST_ROOM);
-  thread = new Uint16Array(FIRST_ROOM);
-  tp = new Uint8Array(FIRST_ROOM);
-  cpu = new Uint8Array(FIRST_ROOM);
-  a = new Int32Array(FIRST_ROOM);
-  b = new Int32Array(FIRST_ROOM);
-  c = new Int32Array(FIRST_ROOM);
+  lost = 0;
+  /** The latest name of each instance by its id. */
+  private readonly latest = new Map<number, number>();
 
-  /** @returns false if there is no room for one more */
-  room(): boolean {
-    const { length } = this.ns;
-    if (this.count < length) return true;
-    if (length >= MAX_TRACE_EVENTS) return false;
-    for (const name of COLUMNS) this.grow(name, length * 2);
-    return true;
+  constructor(beganNs: number, room: number) {
+    this.beganNs = beganNs;
+    this.room = room;
   }
 
-  private grow(name: ColumnName, length: number): void {
-    const old = this[name];
-    const grown = new (old.constructor as new (n: number) => typeof old)(length);
-    grown.set(old);
-    (this as Record<typeof name, typeof old>)[name] = grown;
+  /** @returns index of a name; the same for an instance until it has another one */
+  instance(id: number, name: string): number {
+    const known = this.latest.get(id);
+    if (known !== undefined) {
+      // Its device is no more: it was that one's all the same.
+      if (this.instances[known] === name || name === `napi ${id}`) return known;
+    }
+    this.latest.set(id, this.instances.push(name) - 1);
+    return this.instances.length - 1;
   }
-}
-
-/** Rings were emptied one after the other: puts the events of all threads in order of time. */
-function inOrder(c: Columns): Pick<Trace, 'ns' | 'thread' | 'tp' | 'cpu' | 'a' | 'b' | 'c'> {
-  const order = new Uint32Array(c.count).map((_, i) => i);
-  order.sort((x, y) => c.ns[x] - c.ns[y] || x - y);
-  const take = <A extends Columns[ColumnName]>(column: A): A => {
-    const sorted = new (column.constructor as new (n: number) => A)(c.count);
-    for (let i = 0; i < c.count; i++) sorted[i] = column[order[i]];
-    return sorted;
-  };
-  return {
-    ns: take(c.ns),
-    thread: take(c.thread),
-    tp: take(c.tp),
-    cpu: take(c.cpu),
-    a: take(c.a),
-    b: take(c.b),
-    c: take(c.c),
-  };
-}
-
-/** @returns whose the `n`-th event of a ring is */
-function threadAt({ tenures }: Ring, n: number): number {
-  let i = tenures.length - 1;
-  while (i > 0 && ((n - tenures[i].from) | 0) < 0) i--;
-  return tenures[i].thread;
 }
 
 /** The tracing of one machine. */
 export class Tracing {
   private readonly m: Int32Array;
   private readonly clock = new NodePlatform();
+  private readonly names: TraceNames;
   private readonly rings: Ring[] = [];
-  private threads: TraceThread[] = [];
-  private names = new Map<number, string>();
-  private columns = new Columns();
-  private lost = 0;
-  private beganNs = 0;
+  /** What is collected; null: nothing. */
+  private recording: Recording | null = null;
   private timer: NodeJS.Timeout | null = null;
+  /** Since when threads record whether or not anything is collected. */
+  private latestSinceNs: number | null = null;
+  /** When it had no more room. */
+  private fullNs: number | null = null;
+  /** Called when a trace ends because it has no more room. */
+  onFull: () => void = () => {};
 
   constructor(m: Int32Array) {
     this.m = m;
+    this.names = new TraceNames(m);
   }
 
-  /** @returns true while threads record */
+  /** @returns true while what threads record is collected */
   get on(): boolean {
-    return this.timer !== null;
+    return this.recording !== null;
   }
 
   /** A thread has made its ring. */
   heard(hello: TraceHello): void {
-    const words = new Int32Array(hello.softnetTrace);
-    const times = new Float64Array(hello.softnetTrace);
-    const { name, tid, taskAt, ring, from } = hello;
-    this.threads.push({ name, tid, taskAt });
-    const tenure = { from, thread: this.threads.length - 1 };
+    const { ring, from } = hello;
+    const tenure = { from, who: this.names.add(hello), end: null };
     const known = this.rings.find((r) => r.ring === ring);
-    if (known === undefined) this.rings.push({ ring, tenures: [tenure], words, times, tail: from });
-    else {
-      // A tenure is of no use any more when all that the next one's predecessors wrote has been overwritten.
-      const kept = known.tenures.filter(
-        (_, i, all) => i === all.length - 1 || ((from - all[i + 1].from) | 0) < TRACE_SLOTS,
-      );
-      known.tenures = [...kept, tenure];
+    if (known === undefined) {
+      const words = new Int32Array(hello.softnetTrace);
+      this.rings.push({ ring, tenures: [tenure], words, tail: from, pieces: [] });
+      return;
     }
+    // Where the event that says so has been overwritten.
+    const last = known.tenures.at(-1);
+    if (last !== undefined) this.names.end(last.who, hello.bornNs);
+    // A tenure is of no use any more when all that the next one's predecessors wrote has been overwritten.
+    const kept = known.tenures.filter(
+      (_, i, all) => i === all.length - 1 || ((from - all[i + 1].from) | 0) < TRACE_SLOTS,
+    );
+    known.tenures = [...kept, tenure];
   }
 
   /** Has the threads record from now on. */
   start(): void {
-    if (this.timer !== null) throw new Error('the machine is being traced; wait until that ends');
-    this.columns = new Columns();
-    this.names = new Map();
-    this.lost = 0;
+    if (this.recording !== null) throw new Error('the machine is being traced; wait until that ends');
     // What a thread recorded before is not of this trace.
-    for (const r of this.rings) r.tail = Atomics.load(r.words, 0);
-    this.beganNs = this.clock.nowNs();
+    const before = new Recording(0, MAX_TRACE_EVENTS);
+    for (const r of this.rings) {
+      r.tail = this.empty(r, r.tail, before, []);
+      r.pieces = [];
+    }
+    this.fullNs = null;
+    this.recording = new Recording(this.clock.nowNs(), MAX_TRACE_EVENTS);
     Atomics.store(this.m, TRACING, 1);
     this.timer = setInterval(() => this.collect(), COLLECT_MS);
     this.timer.unref();
@@ -145,8 +106,7 @@ export class Tracing {
 
   /** Has the threads record from now on, and collects nothing until it is asked for. */
   recordLatest(): void {
-    if (this.timer !== null) throw new Error('the machine is being traced; wait until that ends');
-    this.beganNs = this.clock.nowNs();
+    this.latestSinceNs = this.clock.nowNs();
     Atomics.store(this.m, TRACING, 1);
   }
 
@@ -155,31 +115,35 @@ export class Tracing {
    *   that have long been silent are heard beside one that polls on and on
    */
   latest(count: number): Trace {
-    this.columns = new Columns();
-    this.names = new Map();
-    this.lost = 0;
-    for (const r of this.rings) r.tail = r.tenures[0].from;
-    this.collect();
-    const all = inOrder(this.columns);
+    const recording = new Recording(this.latestSinceNs ?? 0, Number.POSITIVE_INFINITY);
+    const rings = this.rings.map((r) => {
+      const pieces: Piece[] = [];
+      this.empty(r, r.tenures[0].from, recording, pieces);
+      return pieces;
+    });
+    const merge = new TraceMerge(rings, this.names.tasks());
+    merge.step(Number.POSITIVE_INFINITY);
+    const { columns: all, threads } = merge;
     const most = Math.ceil(count / 8);
     const heard = new Map<number, number>();
     const kept: number[] = [];
-    for (let i = this.columns.count - 1; i >= 0 && kept.length < count; i--) {
+    for (let i = merge.count - 1; i >= 0 && kept.length < count; i--) {
       const n = (heard.get(all.thread[i]) ?? 0) + 1;
       heard.set(all.thread[i], n);
       if (n <= most) kept.push(i);
     }
     kept.reverse();
-    const { threads, names, lost, beganNs, clock } = this;
     return {
-      threads: threads.slice(),
-      names,
+      threads,
+      instances: recording.instances,
       count: kept.length,
-      lost,
-      beganNs,
-      endedNs: clock.nowNs(),
+      lost: recording.lost,
+      full: false,
+      beganNs: recording.beganNs,
+      endedNs: this.clock.nowNs(),
       ns: Float64Array.from(kept, (i) => all.ns[i]),
-      thread: Uint16Array.from(kept, (i) => all.thread[i]),
+      thread: Uint32Array.from(kept, (i) => all.thread[i]),
+      object: Int32Array.from(kept, (i) => all.object[i]),
       tp: Uint8Array.from(kept, (i) => all.tp[i]),
       cpu: Uint8Array.from(kept, (i) => all.cpu[i]),
       a: Int32Array.from(kept, (i) => all.a[i]),
@@ -190,80 +154,119 @@ export class Tracing {
 
   /** Ends it. @returns what was recorded */
   stop(): Trace {
+    const { merge, finish } = this.end();
+    merge.step(Number.POSITIVE_INFINITY);
+    return finish();
+  }
+
+  /** The same, while others have their turn. */
+  async stopInSlices(): Promise<Trace> {
+    const { merge, finish } = this.end();
+    while (merge.step(SLICE_EVENTS)) await new Promise(setImmediate);
+    return finish();
+  }
+
+  /** Ends it, and lets go of what was recorded. @returns what puts it in order, and the trace once that is done */
+  end(): { readonly merge: TraceMerge; readonly finish: () => Trace } {
+    const { recording } = this;
+    if (recording === null) throw new Error('the machine is not being traced');
+    if (this.fullNs === null) this.collect();
+    this.ends();
+    this.recording = null;
+    const { instances, lost, beganNs } = recording;
+    const full = this.fullNs !== null;
+    const endedNs = this.fullNs ?? this.clock.nowNs();
+    const merge = new TraceMerge(
+      this.rings.map((r) => r.pieces),
+      this.names.tasks(),
+    );
+    for (const r of this.rings) r.pieces = [];
+    const finish = (): Trace => {
+      const { threads, count, columns } = merge;
+      return { threads, instances, count, lost, full, beganNs, endedNs, ...columns };
+    };
+    return { merge, finish };
+  }
+
+  /** Nothing is collected any more. */
+  private ends(): void {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
-    Atomics.store(this.m, TRACING, 0);
-    this.collect();
-    const { columns, lost, beganNs } = this;
-    const { count } = columns;
-    return {
-      threads: this.threads.slice(),
-      names: this.names,
-      count,
-      lost,
-      beganNs,
-      endedNs: this.clock.nowNs(),
-      ...inOrder(columns),
-    };
+    Atomics.store(this.m, TRACING, this.latestSinceNs === null ? 0 : 1);
   }
 
   private collect(): void {
-    for (const ring of this.rings) this.empty(ring);
+    const { recording } = this;
+    if (recording === null) return;
+    for (const r of this.rings) r.tail = this.empty(r, r.tail, recording, r.pieces);
+    if (recording.count < recording.room) return;
+    this.fullNs = this.clock.nowNs();
+    this.ends();
+    this.onFull();
   }
 
-  private empty(ring: Ring): void {
-    const { columns } = this;
-    const { words, times } = ring;
+  /** Reads what a ring has from its `tail`-th event on. @returns its new tail */
+  private empty(ring: Ring, tail: number, to: Recording, pieces: Piece[]): number {
+    const { words } = ring;
     const head = Atomics.load(words, 0); // T2
-    let n = (head - ring.tail) | 0;
-    if (n > TRACE_SLOTS) {
-      this.lost += n - TRACE_SLOTS;
-      ring.tail = (head - TRACE_SLOTS) | 0;
-      n = TRACE_SLOTS;
-    }
-    const first = columns.count;
-    for (let i = 0; i < n && columns.room(); i++) {
-      const at = TRACE_HEADER_WORDS + ((ring.tail + i) & (TRACE_SLOTS - 1)) * TRACE_SLOT_WORDS;
-      const k = columns.count++;
-      columns.ns[k] = times[at >> 1];
-      columns.thread[k] = threadAt(ring, (ring.tail + i) | 0);
-      columns.tp[k] = words[at + 2];
-      columns.a[k] = words[at + 3];
-      columns.b[k] = words[at + 4];
-      columns.c[k] = words[at + 5];
-      columns.cpu[k] = words[at + 6];
-    }
-    const taken = columns.count - first;
-    this.lost += n - taken;
+    let n = (head - tail) | 0;
+    if (n === 0) return tail;
+    let lost = Math.max(0, n - TRACE_SLOTS);
+    n -= lost;
+    let from = (tail + lost) | 0;
+    let copy = copyOf(words, from, n);
     // The writer may have come round to the first of these meanwhile, and be at one slot more.
-    const overrun = Math.min(
-      taken,
-      Math.max(0, ((Atomics.load(words, 0) - ring.tail) | 0) + 1 - TRACE_SLOTS),
-    );
-    if (overrun > 0) this.dropFirst(first, overrun);
-    this.lost += overrun;
-    ring.tail = head;
-    for (let k = first; k < columns.count; k++) this.learn(columns.tp[k], columns.a[k]);
-  }
-
-  private dropFirst(first: number, n: number): void {
-    const { columns } = this;
-    for (const name of COLUMNS) {
-      columns[name].copyWithin(first, first + n, columns.count);
+    const overrun = Math.min(n, Math.max(0, ((Atomics.load(words, 0) - from) | 0) + 1 - TRACE_SLOTS));
+    if (overrun > 0) {
+      lost += overrun;
+      n -= overrun;
+      from = (from + overrun) | 0;
+      copy = copy.subarray(overrun * TRACE_SLOT_WORDS);
     }
-    columns.count -= n;
+    to.lost += lost;
+    /** Of this look, so that a name that changes is learnt again. */
+    const learnt = new Map<number, number>();
+    for (let i = 0; i < n; ) {
+      const tenure = tenureOf(ring, (from + i) | 0);
+      // Whoever has the ring now has not been heard yet.
+      if (tenure === null) return (from + i) | 0;
+      const end = this.pieceEnd(ring, tenure, from, copy, i, n);
+      this.learn(copy, i, end, to, learnt);
+      const part = copy.subarray(i * TRACE_SLOT_WORDS, end * TRACE_SLOT_WORDS);
+      const times = new Float64Array(part.buffer, part.byteOffset, part.length / 2);
+      pieces.push({ words: part, times, count: end - i, who: tenure.who, lost: i === 0 ? lost : 0 });
+      to.count += end - i;
+      i = end;
+    }
+    return head;
   }
 
-  /** Looks up what an address is called while it is likely to be there. */
-  private learn(tp: number, at: number): void {
-    if (tp !== TP_SCHED_WAKEUP && tp !== TP_NAPI_POLL_BEGIN && tp !== TP_NAPI_STATE) return;
-    if (this.names.has(at)) return;
-    this.names.set(at, tp === TP_SCHED_WAKEUP ? taskComm(this.m, at) : this.napiName(at));
+  /** @returns behind the last event, of those from `i` to `n`, that is the tenant's */
+  private pieceEnd(ring: Ring, tenure: Tenure, from: number, copy: Int32Array, i: number, n: number): number {
+    const next = ring.tenures[ring.tenures.indexOf(tenure) + 1];
+    const end = next === undefined ? n : Math.min(n, (next.from - from) | 0);
+    for (let k = i; k < end; k++) {
+      const at = k * TRACE_SLOT_WORDS;
+      if (copy[at + 2] !== TP_SCHED_PROCESS_EXIT) continue;
+      tenure.end = (from + k + 1) | 0;
+      this.names.end(tenure.who, new Float64Array(copy.buffer, copy.byteOffset + at * 4, 1)[0]);
+      return k + 1;
+    }
+    return end;
   }
 
-  private napiName(at: number): string {
-    const dev = this.m[at + NAPI.dev];
-    const id = Atomics.load(this.m, at + NAPI.napiId);
-    return dev <= 0 || dev >= this.m.length ? 'backlog' : `${netdevName(this.m, dev)} napi ${id}`;
+  /** Names the instances of the events from `i` to `end`, while they are likely to be there. */
+  private learn(copy: Int32Array, i: number, end: number, to: Recording, learnt: Map<number, number>): void {
+    for (let at = i * TRACE_SLOT_WORDS; at < end * TRACE_SLOT_WORDS; at += TRACE_SLOT_WORDS) {
+      const tp = copy[at + 2];
+      if (tp !== TP_NAPI_POLL && tp !== TP_NAPI_POLL_BEGIN && tp !== TP_NAPI_STATE) continue;
+      const id = copy[at + 7];
+      let index = learnt.get(id);
+      if (index === undefined) {
+        index = to.instance(id, this.names.instance(copy[at + 3], id));
+        learnt.set(id, index);
+      }
+      copy[at + 7] = index;
+    }
   }
 }

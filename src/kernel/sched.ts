@@ -10,13 +10,11 @@ import type { Current } from './current.js';
 import { mutexLock, mutexUnlock } from './locking/mutex.js';
 import { rcuIdleEnter, rcuIdleExit } from './rcu.js';
 import { TASK, TASK_RUNNING, wakeUpProcess } from './task.js';
-import { TP_SCHED_SWITCH_IN, TP_SCHED_SWITCH_OUT, TP_SCHED_WAKEUP, trace } from './trace.js';
+import { TP_SCHED_SWITCH_IN, TP_SCHED_SWITCH_OUT, trace } from './trace.js';
 
 /** Wakes a task that sleeps (Linux: try_to_wake_up), as wakeUpProcess does, and says so. @returns true if this call made it run */
 export function tryToWakeUp(cur: Current, t: number): boolean {
-  const woken = wakeUpProcess(cur.m, t);
-  if (woken) trace(cur, TP_SCHED_WAKEUP, t);
-  return woken;
+  return wakeUpProcess(cur.m, t, cur);
 }
 
 /** Sleeps until somebody sets this task's state to TASK_RUNNING. */

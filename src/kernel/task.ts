@@ -24,6 +24,8 @@
  */
 import { readName } from '../mm/arena.js';
 import { f64, line, struct, word, words } from '../mm/struct.js';
+import type { Current } from './current.js';
+import { TP_SCHED_WAKEUP, trace } from './trace.js';
 
 export const TASK_RUNNING = 0;
 export const TASK_INTERRUPTIBLE = 1;
@@ -102,14 +104,16 @@ export function setCurrentState(t: Task, state: number): void {
 /**
  * Wakes a task that sleeps in one of the states of `mask` (Linux: try_to_wake_up).
  * @param at the task_struct's word index
+ * @param by who wakes it, for its tracepoint: that comes before the task is told, so no thread runs before it is woken
  * @returns true if this call made it run
  */
-export function wakeUpState(m: Int32Array, at: number, mask: number): boolean {
+export function wakeUpState(m: Int32Array, at: number, mask: number, by: Current | null = null): boolean {
   const word = at + TASK.state;
   let seen = Atomics.load(m, word); // T2
   while ((seen & mask) !== 0) {
     const was = Atomics.compareExchange(m, word, seen, TASK_RUNNING); // T3
     if (was === seen) {
+      if (by !== null) trace(by, TP_SCHED_WAKEUP, at);
       Atomics.notify(m, word, 1);
       return true;
     }
@@ -119,8 +123,8 @@ export function wakeUpState(m: Int32Array, at: number, mask: number): boolean {
 }
 
 /** Wakes a task that sleeps interruptibly or uninterruptibly (Linux: wake_up_process). */
-export function wakeUpProcess(m: Int32Array, at: number): boolean {
-  return wakeUpState(m, at, TASK_NORMAL);
+export function wakeUpProcess(m: Int32Array, at: number, by: Current | null = null): boolean {
+  return wakeUpState(m, at, TASK_NORMAL, by);
 }
 
 /** @returns the task's name. Cold path. */

@@ -21,6 +21,8 @@ export const TP_NETIF_RECEIVE_SKB = 9; // skbs handed up since the last of these
 export const TP_KTHREAD_PARK = 10; // task
 export const TP_KTHREAD_UNPARK = 11; // task
 export const TP_NAPI_STATE = 12; // instance, bits before, bits after
+export const TP_SCHED_PROCESS_EXIT = 13; // the thread has ended
+export const TP_TRACE_LOST = 14; // events lost; no tracepoint: put in where they are missing
 
 /** One who listens to the tracepoints of one thread. */
 export interface Tracer {

@@ -39,7 +39,7 @@ import { poolWake } from '../net/ipv4/udp_send.js';
 import { packetLookup } from '../net/packet/af_packet.js';
 import { JumpingPlatform } from './jumping_clock.js';
 import { setComm } from './os_thread.js';
-import { ThreadTracer } from './trace_ring.js';
+import { traceThread } from './trace_ring.js';
 
 /** Everything a thread of a machine works with. */
 export interface ThreadContext {
@@ -77,7 +77,7 @@ export function threadContext(sab: SharedArrayBuffer, taskAt: number): ThreadCon
   platform ??= platformFor(arena);
   const cur = new Current(arena.m, platform, taskAt, cpuViews(arena.m), cpuId);
   const tid = arena.m[taskAt + TASK.tid];
-  cur.tracer = new ThreadTracer(arena.m, { taskAt, name: taskComm(arena.m, taskAt), tid });
+  traceThread(cur, { taskAt, name: taskComm(arena.m, taskAt), tid, bornNs: platform.nowNs() });
   const net = netContext(cur, arena);
   const driver = new SimNicDriver(net);
   driver.netifRxInterrupt = simNicInterruptNetifRx;

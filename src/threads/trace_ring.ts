@@ -12,11 +12,18 @@
  */
 import { parentPort, threadId } from 'node:worker_threads';
 import { type Current, KERNEL, KERNEL_AT } from '../kernel/current.js';
-import type { Tracer } from '../kernel/trace.js';
+import {
+  TP_NAPI_POLL,
+  TP_NAPI_POLL_BEGIN,
+  TP_NAPI_STATE,
+  TP_SCHED_PROCESS_EXIT,
+  type Tracer,
+} from '../kernel/trace.js';
+import { NAPI } from '../net/core/napi.js';
 
 /** Events that a ring holds, a power of two. */
 export const TRACE_SLOTS = 1 << 14;
-/** Words of a slot: when (two words, a double, CLOCK_MONOTONIC ns), what, three arguments, CPU, one unused. */
+/** Words of a slot: when (two words, a double, CLOCK_MONOTONIC ns), what, three arguments, CPU, id of the instance or 0. */
 export const TRACE_SLOT_WORDS = 8;
 /** Words in front of the slots; the first is `head`: events written so far (wraps). */
 export const TRACE_HEADER_WORDS = 16;
@@ -34,6 +41,8 @@ export interface TraceHello {
   readonly taskAt: number;
   readonly name: string;
   readonly tid: number;
+  /** When it began, CLOCK_MONOTONIC ns. */
+  readonly bornNs: number;
 }
 
 /** What a thread says of itself. */
@@ -41,6 +50,22 @@ type Self = Omit<TraceHello, 'softnetTrace' | 'ring' | 'from'>;
 
 /** This worker's ring: that of the thread it runs. */
 let own: SharedArrayBuffer | null = null;
+/** The thread that this worker runs. */
+let running: { readonly cur: Current; readonly tracer: ThreadTracer } | null = null;
+
+/** Has a tracer listen to the thread that begins now. One that has a task in a second machine, too, is heard in its first. */
+export function traceThread(cur: Current, hello: Self): void {
+  if (running !== null) return;
+  const tracer = new ThreadTracer(cur.m, hello);
+  cur.tracer = tracer;
+  running = { cur, tracer };
+}
+
+/** The thread has ended. Recorded also while nobody listens any more: its task_struct may be another's from now on. */
+export function traceExit(): void {
+  running?.tracer.exit(running.cur);
+  running = null;
+}
 
 /** Listens to one thread's tracepoints. */
 export class ThreadTracer implements Tracer {
@@ -60,6 +85,11 @@ export class ThreadTracer implements Tracer {
     if (this.m[TRACING] !== 0) this.record(cur, tp, a, b, c);
   }
 
+  /** Its latest event, if it had any. */
+  exit(cur: Current): void {
+    if (this.ring !== null) this.record(cur, TP_SCHED_PROCESS_EXIT, 0, 0, 0);
+  }
+
   private record(cur: Current, tp: number, a: number, b: number, c: number): void {
     const ring = this.ring ?? this.open();
     const at = TRACE_HEADER_WORDS + (this.head & MASK) * TRACE_SLOT_WORDS;
@@ -69,6 +99,9 @@ export class ThreadTracer implements Tracer {
     ring[at + 4] = b;
     ring[at + 5] = c;
     ring[at + 6] = cur.cpu.id;
+    // Its memory may be another's when this is read.
+    const ofInstance = tp === TP_NAPI_POLL || tp === TP_NAPI_POLL_BEGIN || tp === TP_NAPI_STATE;
+    ring[at + 7] = ofInstance ? this.m[a + NAPI.napiId] : 0;
     this.head = (this.head + 1) | 0;
     Atomics.store(ring, 0, this.head); // T1
   }

@@ -12,6 +12,7 @@ import { runKthread } from './kthread_thread.js';
 import { readSchedAttributes, restoreSchedAttributes } from './os_sched.js';
 import { readSchedStat, readTid, setComm } from './os_thread.js';
 import { loadedSlot, type ThreadExit, type ThreadTask } from './tasks.js';
+import { traceExit } from './trace_ring.js';
 
 /** What a worker is called between two threads. */
 const IDLE_COMM = 'softnet/idle';
@@ -33,7 +34,7 @@ export default async function runThread(task: ThreadTask): Promise<ThreadExit> {
   f[(task.taskAt + TASK.delayBaseNs) >> 1] = before?.runDelayNs ?? 0;
   Atomics.store(m, task.taskAt + TASK.started, 1);
   setComm(tid, taskComm(m, task.taskAt));
-  const { value, sleeps } = await run(task);
+  const { value, sleeps } = await run(task).finally(traceExit);
   // Control operations are over before anybody could name their thread.
   if (task.kind !== 'control') restoreSchedAttributes(tid, schedAttributes);
   setComm(tid, IDLE_COMM);

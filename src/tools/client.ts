@@ -37,7 +37,12 @@ export class Client {
   }
 
   /** Asks. @param signal ends the wait for an answer @throws NoMachineError */
-  async ask(method: 'GET' | 'PUT' | 'POST', path: string, body = '', signal?: AbortSignal): Promise<Answer> {
+  async ask(
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    path: string,
+    body = '',
+    signal?: AbortSignal,
+  ): Promise<Answer> {
     for (let tries = 0; ; tries++) {
       const { status, text } = await this.once(method, path, body, signal);
       if (status >= 200 && status < 300) return { ok: true, body: text, error: null };

@@ -7,14 +7,13 @@ import type { App, BootOptions, Machine } from '../machine.js';
 import type { NetDevice } from '../net_device.js';
 import { type NetDeviceOptions, netdevParams } from '../net_device_options.js';
 import type { SinkArgs, SinkResult } from '../threads/sink.js';
-import { packTrace } from '../trace.js';
 import { type Backend, LIMITS } from '../uapi/server/backend.js';
 import { ControlServer } from '../uapi/server/control_server.js';
-import { HttpError } from '../uapi/server/http_error.js';
 import { type Claim, claimSocket } from '../uapi/server/socket_claim.js';
 import { SocketPathError, socketPath } from '../uapi/server/socket_path.js';
 import { EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SKIPPED, EXIT_USAGE } from './exit_codes.js';
 import { topAnswer } from './top/answer.js';
+import { traceService } from './trace/service.js';
 import { parseBootParameters, parseDevice } from './up_options.js';
 
 export interface UpOptions {
@@ -182,11 +181,7 @@ class Run {
             serial: t.serial,
           })),
       top: () => topAnswer(machine),
-      trace: async (seconds) => {
-        if (machine.traced)
-          throw new HttpError(409, 'the machine is being traced; try again when that has ended');
-        return packTrace(await machine.trace(seconds));
-      },
+      ...traceService(machine),
       about: () => ({ softnet: 'a machine under control', pid: process.pid, cpus: machine.cpus }),
     };
   }

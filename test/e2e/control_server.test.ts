@@ -11,7 +11,14 @@ const OK: UapiReply = { err: 0, message: '', extack: null, value: 'ok\n' };
 
 /** A backend that answers at once, or when the test lets it. */
 function backend(uapi: Backend['uapi'] = async () => OK): Backend {
-  return { uapi, threads: () => [], top: async () => ({}), trace: async () => ({}), about: () => ({}) };
+  return {
+    uapi,
+    threads: () => [],
+    top: async () => ({}),
+    trace: async () => ['{}'],
+    endTrace: () => false,
+    about: () => ({}),
+  };
 }
 
 let served: Served | null = null;

@@ -20,8 +20,8 @@ import {
 import { perfettoEvents } from '../../dist/tools/trace/perfetto.js';
 import { traceStat, traceStatText } from '../../dist/tools/trace/stat.js';
 import { packTrace, type Trace, unpackTrace } from '../../dist/trace.js';
-import { runCli, SMALL_FIXTURE } from '../helpers/cli.js';
-import { servedMachine } from '../helpers/control.js';
+import { runCli, SMALL_FIXTURE, startCli } from '../helpers/cli.js';
+import { http, servedMachine } from '../helpers/control.js';
 import { SINK, until } from '../helpers/traffic.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'softnet-trace-'));
@@ -66,7 +66,7 @@ describe('a trace of traffic', () => {
     expect(polls.reduce((n, i) => n + t.b[i], 0)).toBe(FRAMES);
     expect(indices(t, TP_NAPI_POLL_BEGIN).length).toBe(polls.length);
     for (const i of polls) expect(t.threads[t.thread[i]].name).toMatch(poller);
-    expect(polls.every((i) => /^eth0 napi \d+$/.test(t.names.get(t.a[i]) ?? ''))).toBe(true);
+    expect(polls.every((i) => /^eth0 napi \d+$/.test(t.instances[t.object[i]]))).toBe(true);
     if (!threaded) {
       expect(indices(t, TP_SOFTIRQ_ENTRY).length).toBeGreaterThan(0);
       expect(indices(t, TP_SOFTIRQ_EXIT).length).toBe(indices(t, TP_SOFTIRQ_ENTRY).length);
@@ -80,7 +80,16 @@ describe('a trace of traffic', () => {
         .filter((tp) => tp === TP_SCHED_SWITCH_IN || tp === TP_SCHED_SWITCH_OUT);
       expect(switches.every((tp, k) => k === 0 || tp !== switches[k - 1])).toBe(true);
     }
-    const readers = indices(t, TP_SCHED_WAKEUP).map((i) => t.names.get(t.a[i]));
+    // A thread is woken before it runs: it sleeps at that moment, but where its waker was held up in between.
+    const sleeps = new Map<number, boolean>();
+    let late = 0;
+    for (let i = 0; i < t.count; i++) {
+      if (t.tp[i] === TP_SCHED_SWITCH_IN) sleeps.set(t.thread[i], false);
+      if (t.tp[i] === TP_SCHED_SWITCH_OUT) sleeps.set(t.thread[i], true);
+      if (t.tp[i] === TP_SCHED_WAKEUP && sleeps.get(t.object[i]) === false) late++;
+    }
+    expect(late).toBeLessThan(indices(t, TP_SCHED_WAKEUP).length / 20);
+    const readers = indices(t, TP_SCHED_WAKEUP).map((i) => t.threads[t.object[i]]?.name);
     expect(readers).toContain('app/sink');
   });
 
@@ -96,7 +105,7 @@ describe('a trace of traffic', () => {
       id?: number;
       args: object;
     };
-    const events = [...perfettoEvents(t)] as unknown as Event[];
+    const events = [...perfettoEvents([t])] as unknown as Event[];
     const polls = events.filter((e) => e.name === 'napi_poll');
     // In the track of the thread and in that of the CPU.
     expect(polls.length).toBe(2 * indices(t, TP_NAPI_POLL).length);
@@ -132,8 +141,34 @@ describe('a trace of traffic', () => {
     const t = machine.traceStop();
     expect(indices(t, TP_KTHREAD_PARK).length).toBeGreaterThan(0);
     expect(indices(t, TP_KTHREAD_UNPARK).length).toBeGreaterThan(0);
-    expect(unpackTrace(JSON.parse(JSON.stringify(packTrace(t))))).toEqual(t);
+    expect(unpackTrace(JSON.parse([...packTrace(t)].join('')))).toEqual(t);
     expect(() => unpackTrace({})).toThrow(/no trace/);
+  });
+
+  it('names the instance that was polled, though memory is used again', async () => {
+    await using machine = await boot({ cpus: 2 });
+    const eth0 = await machine.addDevice({
+      name: 'eth0',
+      queues: 2,
+      maxQueues: 4,
+      config: 'none',
+      reconfig: 'rebuild',
+      threaded: true,
+    });
+    machine.traceStart();
+    for (const channels of [4, 1, 2, 3]) {
+      await eth0.setChannels(channels);
+      await eth0.generate({ count: 400, flows: 64, port: 9 });
+      await eth0.drained();
+    }
+    const t = machine.traceStop();
+    const polled = new Set<string>();
+    for (const i of indices(t, TP_NAPI_POLL)) {
+      const id = /-(\d+)$/.exec(t.threads[t.thread[i]].name)?.[1];
+      polled.add(id ?? '');
+      expect(t.instances[t.object[i]]).toMatch(new RegExp(`(^| )napi ${id}$`));
+    }
+    expect(polled.size).toBeGreaterThan(4);
   });
 
   it('can be had again, and one at a time', async () => {
@@ -190,8 +225,59 @@ describe('softnet trace and softnet stat', () => {
       (await runCli(['stat', 'eth0', '--seconds', '0.3', '--json', '--socket', served.path])).stdout,
     );
     expect(Object.keys(doc.napi)).toEqual([expect.stringMatching(/^eth0 napi/)]);
+    expect(JSON.stringify(doc)).not.toContain('null');
+    expect(Object.keys(doc.wake_to_run_ns)).toEqual([expect.stringMatching(/^napi\/eth0-/)]);
+    const none = await runCli(['stat', 'eth7', '--socket', served.path]);
+    expect([none.code, none.stdout, none.stderr]).toEqual([
+      2,
+      '',
+      expect.stringMatching(
+        /^softnet stat: no instance has "eth7" in its name; there are: eth0 napi \d+, backlog\n$/,
+      ),
+    ]);
     await eth0.stopWire();
     await feed;
+    await served.stop();
+  });
+
+  it('end early, with what there is, when they are interrupted', async () => {
+    const served = await servedMachine([]);
+    const eth0 = await served.machine.addDevice({ name: 'eth0', threaded: true });
+    const path = join(dir, 'interrupted.json');
+    const commands = [['trace', '-o', path], ['stat']];
+    for (const command of commands) {
+      const { child, done } = startCli([...command, '--seconds', '50', '--socket', served.path]);
+      await until(() => served.machine.traced);
+      await eth0.generate({ count: 100 });
+      await eth0.drained();
+      child.kill('SIGINT');
+      expect([(await done).code, (await done).stdout.includes('@poll_ns[eth0')]).toEqual([
+        130,
+        command === commands[1],
+      ]);
+      expect(served.machine.traced).toBe(false);
+    }
+    const { traceEvents } = JSON.parse(readFileSync(path, 'utf8'));
+    expect(traceEvents.some((e: { name: string }) => e.name === 'napi_poll')).toBe(true);
+    await served.stop();
+  });
+
+  it('leave the machine alone when they are killed', async () => {
+    const served = await servedMachine([]);
+    const { child, done } = startCli(['stat', '--seconds', '50', '--socket', served.path]);
+    await until(() => served.machine.traced);
+    child.kill('SIGKILL');
+    await done;
+    await until(() => !served.machine.traced);
+    const nothing = await http(served.path, 'DELETE', '/trace');
+    expect([nothing.status, nothing.body]).toEqual([409, expect.stringContaining('is not being traced')]);
+    await served.stop();
+  });
+
+  it('may last longer than a connection may be idle', async () => {
+    const served = await servedMachine([], {}, { idleMs: 100 });
+    const { status } = await http(served.path, 'POST', '/trace', '{"seconds": 1}');
+    expect(status).toBe(200);
     await served.stop();
   });
 
@@ -202,8 +288,37 @@ describe('softnet trace and softnet stat', () => {
     expect(JSON.parse(stdout)).toBeTypeOf('object');
     const { traceEvents } = JSON.parse(readFileSync(path, 'utf8'));
     const names = new Set(traceEvents.map((e: { name: string }) => e.name));
+    // It boots a machine for each of two modes: the second one's trace stands beside the first one's, and later.
+    type Event = { pid: number; ts: number; id: number; ph: string };
+    const all = traceEvents as Event[];
+    expect(new Set(all.map((e) => e.pid))).toEqual(new Set([1, 2, 3, 4]));
+    const times = (pid: number) => all.filter((e) => e.pid === pid && e.ph !== 'M').map((e) => e.ts);
+    expect(Math.min(...times(3))).toBeGreaterThan(Math.min(...times(1)));
+    const starts = all.filter((e) => e.ph === 's').map((e) => e.id);
+    expect(new Set(starts).size).toBe(starts.length);
     for (const name of ['napi_poll', 'softirq', 'running', 'net:netif_receive_skb', 'wake'])
       expect(names).toContain(name);
+  });
+
+  it('record a command that has the latest events recorded for itself', async () => {
+    const path = join(dir, 'torture.json');
+    const torture = ['torture', '--duration', '0.1s', '--seed', '3'];
+    const { code, stdout } = await runCli(['trace', '-o', path, ...torture]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/: SUCCESS\n$/)]);
+    expect(JSON.parse(readFileSync(path, 'utf8')).traceEvents.length).toBeGreaterThan(0);
+  });
+
+  it('name the file that has no room', async () => {
+    const served = await servedMachine([]);
+    for (const command of [
+      ['--socket', served.path],
+      ['replay', SMALL_FIXTURE],
+    ]) {
+      const { code, stderr } = await runCli(['trace', '-o', '/dev/full', '--seconds', '0.05', ...command]);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/\/dev\/full.*ENOSPC[^\n]*\n$/)]);
+      expect(stderr).not.toContain('    at ');
+    }
+    await served.stop();
   });
 
   it('say what is wrong, and leave no file behind', async () => {
@@ -232,6 +347,9 @@ describe('softnet trace and softnet stat', () => {
     }
     expect(() => readFileSync(join(dir, 'long.json'))).toThrow(/ENOENT/);
     expect((await runCli(['trace'])).code).toBe(2);
-    expect((await runCli(['stat', '--seconds', '0'])).code).toBe(2);
+    for (const command of [['stat'], ['trace', '-o', path]]) {
+      const short = await runCli([...command, '--seconds', '0.001']);
+      expect([short.code, short.stderr]).toEqual([2, expect.stringContaining('from 0.01 to 50')]);
+    }
   });
 });

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { vi } from 'vitest';
 import { type BootOptions, boot, type Machine, type NetDeviceOptions } from '../../dist/index.js';
 import { topAnswer } from '../../dist/tools/top/answer.js';
-import { packTrace } from '../../dist/trace.js';
+import { traceService } from '../../dist/tools/trace/service.js';
 import { type Backend, LIMITS, type Limits } from '../../dist/uapi/server/backend.js';
 import { ControlServer } from '../../dist/uapi/server/control_server.js';
 import { claimSocket } from '../../dist/uapi/server/socket_claim.js';
@@ -76,7 +76,7 @@ export function backendOf(machine: Machine): Backend {
           serial: t.serial,
         })),
     top: () => topAnswer(machine),
-    trace: async (seconds) => packTrace(await machine.trace(seconds)),
+    ...traceService(machine),
     about: () => ({ cpus: machine.cpus }),
   };
 }

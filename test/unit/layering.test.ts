@@ -30,7 +30,7 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ['threads', /^src\/threads\//],
   [
     'library',
-    /^src\/(machine|applications|failure|device_inlet|device_rest|cable|boot_options|statistics|lay_out|socket|sender|loopback|xsk|net_device|net_device_options|timed_wire|vhost|trace|tracing|index|app)\.ts$/,
+    /^src\/(machine|applications|failure|device_inlet|device_rest|cable|boot_options|statistics|lay_out|socket|sender|loopback|xsk|net_device|net_device_options|timed_wire|vhost|trace|trace_names|trace_merge|trace_rings|tracing|index|app)\.ts$/,
   ],
   // Knows documents, and nothing of what made them.
   ['report', /^src\/report\//],

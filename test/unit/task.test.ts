@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { rcuReadLock } from '../../dist/kernel/rcu.js';
-import { schedule, scheduleTimeout } from '../../dist/kernel/sched.js';
+import { schedule, scheduleTimeout, tryToWakeUp } from '../../dist/kernel/sched.js';
 import {
   setCurrentState,
   TASK,
@@ -14,6 +14,7 @@ import {
   wakeUpProcess,
   wakeUpState,
 } from '../../dist/kernel/task.js';
+import { TP_SCHED_WAKEUP } from '../../dist/kernel/trace.js';
 import { endWorkers, KernelLab, layOutKernel, loneCurrent, stopLabs } from '../helpers/kernel_lab.js';
 import { until } from '../helpers/lock_workers.js';
 
@@ -42,6 +43,20 @@ describe('wakeUpProcess', () => {
     const { task } = loneCurrent(m);
     setCurrentState(task, TASK_INTERRUPTIBLE);
     expect([wakeUpProcess(m, task.at), wakeUpProcess(m, task.at)]).toEqual([true, false]);
+  });
+
+  it('is traced before the task is told: no thread runs before it was woken', () => {
+    const cur = loneCurrent(layOutKernel(1));
+    const order: unknown[] = [];
+    cur.tracer = { event: (_cur, tp, task) => order.push([tp, task]) };
+    const notify = vi.spyOn(Atomics, 'notify').mockImplementation(() => order.push('notify'));
+    try {
+      setCurrentState(cur.task, TASK_INTERRUPTIBLE);
+      expect([tryToWakeUp(cur, cur.task.at), tryToWakeUp(cur, cur.task.at)]).toEqual([true, false]);
+    } finally {
+      notify.mockRestore();
+    }
+    expect(order).toEqual([[TP_SCHED_WAKEUP, cur.task.at], 'notify']);
   });
 
   it('takes the null task, which never sleeps', () => {

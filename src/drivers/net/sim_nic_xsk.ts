@@ -12,7 +12,6 @@ import type { Current } from '../../kernel/current.js';
 import { ENETDOWN, ENXIO } from '../../kernel/errno.js';
 import { irqMask } from '../../kernel/irq.js';
 import { rcuReadLock, rcuReadUnlock } from '../../kernel/rcu.js';
-import { TP_SCHED_WAKEUP, trace } from '../../kernel/trace.js';
 import { BUSY_POLL_BUDGET, NAPI_F_PREFER_BUSY_POLL, napiBusyLoop } from '../../net/core/busy_poll.js';
 import { dissect } from '../../net/core/flow_dissector.js';
 import { napiGroReceive } from '../../net/core/gro.js';
@@ -85,8 +84,7 @@ export function xskPoll(
     const lost = lostBuffers(m, q, x.umem, x.frames);
     for (let i = 0; i < lost.length; i++) x.putSpare(lost[i]);
   }
-  const woken = work > 0 ? xskWake(m, x.at) : 0;
-  if (woken !== 0) trace(net.cur, TP_SCHED_WAKEUP, woken);
+  if (work > 0) xskWake(m, x.at, net.cur);
   x.beginOthers();
   const pending = Atomics.load(m, q.dev + NET_DEVICE.rxPending);
   // A small UMEM never fills the ring: half of what is to receive into is enough, too.

@@ -12,7 +12,7 @@ export const XSK_MUTANTS: readonly Mutant[] = Object.freeze([
     name: 'xsk-does-not-wake',
     commit: 'own',
     why: 'frames are handed over and the application is left asleep',
-    edits: [{ file: DRIVER, find: 'xskWake(m, x.at)', replace: '0' }],
+    edits: [{ file: DRIVER, find: 'xskWake(m, x.at, net.cur)', replace: '0' }],
     test: 'xsk-rx-wake',
     verdict: 'deadlock',
   },

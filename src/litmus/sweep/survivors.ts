@@ -445,11 +445,7 @@ export const SURVIVORS: readonly Survivors[] = Object.freeze([
   {
     why: 'Statistics, names, messages, or numbers shown to the user.',
     keys: [
-      'net/core/rx.js wakeSockets false: woken !== 0',
-      'net/core/rx.js wakeSockets true: woken !== 0',
       'net/core/napi_schedule.js napiScheduleOn mask: val & ~NAPIF_STATE_SCHED',
-      'kernel/sched.js tryToWakeUp false: woken',
-      'kernel/sched.js tryToWakeUp true: woken',
       'kernel/sched.js scheduleUntil swap: const was = Atomics.compareExchange(m, task.state, state, TASK_RUNNING); trace(cur, TP_SCHED_SWITCH_IN);',
       'kernel/locking/mutex.js mutexUnlock false: owner === NO_TASK',
       'kernel/locking/mutex.js mutexUnlock true: owner === NO_TASK',

@@ -6,7 +6,7 @@
  * handed to the stack in batches (gro_normal_batch), staged per socket, and queued to the sockets when the poll ends
  * or the instance is given up: see sock_queue.ts for why then.
  */
-import { TP_NETIF_RECEIVE_SKB, TP_SCHED_WAKEUP, trace } from '../../kernel/trace.js';
+import { TP_NETIF_RECEIVE_SKB, trace } from '../../kernel/trace.js';
 import type { Napi } from './napi.js';
 import type { NetContext } from './net_context.js';
 import { PAGE_POOL } from './page_pool.js';
@@ -103,8 +103,7 @@ export function wakeSockets(net: NetContext): void {
   if (unwoken.length === 0) return;
   for (let i = 0; i < unwoken.length; i++) {
     unwoken[i].wakePending = false;
-    const woken = sockWake(net.m, unwoken[i].at);
-    if (woken !== 0) trace(net.cur, TP_SCHED_WAKEUP, woken);
+    sockWake(net.m, unwoken[i].at, net.cur);
   }
   unwoken.length = 0;
 }

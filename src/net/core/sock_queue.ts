@@ -19,7 +19,7 @@
  *   Y1 producer: skbs (plain), publish, then load the waiter's state   pairs with  Y2
  *   Y2 reader: store its sleeping state, then load the queue's index   pairs with  Y1
  */
-import { newObjectId } from '../../kernel/current.js';
+import { type Current, newObjectId } from '../../kernel/current.js';
 import { spinLock, spinUnlock } from '../../kernel/locking/spinlock.js';
 import { TASK, TASK_RUNNING, wakeUpProcess } from '../../kernel/task.js';
 import { RingConsumer, RingProducer, ringLength, ringWords } from '../../mm/ring.js';
@@ -143,11 +143,11 @@ export class SockQueue {
   }
 }
 
-/** Wakes the thread that waits on a socket, if it sleeps (Linux: sock_def_readable). @returns the task woken, or 0 */
-export function sockWake(m: Int32Array, at: number): number {
+/** Wakes the thread that waits on a socket, if it sleeps (Linux: sock_def_readable). `by` as wakeUpState has it. */
+export function sockWake(m: Int32Array, at: number, by: Current | null = null): void {
   const waiter = Atomics.load(m, at + SOCK.waiter);
-  if (waiter === 0 || Atomics.load(m, waiter + TASK.state) === TASK_RUNNING) return 0;
-  return wakeUpProcess(m, waiter) ? waiter : 0;
+  if (waiter === 0 || Atomics.load(m, waiter + TASK.state) === TASK_RUNNING) return;
+  wakeUpProcess(m, waiter, by);
 }
 
 /** Closes it: nothing is queued from now on; a waiting reader is woken. */

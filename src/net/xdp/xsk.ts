@@ -38,7 +38,7 @@
  *   V1 unbind: store of queue = 0, then a grace period                                  pairs with  V2
  *   V2 application: in a read section of RCU, load of queue                             pairs with  V1
  */
-import { newObjectId } from '../../kernel/current.js';
+import { type Current, newObjectId } from '../../kernel/current.js';
 import { TASK, TASK_RUNNING, wakeUpProcess } from '../../kernel/task.js';
 import { RingConsumer, RingProducer, ringWords } from '../../mm/ring.js';
 import { kfree, kmalloc } from '../../mm/slab.js';
@@ -198,11 +198,11 @@ export function xskClosed(m: Int32Array, at: number): boolean {
   return (Atomics.load(m, at + XDP_SOCK.flags) & XSK_CLOSED) !== 0;
 }
 
-/** Wakes the application, if it sleeps for frames (Linux: sock_def_readable). @returns the task woken, or 0 */
-export function xskWake(m: Int32Array, at: number): number {
+/** Wakes the application, if it sleeps for frames (Linux: sock_def_readable). `by` as wakeUpState has it. */
+export function xskWake(m: Int32Array, at: number, by: Current | null = null): void {
   const waiter = Atomics.load(m, at + XDP_SOCK.waiter);
-  if (waiter === 0 || Atomics.load(m, waiter + TASK.state) === TASK_RUNNING) return 0; // Y1
-  return wakeUpProcess(m, waiter) ? waiter : 0;
+  if (waiter === 0 || Atomics.load(m, waiter + TASK.state) === TASK_RUNNING) return; // Y1
+  wakeUpProcess(m, waiter, by);
 }
 
 /** Closes it: nothing more is received or sent; an application that sleeps is woken. */

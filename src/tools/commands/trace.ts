@@ -6,11 +6,12 @@ import type { AddCommand, Done } from './command.js';
 
 /** Longest trace of a machine that runs, s: an answer has to come within a minute. */
 const MAX_SECONDS = 50;
+const MIN_SECONDS = 0.01;
 
 function seconds(text: string): number {
   const n = Number(text);
-  if (text.trim() === '' || !(n > 0 && n <= MAX_SECONDS)) {
-    throw new InvalidArgumentError(`Give seconds above 0, up to ${MAX_SECONDS}.`);
+  if (text.trim() === '' || !(n >= MIN_SECONDS && n <= MAX_SECONDS)) {
+    throw new InvalidArgumentError(`Give seconds from ${MIN_SECONDS} to ${MAX_SECONDS}.`);
   }
   return n;
 }
@@ -28,7 +29,7 @@ export function addTrace(run: (args: readonly string[]) => Promise<number>): Add
       .passThroughOptions()
       .addHelpText(
         'after',
-        '\nExamples:\n  softnet trace -o up.json --seconds 2\n  softnet trace -o replay.json replay --count 10000',
+        '\nExamples:\n  softnet trace -o up.json --seconds 2\n  softnet trace -o replay.json replay capture.pcap',
       )
       .action(async (command: readonly string[], o: TraceOptions) => {
         const { traceCommand, traceMachine } = await import('../trace/trace.js');
@@ -40,7 +41,11 @@ export function addTrace(run: (args: readonly string[]) => Promise<number>): Add
       .argument('[napi]', 'only instances whose name holds this', '')
       .option('--seconds <s>', 'how long', seconds, 1)
       .option('--socket <path>', 'socket of the machine (also SOFTNET_SOCKET)')
-      .option('--json', 'print one JSON document; place i counts values from 2^i on', false)
+      .option(
+        '--json',
+        'print one JSON document; place 0 counts zeros, place i values from 2^(i-1) on',
+        false,
+      )
       .action(async (napi: string, o: StatOptions) => {
         const { stat } = await import('../trace/trace.js');
         done(await stat(napi, o));

@@ -5,11 +5,11 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Machine } from '../../index.js';
-import { packTrace } from '../../trace.js';
 import { LIMITS } from '../../uapi/server/backend.js';
 import { ControlServer } from '../../uapi/server/control_server.js';
 import { type Claim, claimSocket } from '../../uapi/server/socket_claim.js';
 import { topAnswer } from '../top/answer.js';
+import { traceService } from '../trace/service.js';
 import { TortureFailure } from './operations.js';
 import type { Context } from './world.js';
 
@@ -40,7 +40,7 @@ export class ClientFaults {
       uapi: machine.uapi.bind(machine),
       threads: () => [],
       top: () => topAnswer(machine),
-      trace: async (seconds: number) => packTrace(await machine.trace(seconds)),
+      ...traceService(machine),
       about: () => ({ softnet: 'a machine under torture' }),
     };
     const server = new ControlServer(backend, LIMITS);

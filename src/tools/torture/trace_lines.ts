@@ -4,6 +4,7 @@ import type { Machine } from '../../index.js';
 import * as TP from '../../kernel/trace.js';
 import { NAPI_STATE_NAMES } from '../../net/core/napi.js';
 import type { Trace } from '../../trace.js';
+import { objectName } from '../trace/object_name.js';
 
 /** @returns the bits of a state word that changed: `+SCHED -MISSED` */
 function changed(before: number, after: number): string {
@@ -18,8 +19,7 @@ function changed(before: number, after: number): string {
 /** @returns what an event says, named as the kernel names it */
 function eventText(t: Trace, i: number): string {
   const [a, b, c] = [t.a[i], t.b[i], t.c[i]];
-  const name = t.names.get(a) ?? `0x${(a >>> 0).toString(16)}`;
-  const task = t.threads.find((thread) => thread.taskAt === a)?.name ?? name;
+  const name = objectName(t, i);
   switch (t.tp[i]) {
     case TP.TP_SCHED_WAKEUP:
       return `sched:sched_wakeup ${name}`;
@@ -40,11 +40,15 @@ function eventText(t: Trace, i: number): string {
     case TP.TP_NETIF_RECEIVE_SKB:
       return `net:netif_receive_skb ${a}`;
     case TP.TP_KTHREAD_PARK:
-      return `kthread_park ${task}`;
+      return `kthread_park ${name}`;
     case TP.TP_KTHREAD_UNPARK:
-      return `kthread_unpark ${task}`;
+      return `kthread_unpark ${name}`;
     case TP.TP_NAPI_STATE:
       return `napi_state ${name} ${changed(b, c)}`;
+    case TP.TP_SCHED_PROCESS_EXIT:
+      return 'sched:sched_process_exit';
+    case TP.TP_TRACE_LOST:
+      return `${a} events lost`;
     default:
       return `event ${t.tp[i]}`;
   }

@@ -4,14 +4,14 @@ import {
   TP_NAPI_POLL,
   TP_NAPI_POLL_BEGIN,
   TP_SCHED_SWITCH_IN,
-  TP_SCHED_WAKEUP,
   TP_SOFTIRQ_ENTRY,
   TP_SOFTIRQ_EXIT,
 } from '../../kernel/trace.js';
 import type { Trace } from '../../trace.js';
 import { log2HistogramText } from '../rr/log2_histogram.js';
+import { Wakes } from './wakes.js';
 
-/** Counts by the place of a value's highest bit. */
+/** How many values were 0, 1, 2 and 3, 4 to 7 and so on: place `i` counts those from 2^(i-1) on. */
 export type Log2 = number[];
 
 export interface TraceStat {
@@ -24,8 +24,9 @@ export interface TraceStat {
 }
 
 function count(h: Log2, value: number): void {
-  const at = value < 2 ? 0 : Math.floor(Math.log2(value));
-  h[at] = (h[at] ?? 0) + 1;
+  const at = value < 1 ? 0 : Math.floor(Math.log2(value)) + 1;
+  while (h.length <= at) h.push(0);
+  h[at]++;
 }
 
 function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
@@ -37,24 +38,30 @@ function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return value;
 }
 
-/** Counts. @param napi only the instances whose name holds this text; all of them without one */
+/**
+ * Counts. @param napi only the instances whose name holds this text, and the threads that polled them; all of them, and softirqs,
+ * without one
+ */
 export function traceStat(t: Trace, napi = ''): TraceStat {
   const instances = new Map<string, { packets: Log2; pollNs: Log2 }>();
   const wakeNs = new Map<string, Log2>();
   const softirqNs: Log2 = [];
+  const pollers = new Set<string>();
   const pollBegan = new Map<number, number>();
   const softirqBegan = new Map<number, number>();
-  const wokenNs = wakeUps(t);
+  const wakes = new Wakes(t);
   for (let i = 0; i < t.count; i++) {
     const thread = t.thread[i];
     const ns = t.ns[i];
+    const wake = wakes.see(i);
     switch (t.tp[i]) {
       case TP_NAPI_POLL_BEGIN:
         pollBegan.set(thread, ns);
         break;
       case TP_NAPI_POLL: {
-        const name = t.names.get(t.a[i]) ?? `@${t.a[i]}`;
+        const name = t.instances[t.object[i]];
         if (!name.includes(napi)) break;
+        pollers.add(t.threads[thread].name);
         const h = entry(instances, name, () => ({ packets: [], pollNs: [] }));
         count(h.packets, t.b[i]);
         const began = pollBegan.get(thread);
@@ -70,43 +77,25 @@ export function traceStat(t: Trace, napi = ''): TraceStat {
         softirqBegan.delete(thread);
         break;
       }
-      case TP_SCHED_SWITCH_IN: {
-        const woken = lastBefore(wokenNs.get(t.threads[thread].taskAt), ns);
-        if (woken !== undefined)
+      case TP_SCHED_SWITCH_IN:
+        if (wake >= 0)
           count(
             entry(wakeNs, t.threads[thread].name, () => []),
-            ns - woken,
+            ns - t.ns[wake],
           );
         break;
-      }
     }
   }
-  return { napi: instances, wakeNs, softirqNs };
-}
-
-/** When each task was woken, in order. */
-function wakeUps(t: Trace): Map<number, number[]> {
-  const map = new Map<number, number[]>();
-  for (let i = 0; i < t.count; i++) {
-    if (t.tp[i] === TP_SCHED_WAKEUP) entry(map, t.a[i], () => []).push(t.ns[i]);
-  }
-  for (const times of map.values()) times.sort((x, y) => x - y);
-  return map;
-}
-
-/** Takes the latest of the times up to `ns`, and forgets those. The clocks of two threads differ by less than 1 us. */
-function lastBefore(times: number[] | undefined, ns: number): number | undefined {
-  if (times === undefined) return undefined;
-  let n = 0;
-  while (n < times.length && times[n] <= ns) n++;
-  return times.splice(0, n).at(-1);
+  if (napi === '') return { napi: instances, wakeNs, softirqNs };
+  const theirs = [...wakeNs].filter(([name]) => pollers.has(name));
+  return { napi: instances, wakeNs: new Map(theirs), softirqNs: [] };
 }
 
 /** The histograms as text. */
 export function traceStatText(s: TraceStat): string {
   const parts: string[] = [];
   const add = (title: string, h: Log2): void => {
-    const text = log2HistogramText(Array.from(h, (n) => n ?? 0));
+    const text = log2HistogramText(h.slice(1), h[0] ?? 0);
     if (text !== '') parts.push(`${title}\n${text}`);
   };
   for (const [name, { packets, pollNs }] of s.napi) {

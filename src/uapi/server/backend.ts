@@ -20,8 +20,13 @@ export interface Backend {
   threads(): ThreadInfo[];
   /** Counters of CPUs and instances, for softnet top. */
   top(): Promise<object>;
-  /** Records tracepoints for so many seconds. @returns what goes into the answer */
-  trace(seconds: number): Promise<object>;
+  /**
+   * Records tracepoints for so many seconds, or until `gone` is aborted or `endTrace` is called.
+   * @returns the answer in pieces
+   */
+  trace(seconds: number, gone: AbortSignal): Promise<Iterable<string>>;
+  /** Ends what `trace` records. @returns false if there is nothing to end */
+  endTrace(): boolean;
   /** What `GET /` tells of the machine beside the routes. */
   about(): object;
 }
@@ -35,7 +40,7 @@ export interface Limits {
   /** Time for the headers, and for a whole request, ms. */
   readonly headersMs: number;
   readonly requestMs: number;
-  /** Time without a byte after which a connection is closed, ms. */
+  /** Time without a byte after which a connection that waits for no answer is closed, ms. */
   readonly idleMs: number;
   /** Connections at a time; further ones are closed at once. */
   readonly connections: number;

@@ -68,7 +68,7 @@ export class ControlServer {
       refuseHead(req);
       const path = pathOf(req.url ?? '');
       const body = await readBody(req, res, this.limits.bodyBytes);
-      send(res, await this.answer({ method: req.method ?? '', path, body }));
+      await this.answer({ method: req.method ?? '', path, body, gone: goneSignal(res) }, res);
     } catch (error) {
       if (error instanceof Gone) res.destroy();
       else sendError(res, error, !req.complete);
@@ -76,14 +76,19 @@ export class ControlServer {
   }
 
   /** Answers a request that is here as a whole: one that dawdles takes nobody's place. */
-  private async answer(asked: Asked): Promise<Answer> {
+  private async answer(asked: Asked, res: ServerResponse): Promise<void> {
     if (this.pending >= this.limits.operations) {
       throw new HttpError(503, 'too many operations under way; try again', { 'Retry-After': '1' });
     }
     this.pending++;
+    // A connection whose answer takes long is not idle.
+    res.socket?.setTimeout(0);
     try {
-      return await answer(this.backend, asked);
+      const a = await answer(this.backend, asked);
+      res.socket?.setTimeout(this.limits.idleMs);
+      await send(res, a);
     } finally {
+      res.socket?.setTimeout(this.limits.idleMs);
       this.pending--;
       if (this.pending === 0) this.idle?.();
     }
@@ -148,12 +153,41 @@ async function readBody(req: IncomingMessage, res: ServerResponse, limit: number
   return body;
 }
 
-function send(res: ServerResponse, a: Answer): void {
+/** @returns what is aborted when the client goes away before it is answered */
+function goneSignal(res: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  res.once('close', () => gone.abort());
+  return gone.signal;
+}
+
+async function send(res: ServerResponse, a: Answer): Promise<void> {
   if (a.status === 204) res.writeHead(204).end();
-  else {
+  else if (typeof a.body === 'string') {
     const length = Buffer.byteLength(a.body);
     res.writeHead(a.status, { 'Content-Type': a.type, 'Content-Length': length }).end(a.body);
+  } else {
+    res.writeHead(a.status, { 'Content-Type': a.type });
+    for (const piece of a.body) {
+      if (res.destroyed) return;
+      if (!res.write(piece)) await drained(res);
+      // Others are served in between.
+      await new Promise(setImmediate);
+    }
+    res.end();
   }
+}
+
+/** Resolves when there is room for more, or the client has gone. */
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      res.removeListener('drain', done);
+      res.removeListener('close', done);
+      resolve();
+    };
+    res.once('drain', done);
+    res.once('close', done);
+  });
 }
 
 /** @param close the rest of the request is not read: the connection ends with the answer */

@@ -8,7 +8,8 @@ import { HttpError, refusalBody, statusOf } from './http_error.js';
 export interface Answer {
   readonly status: number;
   readonly type: 'text/plain' | 'application/json';
-  readonly body: string;
+  /** In pieces where it is long: others are answered in between. */
+  readonly body: string | Iterable<string>;
 }
 
 /** A request whose body has been read. */
@@ -17,15 +18,17 @@ export interface Asked {
   /** Decoded, without a query. */
   readonly path: string;
   readonly body: string;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly gone: AbortSignal;
 }
 
 interface Route {
-  readonly method: 'GET' | 'PUT' | 'POST';
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** Matches the whole path; what its group takes is given to `run`. */
   readonly path: RegExp;
   readonly shown: string;
   readonly does: string;
-  readonly run: (backend: Backend, rest: string, body: string) => Promise<Answer>;
+  readonly run: (backend: Backend, rest: string, body: string, gone: AbortSignal) => Promise<Answer>;
 }
 
 const ROUTES: readonly Route[] = [
@@ -88,6 +91,13 @@ const ROUTES: readonly Route[] = [
     does: '{"seconds": 0.01 to 50}: records tracepoints (softnet trace, softnet stat read the answer)',
     run: trace,
   },
+  {
+    method: 'DELETE',
+    path: /^\/trace$/,
+    shown: '/trace',
+    does: 'ends what is being recorded: whoever asked for it is answered',
+    run: endTrace,
+  },
   { method: 'GET', path: /^\/link$/, shown: '/link', does: 'all links', run: linkGet },
   { method: 'GET', path: /^\/link\/([^/]+)$/, shown: '/link/NAME', does: 'one link', run: linkGet },
   {
@@ -111,7 +121,7 @@ export async function answer(backend: Backend, asked: Asked): Promise<Answer> {
     throw new HttpError(405, `${asked.path} takes ${allow}, not ${asked.method}`, { Allow: allow });
   }
   const rest = route.path.exec(asked.path)?.[1] ?? '';
-  return route.run(backend, rest, asked.body);
+  return route.run(backend, rest, asked.body, asked.gone);
 }
 
 function json(value: unknown): Answer {
@@ -142,11 +152,16 @@ async function top(backend: Backend): Promise<Answer> {
   return json(await backend.top());
 }
 
-async function trace(backend: Backend, _rest: string, body: string): Promise<Answer> {
+async function trace(backend: Backend, _rest: string, body: string, gone: AbortSignal): Promise<Answer> {
   const { seconds } = object(body, ['seconds']);
   if (typeof seconds !== 'number' || !(seconds >= 0.01 && seconds <= 50))
     throw new HttpError(400, '"seconds" must be a number from 0.01 to 50');
-  return json(await backend.trace(seconds));
+  return { status: 200, type: 'application/json', body: await backend.trace(seconds, gone) };
+}
+
+async function endTrace(backend: Backend): Promise<Answer> {
+  if (!backend.endTrace()) throw new HttpError(409, 'the machine is not being traced');
+  return { ...text(''), status: 204 };
 }
 
 function text(value: unknown): Answer {
