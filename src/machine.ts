@@ -501,9 +501,9 @@ export class Machine {
     this.tracing.start();
   }
 
-  /** @returns what was recorded since `traceStart` */
-  traceStop(): Trace {
-    return this.tracing.stop();
+  /** @returns what was recorded since `traceStart`, put in order while the main thread does other things, too */
+  async traceStop(): Promise<Trace> {
+    return this.tracing.stopInSlices();
   }
 
   /**

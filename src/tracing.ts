@@ -159,8 +159,10 @@ export class Tracing {
     return finish();
   }
 
-  /** The same, while others have their turn. */
+  /** The same, while others have their turn; with what threads recorded that have only just made their rings. */
   async stopInSlices(): Promise<Trace> {
+    // They have said so: one turn of the event loop may be under way, the next one takes their messages.
+    for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
     const { merge, finish } = this.end();
     while (merge.step(SLICE_EVENTS)) await new Promise(setImmediate);
     return finish();

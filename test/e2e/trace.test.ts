@@ -39,7 +39,7 @@ async function traced(threaded: boolean): Promise<Trace> {
   await eth0.generate({ count: FRAMES, pace: 30_000, port: 9 });
   await until(() => socket.delivered === FRAMES);
   await until(async () => (await eth0.napis())[0].state === (threaded ? 'LISTED|THREADED' : 'LISTED'));
-  const t = machine.traceStop();
+  const t = await machine.traceStop();
   await socket.close();
   await sink.result;
   return t;
@@ -138,7 +138,7 @@ describe('a trace of traffic', () => {
     // What its thread has polled it polled after it was unparked: `up` does not wait for that.
     await eth0.generate({ count: 1 });
     await eth0.drained();
-    const t = machine.traceStop();
+    const t = await machine.traceStop();
     expect(indices(t, TP_KTHREAD_PARK).length).toBeGreaterThan(0);
     expect(indices(t, TP_KTHREAD_UNPARK).length).toBeGreaterThan(0);
     expect(unpackTrace(JSON.parse([...packTrace(t)].join('')))).toEqual(t);
@@ -161,7 +161,7 @@ describe('a trace of traffic', () => {
       await eth0.generate({ count: 400, flows: 64, port: 9 });
       await eth0.drained();
     }
-    const t = machine.traceStop();
+    const t = await machine.traceStop();
     const polled = new Set<string>();
     for (const i of indices(t, TP_NAPI_POLL)) {
       const id = /-(\d+)$/.exec(t.threads[t.thread[i]].name)?.[1];
@@ -181,12 +181,12 @@ describe('a trace of traffic', () => {
     machine.traceStart();
     await expect(machine.trace(1)).rejects.toThrow(/being traced/);
     await send(100);
-    expect(received(machine.traceStop())).toBe(100);
+    expect(received(await machine.traceStop())).toBe(100);
     // Nothing is recorded in between.
     await send(100);
     machine.traceStart();
     await send(50);
-    expect(received(machine.traceStop())).toBe(50);
+    expect(received(await machine.traceStop())).toBe(50);
     expect((await machine.trace(0.01)).count).toBeGreaterThanOrEqual(0);
   });
 });
