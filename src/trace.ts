@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What a trace holds, and its form in files and answers: the events of all threads, in columns. */
+import type { Pieces } from './uapi/server/backend.js';
 
 /** A thread that was heard, or woken. */
 export interface TraceThread {
@@ -54,18 +55,34 @@ function bytes(text: string): ArrayBuffer {
 const PIECE_BYTES = 3 << 18;
 
 /** Packs a trace as a line of JSON, in pieces that take few milliseconds each. */
-export function* packTrace(t: Trace): Generator<string> {
+export function packTrace(t: Trace): Pieces {
   const { ns, thread, object, tp, cpu, a, b, c, ...head } = t;
-  yield JSON.stringify({ format: FORMAT, ...head }).slice(0, -1);
-  for (const [name, column] of Object.entries({ ns, thread, object, tp, cpu, a, b, c })) {
-    yield `,"${name}":"`;
-    for (let at = 0; at < column.byteLength; at += PIECE_BYTES) {
-      const length = Math.min(PIECE_BYTES, column.byteLength - at);
-      yield Buffer.from(column.buffer, column.byteOffset + at, length).toString('base64');
-    }
-    yield '"';
+  const begin = JSON.stringify({ format: FORMAT, ...head }).slice(0, -1);
+  const columns = Object.entries({ ns, thread, object, tp, cpu, a, b, c });
+  const end = '}\n';
+  let size = Buffer.byteLength(begin) + end.length;
+  for (const [name, { byteLength }] of columns) {
+    size += opening(name).length + 4 * Math.ceil(byteLength / 3) + 1;
   }
-  yield '}\n';
+  return {
+    bytes: size,
+    *[Symbol.iterator]() {
+      yield begin;
+      for (const [name, column] of columns) {
+        yield opening(name);
+        for (let at = 0; at < column.byteLength; at += PIECE_BYTES) {
+          const length = Math.min(PIECE_BYTES, column.byteLength - at);
+          yield Buffer.from(column.buffer, column.byteOffset + at, length).toString('base64');
+        }
+        yield '"';
+      }
+      yield end;
+    },
+  };
+}
+
+function opening(name: string): string {
+  return `,"${name}":"`;
 }
 
 /** Takes it apart again. @throws Error if it is none */

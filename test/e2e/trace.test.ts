@@ -141,7 +141,10 @@ describe('a trace of traffic', () => {
     const t = await machine.traceStop();
     expect(indices(t, TP_KTHREAD_PARK).length).toBeGreaterThan(0);
     expect(indices(t, TP_KTHREAD_UNPARK).length).toBeGreaterThan(0);
-    expect(unpackTrace(JSON.parse([...packTrace(t)].join('')))).toEqual(t);
+    const packed = packTrace(t);
+    const text = [...packed].join('');
+    expect(unpackTrace(JSON.parse(text))).toEqual(t);
+    expect(packed.bytes).toBe(Buffer.byteLength(text));
     expect(() => unpackTrace({})).toThrow(/no trace/);
   });
 

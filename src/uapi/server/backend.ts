@@ -14,6 +14,12 @@ export interface ThreadInfo {
   readonly serial: number;
 }
 
+/** A long text, made piece by piece. */
+export interface Pieces extends Iterable<string> {
+  /** Of all of it, in UTF-8. */
+  readonly bytes: number;
+}
+
 export interface Backend {
   /** Carries a request out; rejects once the machine is going down. */
   uapi(request: UapiRequest): Promise<UapiReply>;
@@ -24,7 +30,7 @@ export interface Backend {
    * Records tracepoints for so many seconds, or until `gone` is aborted or `endTrace` is called.
    * @returns the answer in pieces
    */
-  trace(seconds: number, gone: AbortSignal): Promise<Iterable<string>>;
+  trace(seconds: number, gone: AbortSignal): Promise<Pieces>;
   /** Ends what `trace` records. @returns false if there is nothing to end */
   endTrace(): boolean;
   /** What `GET /` tells of the machine beside the routes. */

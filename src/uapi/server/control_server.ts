@@ -166,7 +166,7 @@ async function send(res: ServerResponse, a: Answer): Promise<void> {
     const length = Buffer.byteLength(a.body);
     res.writeHead(a.status, { 'Content-Type': a.type, 'Content-Length': length }).end(a.body);
   } else {
-    res.writeHead(a.status, { 'Content-Type': a.type });
+    res.writeHead(a.status, { 'Content-Type': a.type, 'Content-Length': a.body.bytes });
     for (const piece of a.body) {
       if (res.destroyed) return;
       if (!res.write(piece)) await drained(res);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What each path and method of the local server means. */
 import type { Attributes, UapiReply, UapiRequest } from '../request.js';
-import type { Backend } from './backend.js';
+import type { Backend, Pieces } from './backend.js';
 import { HttpError, refusalBody, statusOf } from './http_error.js';
 
 /** An answer. */
@@ -9,7 +9,7 @@ export interface Answer {
   readonly status: number;
   readonly type: 'text/plain' | 'application/json';
   /** In pieces where it is long: others are answered in between. */
-  readonly body: string | Iterable<string>;
+  readonly body: string | Pieces;
 }
 
 /** A request whose body has been read. */
