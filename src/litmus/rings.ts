@@ -202,8 +202,8 @@ export const slab: Litmus = litmus({
 });
 
 const GUARDED = 20;
-/** The block for it is larger than what is left. */
-const TOO_MUCH = ARENA_WORDS / 2;
+/** There is room for one such block, of which a few words are guarded: each is an operation. */
+const MOST = (1 << 15) - 4;
 
 export const slabGuard: Litmus = litmus({
   name: 'kmalloc-guard',
@@ -229,8 +229,9 @@ export const slabGuard: Litmus = litmus({
         told = true;
       }
       must(told, 'a write behind an object is not noticed');
-      must(kmalloc(m, TOO_MUCH) === 0, 'more memory than there is');
-      must(m[TOO_MUCH] === 0, 'memory that could not be had was written to');
+      must(kmalloc(m, MOST) !== 0, 'less memory than there is');
+      must(kmalloc(m, MOST) === 0, 'more memory than there is');
+      must(m[MOST] === 0, 'memory that could not be had was written to');
     },
   },
   forbids: 'a write behind an object that nobody notices, or one inside that is taken for it',
