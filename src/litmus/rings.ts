@@ -203,7 +203,7 @@ export const slab: Litmus = litmus({
 
 const GUARDED = 20;
 /** There is room for one such block, of which a few words are guarded: each is an operation. */
-const MOST = (1 << 15) - 4;
+const MOST = (1 << 12) - 4;
 
 export const slabGuard: Litmus = litmus({
   name: 'kmalloc-guard',
