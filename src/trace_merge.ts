@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Puts the events of all rings in order of time. */
-import {
-  TP_KTHREAD_PARK,
-  TP_KTHREAD_UNPARK,
-  TP_NAPI_POLL,
-  TP_NAPI_POLL_BEGIN,
-  TP_NAPI_STATE,
-  TP_SCHED_WAKEUP,
-  TP_TRACE_LOST,
-} from './kernel/trace.js';
-import { TRACE_SLOT_WORDS } from './threads/trace_ring.js';
+import { TP_KTHREAD_PARK, TP_KTHREAD_UNPARK, TP_SCHED_WAKEUP, TP_TRACE_LOST } from './kernel/trace.js';
+import { isOfInstance, TRACE_SLOT_WORDS } from './threads/trace_ring.js';
 import type { Trace, TraceThread } from './trace.js';
 import type { Heard } from './trace_names.js';
 
@@ -108,8 +100,7 @@ export class TraceMerge {
     columns.b[k] = words[at + 4];
     columns.c[k] = words[at + 5];
     columns.cpu[k] = words[at + 6];
-    if (tp === TP_NAPI_POLL || tp === TP_NAPI_POLL_BEGIN || tp === TP_NAPI_STATE)
-      columns.object[k] = words[at + 7];
+    if (isOfInstance(tp)) columns.object[k] = words[at + 7];
     else if (tp === TP_KTHREAD_PARK || tp === TP_KTHREAD_UNPARK) columns.object[k] = thread;
     else if (tp === TP_SCHED_WAKEUP) {
       const task = this.taskOf(a, ns);

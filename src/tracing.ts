@@ -2,8 +2,8 @@
 /** Collects what a machine's threads record of their tracepoints, while it runs. In the main thread. */
 import { KERNEL, KERNEL_AT } from './kernel/current.js';
 import { NodePlatform } from './kernel/platform.js';
-import { TP_NAPI_POLL, TP_NAPI_POLL_BEGIN, TP_NAPI_STATE, TP_SCHED_PROCESS_EXIT } from './kernel/trace.js';
-import { TRACE_SLOT_WORDS, TRACE_SLOTS, type TraceHello } from './threads/trace_ring.js';
+import { TP_SCHED_PROCESS_EXIT } from './kernel/trace.js';
+import { isOfInstance, TRACE_SLOT_WORDS, TRACE_SLOTS, type TraceHello } from './threads/trace_ring.js';
 import { MAX_TRACE_EVENTS, type Trace } from './trace.js';
 import { type Piece, TraceMerge } from './trace_merge.js';
 import { TraceNames } from './trace_names.js';
@@ -260,8 +260,7 @@ export class Tracing {
   /** Names the instances of the events from `i` to `end`, while they are likely to be there. */
   private learn(copy: Int32Array, i: number, end: number, to: Recording, learnt: Map<number, number>): void {
     for (let at = i * TRACE_SLOT_WORDS; at < end * TRACE_SLOT_WORDS; at += TRACE_SLOT_WORDS) {
-      const tp = copy[at + 2];
-      if (tp !== TP_NAPI_POLL && tp !== TP_NAPI_POLL_BEGIN && tp !== TP_NAPI_STATE) continue;
+      if (!isOfInstance(copy[at + 2])) continue;
       const id = copy[at + 7];
       let index = learnt.get(id);
       if (index === undefined) {

@@ -31,6 +31,11 @@ export const TRACE_HEADER_WORDS = 16;
 const TRACING = KERNEL_AT + KERNEL.tracing;
 const MASK = TRACE_SLOTS - 1;
 
+/** @returns true if the first argument of a tracepoint is an instance */
+export function isOfInstance(tp: number): boolean {
+  return tp === TP_NAPI_POLL || tp === TP_NAPI_POLL_BEGIN || tp === TP_NAPI_STATE;
+}
+
 /** What a thread tells the main thread when it makes its ring. */
 export interface TraceHello {
   readonly softnetTrace: SharedArrayBuffer;
@@ -100,8 +105,7 @@ export class ThreadTracer implements Tracer {
     ring[at + 5] = c;
     ring[at + 6] = cur.cpu.id;
     // Its memory may be another's when this is read.
-    const ofInstance = tp === TP_NAPI_POLL || tp === TP_NAPI_POLL_BEGIN || tp === TP_NAPI_STATE;
-    ring[at + 7] = ofInstance ? this.m[a + NAPI.napiId] : 0;
+    ring[at + 7] = isOfInstance(tp) ? this.m[a + NAPI.napiId] : 0;
     this.head = (this.head + 1) | 0;
     Atomics.store(ring, 0, this.head); // T1
   }

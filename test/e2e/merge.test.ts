@@ -5,23 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../helpers/cli.js';
+import { runCli, SMALL_TORTURE } from '../helpers/cli.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SMALL = [
-  'torture',
-  '--duration',
-  '2s',
-  '--stutter',
-  '1',
-  '--devices',
-  '2',
-  '--threads',
-  '2',
-  '--cpus',
-  '2',
-];
-
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'softnet-merge-test-'));
@@ -31,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe('softnet merge', () => {
   it('makes one verdict of two parts, and misses the one that is not there', async () => {
     const dirs = ['a', 'b'].map((d) => join(folder, d));
-    const campaign = [...SMALL, '--duration', '1s', '--seed', '21', '--seeds', '2'];
+    const campaign = [...SMALL_TORTURE, '--duration', '1s', '--seed', '21', '--seeds', '2'];
     const parts = [];
     for (const [i, dir] of dirs.entries()) {
       parts.push(await runCli([...campaign, '--shard', `${i + 1}/2`, '--record', dir]));

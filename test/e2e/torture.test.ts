@@ -18,23 +18,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyEdits } from '../../dist/check/edits.js';
 import { MUTANTS } from '../../dist/litmus/mutants/index.js';
 import type { Counts } from '../../dist/tools/torture/counts.js';
-import { runCli, startCli } from '../helpers/cli.js';
+import { runCli, SMALL_TORTURE, startCli } from '../helpers/cli.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SMALL = [
-  'torture',
-  '--duration',
-  '2s',
-  '--stutter',
-  '1',
-  '--devices',
-  '2',
-  '--threads',
-  '2',
-  '--cpus',
-  '2',
-];
-
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'softnet-torture-test-'));
@@ -43,7 +29,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('softnet torture', () => {
   it('runs two seeds: parameters in the first and the last line, SUCCESS', async () => {
-    const r = await runCli([...SMALL, '--seed', '11', '--seeds', '2']);
+    const r = await runCli([...SMALL_TORTURE, '--seed', '11', '--seeds', '2']);
     const lines = r.stdout.trim().split('\n');
     expect(r.stdout).not.toContain('!!!');
     expect(r.stderr).toBe('');
@@ -66,7 +52,16 @@ describe('softnet torture', () => {
     const faults =
       'kthread-fail=5,app-death=1,sigstop=1,gc=2,irq-late=5,irq-repeat=5,client-vanish=5,' +
       'irq-lost=5,ring-corrupt=5,clock-jump=2,worker-oom=0.2';
-    const r = await runCli([...SMALL, '--seed', '3', '--duration', '4s', '--faults', faults, '--json']);
+    const r = await runCli([
+      ...SMALL_TORTURE,
+      '--seed',
+      '3',
+      '--duration',
+      '4s',
+      '--faults',
+      faults,
+      '--json',
+    ]);
     expect(r.stderr).toBe('');
     expect(r.code).toBe(0);
     const doc = JSON.parse(r.stdout) as {
@@ -87,7 +82,7 @@ describe('softnet torture', () => {
 
   it('reports how long deaths took to be told, for want of memory too', async () => {
     const faults = ['--faults', 'worker-oom=2,app-death=2,thread-death=2'];
-    const r = await runCli([...SMALL, '--seed', '5', '--duration', '6s', ...faults, '--json']);
+    const r = await runCli([...SMALL_TORTURE, '--seed', '5', '--duration', '6s', ...faults, '--json']);
     expect(r.code).toBe(0);
     const [{ counts }] = (JSON.parse(r.stdout) as { runs: { counts: Counts }[] }).runs;
     const lethal = ['worker-oom', 'app-death', 'thread-death'];
@@ -99,7 +94,17 @@ describe('softnet torture', () => {
 
   it('tells every verdict though none can be recorded, and says so in its exit code', async () => {
     const dir = join(folder, 'full');
-    const campaign = [...SMALL, '--duration', '0.3s', '--seed', '31', '--seeds', '2', '--record', dir];
+    const campaign = [
+      ...SMALL_TORTURE,
+      '--duration',
+      '0.3s',
+      '--seed',
+      '31',
+      '--seeds',
+      '2',
+      '--record',
+      dir,
+    ];
     // Folders of the names that the records are to have: whoever runs this, the rename is refused.
     for (const seed of [31, 32]) mkdirSync(join(dir, `torture-${seed}.json`, 'x'), { recursive: true });
     const r = await runCli(campaign);
@@ -133,7 +138,7 @@ describe('softnet torture', () => {
   });
 
   it('ends with a verdict on Ctrl-C', async () => {
-    const { child, done } = startCli([...SMALL, '--duration', '1h', '--stat_interval', '1']);
+    const { child, done } = startCli([...SMALL_TORTURE, '--duration', '1h', '--stat_interval', '1']);
     await new Promise<void>((resolve) => {
       let text = '';
       child.stdout?.on('data', (d: Buffer) => {

@@ -54,3 +54,18 @@ function withoutBusy(stderr: string): string {
 export function runCli(args: readonly string[], input?: Uint8Array): Promise<CliResult> {
   return startCli(args, input).done;
 }
+
+/** A run of torture that is soon over. */
+export const SMALL_TORTURE = [
+  'torture',
+  '--duration',
+  '2s',
+  '--stutter',
+  '1',
+  '--devices',
+  '2',
+  '--threads',
+  '2',
+  '--cpus',
+  '2',
+];
