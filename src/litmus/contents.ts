@@ -129,6 +129,8 @@ export const CONTENTS: Readonly<Record<string, readonly string[]>> = {
     'cpu-take-softirq',
     'cpu-take-timer',
     'cpu-take-twice',
+  ],
+  cpu_tasks: [
     'cpu-tasks-busy-softirq',
     'cpu-tasks-ksoftirqd-inline',
     'cpu-tasks-ksoftirqd-leave',

@@ -15,6 +15,7 @@ export * from './busy_waits.js';
 export * from './cpu_control.js';
 export * from './cpu_hotplug.js';
 export * from './cpu_stand_in.js';
+export * from './cpu_tasks.js';
 export * from './defer_frees.js';
 export * from './hrtimers.js';
 export * from './ip_fragment.js';
